@@ -28,10 +28,10 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
   path.parent.mkdir(parents=True, exist_ok=True)
   # Hidden, so that no pattern over final names (`step-*.npz`) finds it.
   descriptor, temporary = tempfile.mkstemp(
-    dir=path.parent, prefix=f".{path.name}."
+    dir=path.parent, prefix=f'.{path.name}.'
   )
   try:
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(descriptor, 'wb') as file:
       yield file
     _give_default_permissions(temporary)
     os.replace(temporary, path)

@@ -12,7 +12,7 @@ During a search the two are kept as snapshots, one file each time:
     RUN/architecture/step-00012000.npz    step, alphas, betas
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import os
 import pathlib
@@ -22,14 +22,13 @@ import zipfile
 
 import numpy as np
 
-from auto_deeplab.architecture import artifact
+from auto_deeplab.architecture import artifact, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.architecture import lattice
 
-FORMAT = "auto_deeplab.architecture"
+FORMAT = 'auto_deeplab.architecture'
 VERSION = 1
-SNAPSHOT_FOLDER = "architecture"
-_SNAPSHOT_NAME = re.compile(r"step-(\d+)\.npz")
+SNAPSHOT_FOLDER = 'architecture'
+_SNAPSHOT_NAME = re.compile(r'step-(\d+)\.npz')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,10 +51,10 @@ class Snapshot:
 
   def __post_init__(self) -> None:
     if self.step < 0:
-      raise ValueError(f"`step` ({self.step}) must not be negative.")
+      raise ValueError(f'`step` ({self.step}) must not be negative.')
     alphas, betas = _checked_alphas(self.alphas), _checked_betas(self.betas)
-    object.__setattr__(self, "alphas", alphas.astype(np.float32))
-    object.__setattr__(self, "betas", betas.astype(np.float32))
+    object.__setattr__(self, 'alphas', alphas.astype(np.float32))
+    object.__setattr__(self, 'betas', betas.astype(np.float32))
 
 
 def decode(alphas: Any, betas: Any) -> genotype_lib.Genotype:
@@ -75,8 +74,8 @@ def num_blocks(alphas: np.ndarray) -> int:
     blocks += 1
   if num_edges < 0 or blocks == 0:
     raise ValueError(
-      f"`alphas` has {alphas.shape[0]} edges; a cell has 2, 5, 9, 14, 20, ..., "
-      "B * (B + 3) / 2 of them."
+      f'`alphas` has {alphas.shape[0]} edges; a cell has 2, 5, 9, 14, 20, ..., '
+      'B * (B + 3) / 2 of them.'
     )
   return blocks
 
@@ -215,19 +214,14 @@ def path_probability(betas: Any, backbone: Sequence[int]) -> float:
   probabilities = transition_probabilities(betas)
   if len(backbone) != len(probabilities):
     raise ValueError(
-      f"`backbone` has {len(backbone)} layers, `betas` has "
-      f"{len(probabilities)}."
+      f'`backbone` has {len(backbone)} layers, `betas` has '
+      f'{len(probabilities)}.'
     )
-  product = 1.0
-  for column, (source, level) in enumerate(zip((0, *backbone), backbone)):
-    direction = dict(lattice.incoming(column, level)).get(source)
-    if direction is None:
-      raise ValueError(
-        f"`backbone` jumps from level {source} to level {level} at layer "
-        f"{column}."
-      )
-    product *= float(probabilities[column, source, direction])
-  return product
+  factors = [
+    probabilities[t.column, t.source_level, t.direction]
+    for t in lattice.path_transitions(backbone)
+  ]
+  return float(np.prod(factors))
 
 
 def mean_entropy(probabilities: np.ndarray) -> float:
@@ -252,7 +246,7 @@ def save_snapshot(run_dir: str | os.PathLike[str], snapshot: Snapshot) -> str:
     The path of the file.
   """
   folder = pathlib.Path(run_dir) / SNAPSHOT_FOLDER
-  path = folder / f"step-{snapshot.step:08d}.npz"
+  path = folder / f'step-{snapshot.step:08d}.npz'
   with artifact.writing(path) as file:
     np.savez(
       file,
@@ -274,24 +268,25 @@ def load_snapshot(path: str | os.PathLike[str]) -> Snapshot:
       legal; the message names the file.
   """
   try:
-    with np.load(path, allow_pickle=False) as arrays:
+    arrays = np.load(path, allow_pickle=False)
+    if not isinstance(arrays, np.lib.npyio.NpzFile):
+      raise ValueError('this is no .npz archive.')
+    with arrays:
       return _snapshot_from(arrays)
   except (ValueError, EOFError, zipfile.BadZipFile) as error:
-    raise ValueError(f"{os.fspath(path)}: {error}") from error
+    raise ValueError(f'{os.fspath(path)}: {error}') from error
 
 
-def _snapshot_from(arrays: Any) -> Snapshot:
-  if not isinstance(arrays, np.lib.npyio.NpzFile):
-    raise ValueError("this is no .npz archive.")
-  for key in ("format", "version", "step", "alphas", "betas"):
+def _snapshot_from(arrays: Mapping[str, np.ndarray]) -> Snapshot:
+  for key in ('format', 'version', 'step', 'alphas', 'betas'):
     if key not in arrays:
-      raise ValueError(f"the snapshot lacks the array {key!r}.")
-  for key, expected in (("format", FORMAT), ("version", VERSION)):
+      raise ValueError(f'the snapshot lacks the array {key!r}.')
+  for key, expected in (('format', FORMAT), ('version', VERSION)):
     if arrays[key].tolist() != expected:
       raise ValueError(
-        f"`{key}` ({arrays[key].tolist()!r}) must be {expected!r}."
+        f'`{key}` ({arrays[key].tolist()!r}) must be {expected!r}.'
       )
-  return Snapshot(int(arrays["step"]), arrays["alphas"], arrays["betas"])
+  return Snapshot(int(arrays['step']), arrays['alphas'], arrays['betas'])
 
 
 def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
@@ -303,13 +298,13 @@ def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
   folder = pathlib.Path(run_dir) / SNAPSHOT_FOLDER
   steps = {
     int(match.group(1)): path
-    for path in folder.glob("step-*.npz")
+    for path in folder.glob('step-*.npz')
     if (match := _SNAPSHOT_NAME.fullmatch(path.name))
   }
   if not steps:
     raise FileNotFoundError(
-      f"{folder}: there is no snapshot (step-*.npz); is this the folder of a "
-      "search?"
+      f'{folder}: there is no snapshot (step-*.npz); is this the folder of a '
+      'search?'
     )
   return str(steps[max(steps)])
 
@@ -320,10 +315,10 @@ def _checked_alphas(alphas: Any) -> np.ndarray:
   width = len(genotype_lib.PRIMITIVES)
   if alphas.ndim != 2 or alphas.shape[1] != width:
     raise ValueError(
-      f"`alphas` has shape {alphas.shape}; it must be [num_edges, {width}]."
+      f'`alphas` has shape {alphas.shape}; it must be [num_edges, {width}].'
     )
   num_blocks(alphas)
-  _check_finite("alphas", alphas)
+  _check_finite('alphas', alphas)
   return alphas
 
 
@@ -333,10 +328,10 @@ def _checked_betas(betas: Any) -> np.ndarray:
   node = (lattice.NUM_LEVELS, lattice.NUM_DIRECTIONS)
   if betas.ndim != 3 or betas.shape[1:] != node or not len(betas):
     raise ValueError(
-      f"`betas` has shape {betas.shape}; it must be [num_layers, {node[0]}, "
-      f"{node[1]}]."
+      f'`betas` has shape {betas.shape}; it must be [num_layers, {node[0]}, '
+      f'{node[1]}].'
     )
-  _check_finite("betas", betas)
+  _check_finite('betas', betas)
   return betas
 
 
@@ -344,7 +339,7 @@ def _check_finite(name: str, values: np.ndarray) -> None:
   bad = np.argwhere(~np.isfinite(values))
   if len(bad):
     index = tuple(bad[0].tolist())
-    raise ValueError(f"`{name}` is {values[index]} at {list(index)}.")
+    raise ValueError(f'`{name}` is {values[index]} at {list(index)}.')
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

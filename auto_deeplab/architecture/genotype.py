@@ -29,12 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from auto_deeplab.architecture import artifact
-from auto_deeplab.architecture import lattice
+from auto_deeplab.architecture import artifact, lattice
 
-FORMAT = "auto_deeplab.genotype"
+FORMAT = 'auto_deeplab.genotype'
 VERSION = 1
-INPUTS = ("H[l-2]", "H[l-1]")
+INPUTS = ('H[l-2]', 'H[l-1]')
 NUM_INPUTS = len(INPUTS)
 EDGES_PER_BLOCK = 2
 
@@ -58,19 +57,19 @@ class Primitive:
   atrous_rate: int = 1
 
 
-NONE = "none"
+NONE = 'none'
 
 # The eight primitives (section 3.1). Their order is the order of alphas.
 PRIMITIVES: Mapping[str, Primitive] = types.MappingProxyType(
   {
-    NONE: Primitive("none"),
-    "max_pool_3x3": Primitive("max_pool", 3),
-    "avg_pool_3x3": Primitive("avg_pool", 3),
-    "skip_connect": Primitive("skip"),
-    "sep_conv_3x3": Primitive("separable", 3),
-    "sep_conv_5x5": Primitive("separable", 5),
-    "atrous_conv_3x3": Primitive("atrous", 3, 2),
-    "atrous_conv_5x5": Primitive("atrous", 5, 2),
+    NONE: Primitive('none'),
+    'max_pool_3x3': Primitive('max_pool', 3),
+    'avg_pool_3x3': Primitive('avg_pool', 3),
+    'skip_connect': Primitive('skip'),
+    'sep_conv_3x3': Primitive('separable', 3),
+    'sep_conv_5x5': Primitive('separable', 5),
+    'atrous_conv_3x3': Primitive('atrous', 3, 2),
+    'atrous_conv_5x5': Primitive('atrous', 5, 2),
   }
 )
 # What a genotype may hold: all but `none`.
@@ -82,6 +81,12 @@ def num_states(block: int) -> int:
   return block + NUM_INPUTS
 
 
+def check_num_blocks(num_blocks: int) -> None:
+  """Raises ValueError unless there is at least one block."""
+  if num_blocks < 1:
+    raise ValueError(f'`num_blocks` ({num_blocks}) must be at least 1.')
+
+
 def edges(num_blocks: int) -> tuple[tuple[int, int], ...]:
   """The edges of the search cell as (block, state), in the order of alphas.
 
@@ -91,8 +96,7 @@ def edges(num_blocks: int) -> tuple[tuple[int, int], ...]:
   Raises:
     ValueError: If `num_blocks` is below 1.
   """
-  if num_blocks < 1:
-    raise ValueError(f"`num_blocks` ({num_blocks}) must be at least 1.")
+  check_num_blocks(num_blocks)
   return tuple(
     (block, state)
     for block in range(num_blocks)
@@ -119,8 +123,8 @@ class Genotype:
   backbone: tuple[int, ...]
 
   def __post_init__(self) -> None:
-    object.__setattr__(self, "cell", _checked_cell(self.cell))
-    object.__setattr__(self, "backbone", _checked_backbone(self.backbone))
+    object.__setattr__(self, 'cell', _checked_cell(self.cell))
+    object.__setattr__(self, 'backbone', _checked_backbone(self.backbone))
 
   @property
   def num_blocks(self) -> int:
@@ -133,15 +137,15 @@ class Genotype:
   def to_json(self) -> dict[str, Any]:
     """The genotype as a JSON object (a dict of lists, strings and ints)."""
     return {
-      "format": FORMAT,
-      "version": VERSION,
-      "inputs": list(INPUTS),
-      "cell": [[list(edge) for edge in block] for block in self.cell],
-      "backbone": list(self.backbone),
+      'format': FORMAT,
+      'version': VERSION,
+      'inputs': list(INPUTS),
+      'cell': [[list(edge) for edge in block] for block in self.cell],
+      'backbone': list(self.backbone),
     }
 
   @classmethod
-  def from_json(cls, document: Mapping[str, Any]) -> "Genotype":
+  def from_json(cls, document: Mapping[str, Any]) -> 'Genotype':
     """Reads what `to_json` gives; `searched` is allowed and ignored.
 
     Raises:
@@ -149,7 +153,7 @@ class Genotype:
         describes is none.
     """
     _check_document(document)
-    return cls(cell=document["cell"], backbone=document["backbone"])
+    return cls(cell=document['cell'], backbone=document['backbone'])
 
   def save(
     self,
@@ -165,12 +169,12 @@ class Genotype:
     """
     document = self.to_json()
     if searched is not None:
-      document["searched"] = dict(searched)
+      document['searched'] = dict(searched)
     with artifact.writing(path) as file:
       file.write(_readable(document).encode())
 
   @classmethod
-  def load(cls, path: str | os.PathLike[str]) -> "Genotype":
+  def load(cls, path: str | os.PathLike[str]) -> 'Genotype':
     """Reads a file that `save` wrote.
 
     Raises:
@@ -178,9 +182,9 @@ class Genotype:
       ValueError: If it holds no legal genotype; the message names the file.
     """
     try:
-      return cls.from_json(json.loads(pathlib.Path(path).read_text("utf-8")))
+      return cls.from_json(json.loads(pathlib.Path(path).read_text('utf-8')))
     except ValueError as error:  # Malformed JSON and malformed text included.
-      raise ValueError(f"{os.fspath(path)}: {error}") from error
+      raise ValueError(f'{os.fspath(path)}: {error}') from error
 
 
 def random_genotype(
@@ -191,14 +195,19 @@ def random_genotype(
   Operations are uniform over all but `none`, the two states of a block over
   all pairs of unlike states, and the backbone over all paths of the lattice.
   """
-  cell = []
-  for block in range(edges(num_blocks)[-1][0] + 1):
-    states = generator.choice(num_states(block), EDGES_PER_BLOCK, replace=False)
-    operations = generator.choice(OPERATIONS, EDGES_PER_BLOCK)
-    cell.append(
-      tuple((int(s), str(o)) for s, o in zip(sorted(states), operations))
-    )
-  return Genotype(tuple(cell), _random_backbone(generator, num_layers))
+  check_num_blocks(num_blocks)
+  cell = tuple(_random_block(generator, block) for block in range(num_blocks))
+  return Genotype(cell, _random_backbone(generator, num_layers))
+
+
+def _random_block(generator: np.random.Generator, block: int) -> Block:
+  states = generator.choice(num_states(block), EDGES_PER_BLOCK, replace=False)
+  operations = generator.choice(OPERATIONS, EDGES_PER_BLOCK)
+  left, right = (
+    (int(state), str(operation))
+    for state, operation in zip(sorted(states), operations, strict=True)
+  )
+  return left, right
 
 
 def _random_backbone(
@@ -222,14 +231,14 @@ def _is_int(value: Any) -> bool:
 def _checked_cell(cell: Any) -> tuple[Block, ...]:
   """Returns the cell as tuples, or raises ValueError."""
   if not isinstance(cell, (list, tuple)) or not cell:
-    raise ValueError(f"`cell` ({cell!r}) must be a list of at least one block.")
+    raise ValueError(f'`cell` ({cell!r}) must be a list of at least one block.')
   return tuple(_checked_block(index, block) for index, block in enumerate(cell))
 
 
 def _checked_block(index: int, block: Any) -> Block:
   if not isinstance(block, (list, tuple)) or len(block) != EDGES_PER_BLOCK:
     raise ValueError(
-      f"Block {index} of `cell` ({block!r}) must hold two edges."
+      f'Block {index} of `cell` ({block!r}) must hold two edges.'
     )
   left, right = (_checked_edge(index, edge) for edge in block)
   return left, right
@@ -238,13 +247,13 @@ def _checked_block(index: int, block: Any) -> Block:
 def _checked_edge(index: int, edge: Any) -> Edge:
   if not isinstance(edge, (list, tuple)) or len(edge) != 2:
     raise ValueError(
-      f"An edge of block {index} ({edge!r}) must be a pair of a state and an "
-      "operation."
+      f'An edge of block {index} ({edge!r}) must be a pair of a state and an '
+      'operation.'
     )
   state, operation = edge
   if not _is_int(state) or not isinstance(operation, str):
     raise ValueError(
-      f"An edge of block {index} ({edge!r}) must be an integer and a string."
+      f'An edge of block {index} ({edge!r}) must be an integer and a string.'
     )
   _check_operation(index, operation)
   _check_state(index, state)
@@ -258,20 +267,20 @@ def _check_operation(index: int, operation: str) -> None:
     )
   if operation not in PRIMITIVES:
     raise ValueError(
-      f"Block {index} uses the unknown operation {operation!r}; known are "
-      f"{', '.join(OPERATIONS)}."
+      f'Block {index} uses the unknown operation {operation!r}; known are '
+      f'{", ".join(OPERATIONS)}.'
     )
 
 
 def _check_state(index: int, state: int) -> None:
   if 0 <= state < num_states(index):
     return
-  which = "which is no earlier block or input"
+  which = 'which is no earlier block or input'
   if state == num_states(index):
-    which = "which is its own output"
+    which = 'which is its own output'
   raise ValueError(
-    f"Block {index} reads state {state}, {which}; it may read 0 to "
-    f"{num_states(index) - 1}."
+    f'Block {index} reads state {state}, {which}; it may read 0 to '
+    f'{num_states(index) - 1}.'
   )
 
 
@@ -279,49 +288,34 @@ def _checked_backbone(backbone: Any) -> tuple[int, ...]:
   """Returns the backbone as a tuple, or raises ValueError."""
   if not isinstance(backbone, (list, tuple)) or not backbone:
     raise ValueError(
-      f"`backbone` ({backbone!r}) must be a list of at least one level."
+      f'`backbone` ({backbone!r}) must be a list of at least one level.'
     )
   for layer, level in enumerate(backbone):
-    if not _is_int(level) or not 0 <= level < lattice.NUM_LEVELS:
+    if not _is_int(level):
       raise ValueError(
-        f"`backbone` has level {level!r} at layer {layer}; levels are the "
-        f"integers 0 to {lattice.NUM_LEVELS - 1}."
+        f'`backbone` has {level!r} at layer {layer}; it must be an integer.'
       )
-  _check_steps(backbone)
+  lattice.path_transitions(backbone)
   return tuple(backbone)
-
-
-def _check_steps(backbone: list[int] | tuple[int, ...]) -> None:
-  if backbone[0] not in lattice.reachable_levels(0):
-    raise ValueError(
-      f"`backbone` starts at level {backbone[0]}; from the stem only levels 0 "
-      "and 1 can be reached."
-    )
-  for layer, (source, target) in enumerate(zip(backbone, backbone[1:])):
-    if abs(target - source) > 1:
-      raise ValueError(
-        f"`backbone` jumps from level {source} at layer {layer} to level "
-        f"{target} at layer {layer + 1}; one level a layer is the most."
-      )
 
 
 def _check_document(document: Any) -> None:
   """Raises ValueError unless this is a genotype document of our version."""
   if not isinstance(document, Mapping):
     raise ValueError(
-      f"A genotype must be a JSON object, not {type(document).__name__}."
+      f'A genotype must be a JSON object, not {type(document).__name__}.'
     )
-  expected = {"format": FORMAT, "version": VERSION, "inputs": list(INPUTS)}
-  known = (*expected, "cell", "backbone")
+  expected = {'format': FORMAT, 'version': VERSION, 'inputs': list(INPUTS)}
+  known = (*expected, 'cell', 'backbone')
   missing = [key for key in known if key not in document]
   if missing:
-    raise ValueError(f"The genotype lacks the key {missing[0]!r}.")
-  unknown = [key for key in document if key not in (*known, "searched")]
+    raise ValueError(f'The genotype lacks the key {missing[0]!r}.')
+  unknown = [key for key in document if key not in (*known, 'searched')]
   if unknown:
-    raise ValueError(f"The genotype has the unknown key {unknown[0]!r}.")
+    raise ValueError(f'The genotype has the unknown key {unknown[0]!r}.')
   for key, value in expected.items():
     if document[key] != value or isinstance(document[key], bool):
-      raise ValueError(f"`{key}` ({document[key]!r}) must be {value!r}.")
+      raise ValueError(f'`{key}` ({document[key]!r}) must be {value!r}.')
 
 
 def _readable(document: Mapping[str, Any]) -> str:
@@ -329,11 +323,11 @@ def _readable(document: Mapping[str, Any]) -> str:
   entries = []
   for key, value in document.items():
     text = json.dumps(value)
-    if key == "cell":
-      blocks = ",\n    ".join(json.dumps(block) for block in value)
-      text = f"[\n    {blocks}\n  ]"
-    entries.append(f"  {json.dumps(key)}: {text}")
-  return "{\n" + ",\n".join(entries) + "\n}\n"
+    if key == 'cell':
+      blocks = ',\n    '.join(json.dumps(block) for block in value)
+      text = f'[\n    {blocks}\n  ]'
+    entries.append(f'  {json.dumps(key)}: {text}')
+  return '{\n' + ',\n'.join(entries) + '\n}\n'
 
 
 # The network of the paper (figure 3; wiring and order of operations from the
@@ -342,11 +336,11 @@ def _readable(document: Mapping[str, Any]) -> str:
 # variables `comb_iter_b/left` and `comb_iter_b/right` map by position.
 PUBLISHED = Genotype(
   cell=(
-    ((0, "atrous_conv_5x5"), (1, "sep_conv_3x3")),
-    ((0, "sep_conv_3x3"), (1, "atrous_conv_3x3")),
-    ((3, "sep_conv_3x3"), (0, "sep_conv_3x3")),
-    ((4, "sep_conv_5x5"), (2, "sep_conv_5x5")),
-    ((3, "sep_conv_5x5"), (5, "atrous_conv_5x5")),
+    ((0, 'atrous_conv_5x5'), (1, 'sep_conv_3x3')),
+    ((0, 'sep_conv_3x3'), (1, 'atrous_conv_3x3')),
+    ((3, 'sep_conv_3x3'), (0, 'sep_conv_3x3')),
+    ((4, 'sep_conv_5x5'), (2, 'sep_conv_5x5')),
+    ((3, 'sep_conv_5x5'), (5, 'atrous_conv_5x5')),
   ),
   backbone=(0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1),
 )

@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The lattice: where a cell may lie, and how data may flow between cells.
+r"""The lattice: where a cell may lie, and how data may flow between cells.
 
 A network of the search space is a path through a grid of layers (columns) and
 levels (rows). Level 0 works at output stride 4, and each further level at twice
@@ -40,7 +40,7 @@ OUTPUT_STRIDES = (4, 8, 16, 32)
 # Directions, as offsets of the level plus one.
 UP, SAME, DOWN = 0, 1, 2
 NUM_DIRECTIONS = 3
-DIRECTION_NAMES = ("up", "same", "down")
+DIRECTION_NAMES = ('up', 'same', 'down')
 
 STEM_LAYER = -1
 
@@ -73,7 +73,7 @@ def target_level(source_level: int, direction: int) -> int:
 def check_num_layers(num_layers: int) -> None:
   """Raises ValueError unless there is at least one layer."""
   if num_layers < 1:
-    raise ValueError(f"`num_layers` ({num_layers}) must be at least 1.")
+    raise ValueError(f'`num_layers` ({num_layers}) must be at least 1.')
 
 
 def reachable_levels(layer: int) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ def reachable_levels(layer: int) -> tuple[int, ...]:
     ValueError: If `layer` is below -1.
   """
   if layer < STEM_LAYER:
-    raise ValueError(f"`layer` ({layer}) must be at least {STEM_LAYER}.")
+    raise ValueError(f'`layer` ({layer}) must be at least {STEM_LAYER}.')
   return tuple(range(min(layer + 2, NUM_LEVELS)))
 
 
@@ -110,7 +110,7 @@ def incoming(layer: int, level: int) -> tuple[tuple[int, int], ...]:
     ValueError: If the lattice has no such node.
   """
   if layer < 0 or level not in reachable_levels(layer):
-    raise ValueError(f"There is no node at layer {layer}, level {level}.")
+    raise ValueError(f'There is no node at layer {layer}, level {level}.')
   return tuple(
     (source_level, level - source_level + 1)
     for source_level in reachable_levels(layer - 1)
@@ -137,6 +137,34 @@ def transitions(num_layers: int) -> list[Transition]:
     for source_level in reachable_levels(column - 1)
     for direction in outgoing(source_level)
   ]
+
+
+def path_transitions(backbone: Sequence[int]) -> list[Transition]:
+  """The transitions of a path, from the stem to the last layer.
+
+  Args:
+    backbone: The level of each layer.
+
+  Raises:
+    ValueError: If a level does not exist or cannot be reached from the one
+      before it.
+  """
+  path, source_level = [], 0
+  for layer, level in enumerate(backbone):
+    if not 0 <= level < NUM_LEVELS:
+      raise ValueError(
+        f'`backbone` has level {level!r} at layer {layer}; levels are the '
+        f'integers 0 to {NUM_LEVELS - 1}.'
+      )
+    if abs(level - source_level) > 1:
+      origin = f'layer {layer - 1}' if layer else 'the stem'
+      raise ValueError(
+        f'`backbone` jumps from level {source_level} at {origin} to level '
+        f'{level} at layer {layer}; one level a layer is the most.'
+      )
+    path.append(Transition(layer, source_level, level - source_level + 1))
+    source_level = level
+  return path
 
 
 def legal_mask(num_layers: int) -> np.ndarray:
@@ -179,7 +207,7 @@ def block_filters(level: int, filter_multiplier: int) -> int:
   """Channels of one block at `level`: F * s / 4 (section 4.1)."""
   if filter_multiplier < 1:
     raise ValueError(
-      f"`filter_multiplier` ({filter_multiplier}) must be at least 1."
+      f'`filter_multiplier` ({filter_multiplier}) must be at least 1.'
     )
   return filter_multiplier * OUTPUT_STRIDES[level] // OUTPUT_STRIDES[0]
 
