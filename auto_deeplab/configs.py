@@ -1,0 +1,462 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Every knob of the project, as frozen dataclasses that gin binds.
+
+A recipe (`gin_configs/*.gin`) binds fields of these classes; `load` parses it
+into one `SearchExperiment` or `TrainExperiment`, and `to_gin` writes that back
+as text which parses to an equal configuration. This is the only module that
+imports gin: layers and models receive plain values.
+
+Defaults are the paper's (Liu et al., CVPR 2019); where the paper is silent the
+docstring says so.
+"""
+
+from collections.abc import Iterable, Sequence
+import dataclasses
+import importlib.util  # noqa: F401  gin 0.5 needs it imported beforehand.
+import os
+from typing import Any, TypeVar
+
+import gin
+
+PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
+OPTIMIZERS = ('sgd', 'adam', 'adamw')
+SCHEDULES = ('constant', 'cosine', 'poly')
+
+# The drop-path schedule and the decoder need at least one cell, and the
+# lattice reaches its coarsest level at layer 3.
+_MIN_LAYERS = 2
+
+
+def _require(condition: bool, config: Any, field: str, rule: str) -> None:
+  """Raises a ValueError that names the field, its value and the rule."""
+  if not condition:
+    value = getattr(config, field)
+    name = type(config).__name__
+    raise ValueError(f'`{name}.{field}` ({value!r}) must be {rule}.')
+
+
+def _require_size(config: Any, field: str) -> None:
+  value = getattr(config, field)
+  is_size = (
+    isinstance(value, (tuple, list))
+    and len(value) == 2
+    and all(isinstance(v, int) and v > 0 for v in value)
+  )
+  _require(is_size, config, field, 'a (height, width) of positive integers')
+  object.__setattr__(config, field, tuple(value))
+
+
+def _require_positive(config: Any, *fields: str) -> None:
+  for field in fields:
+    _require(getattr(config, field) > 0, config, field, 'greater than 0')
+
+
+def _require_non_negative(config: Any, *fields: str) -> None:
+  for field in fields:
+    _require(getattr(config, field) >= 0, config, field, 'at least 0')
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class RuntimeConfig:
+  """How a run computes and what it leaves behind.
+
+  Attributes:
+    seed: integer; initial weights, data order, augmentation, the A/B halves
+      and drop path all follow from it.
+    precision: one of `PRECISIONS`, a Keras mixed-precision policy. Batch norm
+      statistics, softmax and loss stay float32.
+    steps_per_loop: steps between two host visits (logs, checks for NaN).
+    checkpoint_interval: steps between two checkpoints; a multiple of
+      `steps_per_loop`.
+    checkpoints_to_keep: number of newest checkpoints kept.
+    synchronized_batch_norm: whether batch norm sums statistics over replicas.
+  """
+
+  seed: int = 0
+  precision: str = 'float32'
+  steps_per_loop: int = 100
+  checkpoint_interval: int = 1000
+  checkpoints_to_keep: int = 3
+  synchronized_batch_norm: bool = False
+
+  def __post_init__(self):
+    _require_non_negative(self, 'seed')
+    _require(
+      self.precision in PRECISIONS, self, 'precision', f'one of {PRECISIONS}'
+    )
+    _require_positive(
+      self, 'steps_per_loop', 'checkpoint_interval', 'checkpoints_to_keep'
+    )
+    _require(
+      self.checkpoint_interval % self.steps_per_loop == 0,
+      self,
+      'checkpoint_interval',
+      f'a multiple of `steps_per_loop` ({self.steps_per_loop})',
+    )
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class InputConfig:
+  """The training input: augmentation and batching.
+
+  Attributes:
+    crop_size: (height, width) in pixels; 321x321 in the paper's search.
+    batch_size: examples a step, summed over all replicas; 2 in the search.
+    min_scale: smallest random scale; 0.5 in DeepLab.
+    max_scale: largest random scale; 2.0 in DeepLab.
+    scale_step: spacing of the scales; 0 draws from the whole range.
+    flip_probability: probability of a left-right flip, in [0, 1].
+    shuffle_buffer: examples in the shuffle buffer.
+  """
+
+  crop_size: tuple[int, int] = (321, 321)
+  batch_size: int = 2
+  min_scale: float = 0.5
+  max_scale: float = 2.0
+  scale_step: float = 0.25
+  flip_probability: float = 0.5
+  shuffle_buffer: int = 1000
+
+  def __post_init__(self):
+    _require_size(self, 'crop_size')
+    _require_positive(self, 'batch_size', 'min_scale', 'shuffle_buffer')
+    _require(
+      self.max_scale >= self.min_scale,
+      self,
+      'max_scale',
+      f'at least `min_scale` ({self.min_scale})',
+    )
+    _require_non_negative(self, 'scale_step')
+    _require(
+      0 <= self.flip_probability <= 1, self, 'flip_probability', 'in [0, 1]'
+    )
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class SupernetConfig:
+  """The search space (method: L=12, B=5, F=8).
+
+  Attributes:
+    num_layers: L, cells from the stem to the head.
+    num_blocks: B, blocks a cell.
+    filter_multiplier: F; a cell at output stride s has B*F*s/4 channels.
+    stem_filters: channels of the three stem convolutions; (64, 64, 128) is
+      the published network's stem (the paper is silent on the search's).
+    batch_norm_momentum: decay of the moving statistics (paper silent).
+    batch_norm_epsilon: added to the variance.
+    init_stddev: standard deviation of the initial alphas and betas; 1e-3.
+  """
+
+  num_layers: int = 12
+  num_blocks: int = 5
+  filter_multiplier: int = 8
+  stem_filters: tuple[int, int, int] = (64, 64, 128)
+  batch_norm_momentum: float = 0.9
+  batch_norm_epsilon: float = 1e-3
+  init_stddev: float = 1e-3
+
+  def __post_init__(self):
+    _require(
+      self.num_layers >= _MIN_LAYERS,
+      self,
+      'num_layers',
+      f'at least {_MIN_LAYERS}',
+    )
+    _require_positive(self, 'num_blocks', 'filter_multiplier')
+    _require_stem(self)
+    _require_batch_norm(self)
+    _require_non_negative(self, 'init_stddev')
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class SegmenterConfig:
+  """The network that a genotype describes (method, section 2).
+
+  Attributes:
+    filter_multiplier: F; 20, 32, 48 for Auto-DeepLab-S, -M, -L.
+    stem_filters: channels of the three stem convolutions.
+    aspp_filters: channels of each ASPP branch and of its projection.
+    low_level_filters: channels of the decoder's low-level projection.
+    decoder_filters: channels of the decoder's two 3x3 convolutions.
+    pooling_size: (height, width) in feature pixels of the image pooling's
+      window at inference; None averages over the whole map, as training does.
+      The paper uses the training crop's feature size (97x97 for 769).
+    drop_path_keep_prob: keep probability of the last cell at the last step,
+      in (0, 1]; 1 switches ScheduledDropPath off.
+    dropout_rate: dropout before the logits' decoder, in [0, 1).
+    batch_norm_momentum: decay of the backbone's and head's statistics;
+      0.9997 needs more than 10k steps, take less for short runs.
+    batch_norm_epsilon: of the backbone.
+    head_batch_norm_epsilon: of ASPP and decoder.
+    merge_separable: compute depthwise + pointwise as the one full convolution
+      with the product kernel: equal outputs and parameters, faster on CPUs
+      where channels are few.
+  """
+
+  filter_multiplier: int = 20
+  stem_filters: tuple[int, int, int] = (64, 64, 128)
+  aspp_filters: int = 256
+  low_level_filters: int = 48
+  decoder_filters: int = 256
+  pooling_size: tuple[int, int] | None = None
+  drop_path_keep_prob: float = 1.0
+  dropout_rate: float = 0.1
+  batch_norm_momentum: float = 0.9997
+  batch_norm_epsilon: float = 1e-3
+  head_batch_norm_epsilon: float = 1e-5
+  merge_separable: bool = False
+
+  def __post_init__(self):
+    _require_positive(
+      self,
+      'filter_multiplier',
+      'aspp_filters',
+      'low_level_filters',
+      'decoder_filters',
+      'head_batch_norm_epsilon',
+    )
+    _require_stem(self)
+    _require_batch_norm(self)
+    if self.pooling_size is not None:
+      _require_size(self, 'pooling_size')
+    _require(
+      0 < self.drop_path_keep_prob <= 1,
+      self,
+      'drop_path_keep_prob',
+      'in (0, 1]',
+    )
+    _require(0 <= self.dropout_rate < 1, self, 'dropout_rate', 'in [0, 1)')
+
+
+def _require_stem(config: Any) -> None:
+  filters = config.stem_filters
+  _require(
+    len(filters) == 3 and all(f > 0 for f in filters),
+    config,
+    'stem_filters',
+    'three positive integers',
+  )
+  object.__setattr__(config, 'stem_filters', tuple(filters))
+
+
+def _require_batch_norm(config: Any) -> None:
+  _require(
+    0 < config.batch_norm_momentum < 1,
+    config,
+    'batch_norm_momentum',
+    'in (0, 1)',
+  )
+  _require_positive(config, 'batch_norm_epsilon')
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+  """An optimizer and its schedule.
+
+  Attributes:
+    optimizer: one of `OPTIMIZERS`.
+    learning_rate: the largest rate, after the warm-up.
+    schedule: one of `SCHEDULES`, over the run's `train_steps`.
+    end_learning_rate: the rate at the last step (cosine, poly).
+    power: exponent of poly; 0.9 in DeepLab.
+    warmup_steps: steps of linear rise from 0.
+    momentum: of sgd.
+    beta_1: of adam and adamw.
+    beta_2: of adam and adamw.
+    weight_decay: for sgd and adam wd/2 * sum(w^2) is part of the loss, for
+      adamw it is decoupled. Batch norm and biases are left out.
+    clip_norm: largest global norm of the gradient; 0 does not clip.
+  """
+
+  optimizer: str = 'sgd'
+  learning_rate: float = 0.05
+  schedule: str = 'constant'
+  end_learning_rate: float = 0.0
+  power: float = 0.9
+  warmup_steps: int = 0
+  momentum: float = 0.9
+  beta_1: float = 0.9
+  beta_2: float = 0.999
+  weight_decay: float = 0.0
+  clip_norm: float = 0.0
+
+  def __post_init__(self):
+    _require(
+      self.optimizer in OPTIMIZERS, self, 'optimizer', f'one of {OPTIMIZERS}'
+    )
+    _require(
+      self.schedule in SCHEDULES, self, 'schedule', f'one of {SCHEDULES}'
+    )
+    _require_positive(self, 'learning_rate', 'power')
+    _require_non_negative(
+      self, 'end_learning_rate', 'warmup_steps', 'weight_decay', 'clip_norm'
+    )
+    for field in ('momentum', 'beta_1', 'beta_2'):
+      _require(0 <= getattr(self, field) < 1, self, field, 'in [0, 1)')
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class WeightOptimizerConfig(OptimizerConfig):
+  """Of the network's weights, in the search and in retraining.
+
+  The defaults are the search's: SGD, momentum 0.9, cosine 0.025 -> 0.001,
+  weight decay 3e-4.
+  """
+
+  learning_rate: float = 0.025
+  schedule: str = 'cosine'
+  end_learning_rate: float = 0.001
+  weight_decay: float = 3e-4
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class ArchitectureOptimizerConfig(OptimizerConfig):
+  """Of alphas and betas: Adam 0.003, weight decay 1e-3 (betas: our choice)."""
+
+  optimizer: str = 'adam'
+  learning_rate: float = 0.003
+  weight_decay: float = 1e-3
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+  """The search's schedule.
+
+  Attributes:
+    train_steps: weight steps in all; 40 epochs of half A of Cityscapes'
+      2975 images at batch 2 are 29,760.
+    arch_start_step: weight steps before the first architecture step; 20
+      epochs (14,880) in the paper, earlier leads to bad optima.
+    snapshot_interval: steps between two snapshots of alphas and betas; a
+      multiple of `RuntimeConfig.steps_per_loop`.
+  """
+
+  train_steps: int = 29760
+  arch_start_step: int = 14880
+  snapshot_interval: int = 1000
+
+  def __post_init__(self):
+    _require_positive(self, 'train_steps', 'snapshot_interval')
+    _require_non_negative(self, 'arch_start_step')
+    _require(
+      self.arch_start_step < self.train_steps,
+      self,
+      'arch_start_step',
+      f'less than `train_steps` ({self.train_steps})',
+    )
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """The retraining's schedule.
+
+  Attributes:
+    train_steps: steps in all; 1.5 M on Cityscapes in the paper.
+    eval_interval: steps between two evaluations; 0 evaluates at the end only.
+  """
+
+  train_steps: int = 1_500_000
+  eval_interval: int = 0
+
+  def __post_init__(self):
+    _require_positive(self, 'train_steps')
+    _require_non_negative(self, 'eval_interval')
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchExperiment:
+  """All of a search's configuration."""
+
+  runtime: RuntimeConfig
+  input: InputConfig
+  supernet: SupernetConfig
+  weight_optimizer: WeightOptimizerConfig
+  architecture_optimizer: ArchitectureOptimizerConfig
+  schedule: SearchConfig
+
+  def __post_init__(self):
+    _require_snapshots(self.schedule, self.runtime)
+
+
+def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
+  _require(
+    schedule.snapshot_interval % runtime.steps_per_loop == 0,
+    schedule,
+    'snapshot_interval',
+    f'a multiple of `steps_per_loop` ({runtime.steps_per_loop})',
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainExperiment:
+  """All of a retraining's configuration."""
+
+  runtime: RuntimeConfig
+  input: InputConfig
+  segmenter: SegmenterConfig
+  weight_optimizer: WeightOptimizerConfig
+  schedule: TrainConfig
+
+
+Experiment = TypeVar('Experiment', SearchExperiment, TrainExperiment)
+
+
+def load(
+  experiment: type[Experiment],
+  gin_files: Sequence[str] = (),
+  gin_bindings: Iterable[str] = (),
+) -> Experiment:
+  """Parses recipes into one configuration.
+
+  Args:
+    experiment: `SearchExperiment` or `TrainExperiment`.
+    gin_files: paths of recipes, later ones override earlier ones.
+    gin_bindings: lines such as `'InputConfig.batch_size = 4'`, stronger than
+      any file.
+
+  Returns:
+    The experiment; fields that nothing binds keep their defaults.
+
+  Raises:
+    FileNotFoundError: a gin file does not exist.
+    ValueError: a binding names no field, does not parse, or breaks a rule.
+  """
+  for path in gin_files:
+    if not os.path.isfile(path):
+      raise FileNotFoundError(f'gin file {path!r} does not exist.')
+  gin.clear_config()
+  try:
+    gin.parse_config_files_and_bindings(
+      list(gin_files), list(gin_bindings), print_includes_and_imports=False
+    )
+    return experiment(
+      **{f.name: f.type() for f in dataclasses.fields(experiment)}
+    )
+  except (SyntaxError, TypeError, AttributeError) as e:
+    raise ValueError(f'cannot read the gin configuration: {e}') from e
+  except ValueError as e:
+    # gin appends where it was called from; the first line says what is wrong.
+    raise ValueError(str(e).strip().splitlines()[0]) from e
+  finally:
+    gin.clear_config()
+
+
+def to_gin(experiment: SearchExperiment | TrainExperiment) -> str:
+  """Returns every value as gin text; `load` of it gives an equal experiment."""
+  lines = []
+  for part in dataclasses.fields(experiment):
+    config = getattr(experiment, part.name)
+    for field in dataclasses.fields(config):
+      value = getattr(config, field.name)
+      lines.append(f'{type(config).__name__}.{field.name} = {value!r}')
+    lines.append('')
+  return '\n'.join(lines)

@@ -1,0 +1,234 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of the network that are not searched: stem, ASPP, decoder.
+
+All follow the authors' network (method, section 2).
+"""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from auto_deeplab.architecture import lattice
+from auto_deeplab.model import operations
+
+
+class Stem(tf.keras.layers.Layer):
+  """Three 3x3 convolutions that halve the input twice."""
+
+  def __init__(
+    self, filters: Sequence[int], norm: operations.NormSettings, **kwargs
+  ):
+    super().__init__(**kwargs)
+    self.convs = [
+      operations.ConvBn(f, 3, norm, strides=s)
+      for f, s in zip(filters, (2, 1, 2))
+    ]
+
+  def call(
+    self, images: tf.Tensor, training=None
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Computes the two tensors that the first cells read.
+
+    Args:
+      images: `[n, h, w, 3]`, in [-1, 1].
+      training: whether batch norm takes the statistics of the batch.
+
+    Returns:
+      The second convolution's output before its ReLU, at stride 2 (layer -2,
+      the H[l-2] of layer 0), and the stem's output, at stride 4 (layer -1).
+    """
+    x = tf.nn.relu(self.convs[0](images, training=training))
+    half = self.convs[1](x, training=training)
+    return half, self.convs[2](tf.nn.relu(half), training=training)
+
+
+class ImagePooling(tf.keras.layers.Layer):
+  """Average pooling over the map, or over a window of it, and a 1x1.
+
+  Attributes:
+    window: (height, width) at inference; None pools over the whole map, as
+      training always does. The window slides by 1 without padding.
+  """
+
+  def __init__(
+    self,
+    filters: int,
+    norm: operations.NormSettings,
+    window: tuple[int, int] | None = None,
+    kernel_initializer=None,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.window = window
+    self.conv = operations.ConvBn(
+      filters, 1, norm, kernel_initializer=kernel_initializer
+    )
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, h', w', filters]`; h' = w' = 1 without window."""
+    if self.window is None or training:
+      pooled = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
+    else:
+      self._check_window(x)
+      pooled = tf.nn.avg_pool2d(x, self.window, 1, 'VALID')
+    return tf.nn.relu(self.conv(pooled, training=training))
+
+  def _check_window(self, x: tf.Tensor) -> None:
+    for size, window in zip(x.shape[1:3], self.window):
+      if size is not None and size < window:
+        raise ValueError(
+          f'the feature map ({x.shape[1]}x{x.shape[2]}) must not be smaller '
+          f'than `pooling_size` ({self.window}).'
+        )
+
+
+class Aspp(tf.keras.layers.Layer):
+  """Atrous spatial pyramid pooling: image pooling, 1x1, three 3x3, projection.
+
+  `call` returns the projection; `branches` names every part's output.
+  """
+
+  def __init__(
+    self,
+    filters: int,
+    atrous_rates: Sequence[int],
+    norm: operations.NormSettings,
+    pooling_size: tuple[int, int] | None = None,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    glorot = tf.keras.initializers.GlorotUniform
+    self.image_pooling = ImagePooling(
+      filters, norm, pooling_size, kernel_initializer=glorot()
+    )
+    shapes = [(1, 1), *((3, rate) for rate in atrous_rates)]
+    self.convs = [
+      operations.ConvBn(
+        filters, size, norm, atrous_rate=rate, kernel_initializer=glorot()
+      )
+      for size, rate in shapes
+    ]
+    self.projection = operations.ConvBn(
+      filters, 1, norm, kernel_initializer=glorot()
+    )
+
+  def branches(self, x: tf.Tensor, training=None) -> dict[str, tf.Tensor]:
+    """Returns every endpoint by the authors' names.
+
+    Args:
+      x: `[n, h, w, c]`.
+      training: whether batch norm takes the statistics of the batch.
+
+    Returns:
+      `image_pooling` before its resize, `aspp0` to `aspp3`, and
+      `concat_projection`, `[n, h, w, filters]`.
+    """
+    outputs = {'image_pooling': self.image_pooling(x, training=training)}
+    for index, conv in enumerate(self.convs):
+      outputs[f'aspp{index}'] = tf.nn.relu(conv(x, training=training))
+    size = operations.spatial_size(x)
+    stacked = tf.concat(
+      [operations.resize_aligned(y, size) for y in outputs.values()], axis=-1
+    )
+    outputs['concat_projection'] = tf.nn.relu(
+      self.projection(stacked, training=training)
+    )
+    return outputs
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, h, w, filters]`."""
+    return self.branches(x, training=training)['concat_projection']
+
+
+class Decoder(tf.keras.layers.Layer):
+  """The DeepLabv3+ decoder, without its logits."""
+
+  def __init__(
+    self,
+    low_level_filters: int,
+    filters: int,
+    norm: operations.NormSettings,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    glorot = tf.keras.initializers.GlorotUniform
+    self.low_level = operations.ConvBn(
+      low_level_filters, 1, norm, kernel_initializer=glorot()
+    )
+    self.convs = [
+      operations.ConvBn(filters, 3, norm, kernel_initializer=glorot())
+      for _ in range(2)
+    ]
+
+  def stages(
+    self, encoded: tf.Tensor, low_level: tf.Tensor, training=None
+  ) -> dict[str, tf.Tensor]:
+    """Returns every endpoint by the authors' names, the last one the output.
+
+    Args:
+      encoded: `[n, h, w, c]`, the ASPP's projection.
+      low_level: `[n, height, width, c']` at stride 4.
+      training: whether batch norm takes the statistics of the batch.
+    """
+    skipped = tf.nn.relu(self.low_level(low_level, training=training))
+    outputs = {'decoder/feature_projection0': skipped}
+    size = operations.spatial_size(low_level)
+    x = tf.concat([operations.resize_aligned(encoded, size), skipped], -1)
+    for index, conv in enumerate(self.convs):
+      x = tf.nn.relu(conv(x, training=training))
+      outputs[f'decoder/decoder_conv0_{index + 1}'] = x
+    return outputs
+
+  def call(
+    self, encoded: tf.Tensor, low_level: tf.Tensor, training=None
+  ) -> tf.Tensor:
+    """Returns `[n, height, width, filters]` at stride 4."""
+    stages = self.stages(encoded, low_level, training=training)
+    return stages['decoder/decoder_conv0_2']
+
+
+def logits_layer(num_classes: int, **kwargs) -> operations.Conv2D:
+  """A 1x1 convolution with bias to the classes, in float32."""
+  return operations.Conv2D(
+    num_classes,
+    1,
+    use_bias=True,
+    kernel_initializer=tf.keras.initializers.TruncatedNormal(stddev=0.01),
+    dtype=tf.float32,
+    **kwargs,
+  )
+
+
+class SearchHead(tf.keras.layers.Layer):
+  """A small ASPP at one level of the supernet's last layer, with logits.
+
+  1x1, one 3x3 with rate 96/s, image pooling; each branch as wide as the cell.
+  """
+
+  def __init__(
+    self,
+    level: int,
+    filters: int,
+    num_classes: int,
+    norm: operations.NormSettings,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    rate = lattice.aspp_rates(level)[0]
+    self.convs = [
+      operations.ConvBn(filters, 1, norm),
+      operations.ConvBn(filters, 3, norm, atrous_rate=rate),
+    ]
+    self.image_pooling = ImagePooling(filters, norm)
+    self.logits = logits_layer(num_classes)
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> float32 logits `[n, h, w, num_classes]`."""
+    x = tf.nn.relu(x)
+    branches = [tf.nn.relu(c(x, training=training)) for c in self.convs]
+    pooled = self.image_pooling(x, training=training)
+    branches.append(
+      operations.resize_aligned(pooled, operations.spatial_size(x))
+    )
+    return self.logits(tf.concat(branches, axis=-1))

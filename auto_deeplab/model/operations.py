@@ -1,0 +1,434 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The primitives as Keras layers, and the arithmetic that all models share.
+
+Feature maps are `[batch, height, width, channels]`. Under a mixed-precision
+policy convolutions compute in its compute dtype and batch norm in float32.
+
+Every window is padded by (k - 1) * rate / 2 on each side and every resize
+aligns the corner pixels, so a map of n pixels halves to ceil(n / 2) by all
+ways (method, section 2), and maps of 32m + 1 pixels nest exactly.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from auto_deeplab.architecture import genotype as genotype_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class NormSettings:
+  """What the batch norms of one part of a network have in common.
+
+  Attributes:
+    momentum: decay of the moving statistics, in (0, 1).
+    epsilon: added to the variance.
+    synchronized: whether training statistics are taken over all replicas.
+  """
+
+  momentum: float = 0.9997
+  epsilon: float = 1e-3
+  synchronized: bool = False
+
+  def layer(self, affine: bool = True) -> tf.keras.layers.Layer:
+    """Returns a batch norm in float32; `affine` gives it scale and offset."""
+    return tf.keras.layers.BatchNormalization(
+      momentum=self.momentum,
+      epsilon=self.epsilon,
+      center=affine,
+      scale=affine,
+      synchronized=self.synchronized,
+      dtype=tf.float32,
+    )
+
+
+def backbone_initializer() -> tf.keras.initializers.Initializer:
+  """Uniform in +-1/sqrt(fan_in), fan_in = k * k * C also where depthwise."""
+  return tf.keras.initializers.VarianceScaling(
+    scale=1 / 3, mode='fan_in', distribution='uniform'
+  )
+
+
+def spatial_size(x: tf.Tensor):
+  """Returns (height, width): integers where known, else scalar tensors."""
+  dynamic = tf.shape(x)
+  return tuple(
+    dynamic[axis] if x.shape[axis] is None else x.shape[axis] for axis in (1, 2)
+  )
+
+
+def halved(size):
+  """Returns the size after one stride of 2: ceil(n / 2)."""
+  return tuple((n + 1) // 2 for n in size)
+
+
+def resize_aligned(x: tf.Tensor, size) -> tf.Tensor:
+  """Resizes bilinearly with aligned corners and no half-pixel centres.
+
+  Args:
+    x: `[batch, height, width, channels]`, any float dtype.
+    size: (height, width), integers or scalar tensors.
+
+  Returns:
+    `[batch, *size, channels]` of the dtype of `x`.
+  """
+  is_static = all(isinstance(n, int) for n in size)
+  if is_static and x.shape[1:3].as_list() == list(size):
+    return x
+  resized = tf.raw_ops.ResizeBilinear(
+    images=x, size=tf.stack(size), align_corners=True, half_pixel_centers=False
+  )
+  if is_static:
+    resized = tf.ensure_shape(resized, [x.shape[0], *size, x.shape[3]])
+  return tf.cast(resized, x.dtype)
+
+
+def _padding(kernel_size: int, atrous_rate: int) -> list[list[int]]:
+  pad = (kernel_size - 1) * atrous_rate // 2
+  return [[0, 0], [pad, pad], [pad, pad], [0, 0]]
+
+
+class Conv2D(tf.keras.layers.Conv2D):
+  """A square convolution with the padding of this module.
+
+  Keras' own emulates an atrous convolution by moving space into batch; the
+  native one is two to three times faster on CPUs.
+  """
+
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    *,
+    strides: int = 1,
+    atrous_rate: int = 1,
+    **kwargs,
+  ):
+    kwargs.setdefault('use_bias', False)
+    kwargs.setdefault('kernel_initializer', backbone_initializer())
+    super().__init__(
+      filters,
+      kernel_size,
+      strides=strides,
+      # Stated to Keras for its shape inference alone.
+      padding='same',
+      **kwargs,
+    )
+    self.atrous_rate = atrous_rate
+
+  def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    return tf.nn.conv2d(
+      inputs,
+      kernel,
+      self.strides,
+      _padding(self.kernel_size[0], self.atrous_rate),
+      dilations=self.atrous_rate,
+    )
+
+
+class ConvBn(tf.keras.layers.Layer):
+  """A convolution and its batch norm."""
+
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    norm: NormSettings,
+    *,
+    strides: int = 1,
+    atrous_rate: int = 1,
+    kernel_initializer=None,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.conv = Conv2D(
+      filters,
+      kernel_size,
+      strides=strides,
+      atrous_rate=atrous_rate,
+      kernel_initializer=kernel_initializer or backbone_initializer(),
+    )
+    self.bn = norm.layer()
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
+    return tf.cast(self.bn(self.conv(x), training=training), self.compute_dtype)
+
+
+def separable_kernel(depthwise: tf.Tensor, pointwise: tf.Tensor) -> tf.Tensor:
+  """Returns the full kernel equal to a depthwise and a pointwise convolution.
+
+  Args:
+    depthwise: `[k, k, channels, 1]`.
+    pointwise: `[1, 1, channels, filters]`.
+
+  Returns:
+    `[k, k, channels, filters]`: nothing lies between the two, so their
+    product is exact.
+  """
+  return depthwise * pointwise
+
+
+class SeparableConv2D(tf.keras.layers.Layer):
+  """A depthwise and a pointwise convolution with nothing between them.
+
+  Attributes:
+    merge: compute both as one full convolution (`separable_kernel`).
+  """
+
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    *,
+    strides: int = 1,
+    merge: bool = False,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.filters = filters
+    self.kernel_size = kernel_size
+    self.strides = strides
+    self.merge = merge
+
+  def build(self, input_shape):
+    channels = input_shape[-1]
+    k = self.kernel_size
+    self.depthwise_kernel = self.add_weight(
+      'depthwise_kernel',
+      [k, k, channels, 1],
+      initializer=backbone_initializer(),
+    )
+    self.pointwise_kernel = self.add_weight(
+      'pointwise_kernel',
+      [1, 1, channels, self.filters],
+      initializer=backbone_initializer(),
+    )
+    super().build(input_shape)
+
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
+    padding = _padding(self.kernel_size, 1)
+    depthwise, pointwise = (
+      tf.convert_to_tensor(w)
+      for w in (self.depthwise_kernel, self.pointwise_kernel)
+    )
+    if self.merge:
+      kernel = separable_kernel(depthwise, pointwise)
+      return tf.nn.conv2d(x, kernel, self.strides, padding)
+    strides = [1, self.strides, self.strides, 1]
+    x = tf.nn.depthwise_conv2d(x, depthwise, strides, padding)
+    return tf.nn.conv2d(x, pointwise, 1, 'VALID')
+
+
+class Separable(tf.keras.layers.Layer):
+  """Twice {ReLU, depthwise, pointwise, BN}; the first depthwise strides."""
+
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    norm: NormSettings,
+    *,
+    strides: int = 1,
+    merge: bool = False,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.convs = [
+      SeparableConv2D(filters, kernel_size, strides=s, merge=merge)
+      for s in (strides, 1)
+    ]
+    self.bns = [norm.layer() for _ in self.convs]
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
+    for conv, bn in zip(self.convs, self.bns):
+      x = bn(conv(tf.nn.relu(x)), training=training)
+    return tf.cast(x, self.compute_dtype)
+
+
+class Atrous(tf.keras.layers.Layer):
+  """ReLU, full k x k convolution of a rate, BN.
+
+  With a stride the map is halved bilinearly after the ReLU and the
+  convolution has no holes (method, section 2).
+  """
+
+  def __init__(
+    self,
+    filters: int,
+    kernel_size: int,
+    atrous_rate: int,
+    norm: NormSettings,
+    *,
+    strides: int = 1,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.strides = strides
+    self.conv_bn = ConvBn(
+      filters,
+      kernel_size,
+      norm,
+      atrous_rate=atrous_rate if strides == 1 else 1,
+    )
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
+    x = tf.nn.relu(x)
+    if self.strides == 2:
+      x = resize_aligned(x, halved(spatial_size(x)))
+    return self.conv_bn(x, training=training)
+
+
+def pool(x: tf.Tensor, kind: str, kernel_size: int, strides=1) -> tf.Tensor:
+  """Pools with the padding of this module, which no average counts.
+
+  Args:
+    x: `[n, h, w, c]`.
+    kind: 'max_pool' or 'avg_pool'.
+    kernel_size: side of the window, odd, in pixels.
+    strides: 1 or 2.
+
+  Returns:
+    `[n, ceil(h/strides), ceil(w/strides), c]`.
+  """
+  # A stride of 2 over SAME padding would start at another pixel on even maps.
+  if kind == 'max_pool':
+    padding = _padding(kernel_size, 1)
+    return tf.nn.max_pool2d(x, kernel_size, strides, padding)
+  pooled = tf.nn.avg_pool2d(x, kernel_size, 1, 'SAME')
+  return pooled[:, ::strides, ::strides]
+
+
+class Pool(tf.keras.layers.Layer):
+  """Max or average pooling."""
+
+  def __init__(self, kind: str, kernel_size: int, strides: int = 1, **kwargs):
+    super().__init__(**kwargs)
+    self.kind = kind
+    self.kernel_size = kernel_size
+    self.strides = strides
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), c]`."""
+    del training
+    return pool(x, self.kind, self.kernel_size, self.strides)
+
+
+class Skip(tf.keras.layers.Layer):
+  """The identity; with a stride, the map halved bilinearly."""
+
+  def __init__(self, strides: int = 1, **kwargs):
+    super().__init__(**kwargs)
+    self.strides = strides
+
+  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
+    """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), c]`."""
+    del training
+    if self.strides == 1:
+      return tf.identity(x)
+    return resize_aligned(x, halved(spatial_size(x)))
+
+
+def make_operation(
+  name: str,
+  filters: int,
+  norm: NormSettings,
+  *,
+  strides: int = 1,
+  merge_separable: bool = False,
+) -> tf.keras.layers.Layer:
+  """Builds the layer of a primitive for a network that is not searched.
+
+  Args:
+    name: a key of `genotype.PRIMITIVES` other than 'none'.
+    filters: channels in and out.
+    norm: of the operation's batch norms.
+    strides: 1 or 2.
+    merge_separable: see `SeparableConv2D.merge`.
+
+  Raises:
+    ValueError: if `name` is not an operation.
+  """
+  if name not in genotype_lib.OPERATIONS:
+    raise ValueError(
+      f'`name` ({name!r}) must be one of {genotype_lib.OPERATIONS}.'
+    )
+  primitive = genotype_lib.PRIMITIVES[name]
+  size = primitive.kernel_size
+  if primitive.kind == 'separable':
+    return Separable(
+      filters, size, norm, strides=strides, merge=merge_separable
+    )
+  if primitive.kind == 'atrous':
+    return Atrous(filters, size, primitive.atrous_rate, norm, strides=strides)
+  if primitive.kind == 'skip':
+    return Skip(strides)
+  return Pool(primitive.kind, size, strides)
+
+
+def random_scale_by_sample(
+  x: tf.Tensor, keep_prob: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+  """Drops whole samples and divides the kept ones by `keep_prob` (drop path).
+
+  Args:
+    x: `[n, h, w, c]`.
+    keep_prob: scalar in (0, 1].
+    seed: int32 `[2]`; equal seeds drop equal samples.
+
+  Returns:
+    A tensor like `x`.
+  """
+  draw = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], seed)
+  mask = tf.where(draw < keep_prob, 1 / keep_prob, 0.0)
+  return x * tf.cast(mask, x.dtype)
+
+
+def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
+  """Drops single values at `rate`; equal seeds drop equal values."""
+  return tf.nn.experimental.stateless_dropout(x, rate, seed)
+
+
+def schedule_keep_prob(
+  keep_prob: float, layer: int, num_layers: int, progress: tf.Tensor
+) -> tf.Tensor:
+  """ScheduledDropPath: keep(c, t) = 1 - min(1, t/T) (c+1)/L (1-p).
+
+  Args:
+    keep_prob: p, of the last cell at the end, in (0, 1].
+    layer: c, 0 to L - 1.
+    num_layers: L.
+    progress: float32 scalar, t/T.
+
+  Returns:
+    float32 scalar.
+  """
+  depth = (layer + 1) / num_layers
+  return 1.0 - tf.minimum(1.0, progress) * depth * (1.0 - keep_prob)
+
+
+def fold_in(seed: tf.Tensor, index: int) -> tf.Tensor:
+  """Returns another seed, int32 `[2]`, for the `index`-th use of one seed."""
+  return tf.random.experimental.stateless_fold_in(seed, index)
+
+
+def check_map_size(images: tf.Tensor, min_pixels: int = 4) -> None:
+  """Refuses images smaller than one pixel of the stem's output.
+
+  Args:
+    images: `[n, h, w, c]`; unknown sizes pass.
+    min_pixels: the smallest height and width.
+
+  Raises:
+    ValueError: if a side is too small.
+  """
+  for pixels in images.shape[1:3]:
+    if pixels is not None and pixels < min_pixels:
+      raise ValueError(
+        f'the image size ({images.shape[1]}x{images.shape[2]}) must be at '
+        f'least {min_pixels} pixels a side.'
+      )

@@ -1,0 +1,250 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The network that a genotype describes: stem, cells, ASPP, decoder."""
+
+import dataclasses
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.architecture import lattice
+from auto_deeplab.model import cells, deeplab, operations
+
+# Auto-DeepLab-S, -M and -L (method, section 2).
+FILTER_MULTIPLIERS = {'s': 20, 'm': 32, 'l': 48}
+
+# Seeds of the two uses of randomness, apart from the cells' 0 to L - 1.
+_DROPOUT_USE = 1_000_000
+
+
+def auto_deeplab(size: str, num_classes: int = 19, **settings) -> 'Segmenter':
+  """Builds a published network.
+
+  Args:
+    size: 's', 'm' or 'l'.
+    num_classes: 19 on Cityscapes.
+    **settings: further fields of `configs.SegmenterConfig`.
+
+  Raises:
+    ValueError: if `size` is none of the three.
+  """
+  if size not in FILTER_MULTIPLIERS:
+    raise ValueError(
+      f'`size` ({size!r}) must be one of {tuple(FILTER_MULTIPLIERS)}.'
+    )
+  config = configs.SegmenterConfig(
+    filter_multiplier=FILTER_MULTIPLIERS[size], **settings
+  )
+  return Segmenter(genotype_lib.PUBLISHED, config, num_classes)
+
+
+class _Randomness(NamedTuple):
+  """What drop path and dropout depend on in one step.
+
+  Attributes:
+    seed: int32 `[2]`.
+    progress: float32 scalar, the step over drop path's steps.
+  """
+
+  seed: tf.Tensor
+  progress: tf.Tensor
+
+
+class Segmenter(tf.keras.Model):
+  """DeepLabv3+ on the backbone of a genotype.
+
+  Attributes:
+    genotype: what it was built from.
+  """
+
+  def __init__(
+    self,
+    genotype: genotype_lib.Genotype,
+    config: configs.SegmenterConfig,
+    num_classes: int,
+    *,
+    synchronized_batch_norm: bool = False,
+    seed: int = 0,
+    drop_path_steps: int = 1,
+    **kwargs,
+  ):
+    """Builds the layers; the weights follow with the first call.
+
+    Args:
+      genotype: the cell and the backbone.
+      config: widths, head and regularisation.
+      num_classes: classes of the logits.
+      synchronized_batch_norm: whether statistics are taken over all replicas.
+      seed: of drop path and dropout.
+      drop_path_steps: T, the step at which drop path is at full strength.
+      **kwargs: of the Keras model.
+    """
+    super().__init__(**kwargs)
+    if num_classes < 2:
+      raise ValueError(f'`num_classes` ({num_classes}) must be at least 2.')
+    self.genotype = genotype
+    self.config = config
+    self.num_classes = num_classes
+    self._seed = seed
+    self._drop_path_steps = drop_path_steps
+    norm = operations.NormSettings(
+      config.batch_norm_momentum,
+      config.batch_norm_epsilon,
+      synchronized_batch_norm,
+    )
+    head_norm = dataclasses.replace(
+      norm, epsilon=config.head_batch_norm_epsilon
+    )
+    self.stem = deeplab.Stem(config.stem_filters, norm)
+    self.cells = _make_cells(genotype, config, norm)
+    self.aspp = deeplab.Aspp(
+      config.aspp_filters,
+      lattice.aspp_rates(genotype.backbone[-1]),
+      head_norm,
+      config.pooling_size,
+    )
+    self.decoder = deeplab.Decoder(
+      config.low_level_filters, config.decoder_filters, head_norm
+    )
+    self.logits = deeplab.logits_layer(num_classes)
+
+  def call(
+    self,
+    images: tf.Tensor,
+    training=None,
+    step: tf.Tensor | None = None,
+  ) -> tf.Tensor:
+    """Computes the logits.
+
+    Args:
+      images: float `[n, h, w, 3]` in [-1, 1]; any h and w of at least 4.
+      training: whether batch norm takes the statistics of the batch, and drop
+        path and dropout are on.
+      step: integer scalar, the training step; it sets drop path's strength
+        and, with the replica, all random numbers. Needed if `training` and
+        the configuration drops anything.
+
+    Returns:
+      float32 `[n, h, w, num_classes]`.
+    """
+    return self.endpoints(images, training=training, step=step)[
+      'logits_upsampled'
+    ]
+
+  def endpoints(
+    self,
+    images: tf.Tensor,
+    training=None,
+    step: tf.Tensor | None = None,
+  ) -> dict[str, tf.Tensor]:
+    """Returns every endpoint by the authors' name; arguments as `call`.
+
+    `Stem` and `Cell_0`.. are before any ReLU that follows; `features` is the
+    encoder's output; then the names of `deeplab.Aspp.branches` and
+    `deeplab.Decoder.stages`, `logits` at stride 4 and `logits_upsampled`.
+    """
+    images = tf.convert_to_tensor(images)
+    operations.check_map_size(images)
+    randomness = self._randomness(training, step)
+    half, stem = self.stem(images, training=training)
+    outputs = {'Stem': stem}
+    low_level = self._backbone(half, stem, outputs, training, randomness)
+    outputs['features'] = tf.nn.relu(outputs[f'Cell_{len(self.cells) - 1}'])
+    outputs |= self.aspp.branches(outputs['features'], training=training)
+    encoded = outputs['concat_projection']
+    if randomness is not None and self.config.dropout_rate:
+      seed = operations.fold_in(randomness.seed, _DROPOUT_USE)
+      encoded = operations.dropout(encoded, self.config.dropout_rate, seed)
+    outputs |= self.decoder.stages(encoded, low_level, training=training)
+    outputs['logits'] = self.logits(outputs['decoder/decoder_conv0_2'])
+    outputs['logits_upsampled'] = operations.resize_aligned(
+      outputs['logits'], operations.spatial_size(images)
+    )
+    return outputs
+
+  def _backbone(self, half, stem, outputs, training, randomness) -> tf.Tensor:
+    """Adds the cells' outputs to `outputs`; returns the low-level feature."""
+    sizes = [operations.spatial_size(stem)]
+    for _ in range(lattice.NUM_LEVELS - 1):
+      sizes.append(operations.halved(sizes[-1]))
+    backbone = self.genotype.backbone
+    low_level_layer = lattice.low_level_layer(backbone)
+    low_level = stem
+    before, last = half, stem
+    for layer, cell in enumerate(self.cells):
+      inputs = last
+      if cell.direction == lattice.UP:
+        inputs = operations.resize_aligned(last, sizes[backbone[layer]])
+      y = cell(
+        inputs,
+        before,
+        training=training,
+        **self._drop_path(layer, training, randomness),
+      )
+      outputs[f'Cell_{layer}'] = y
+      if layer == low_level_layer:
+        low_level = y
+      before, last = last, y
+    return low_level
+
+  def _randomness(self, training, step) -> '_Randomness | None':
+    """Returns this step's and replica's; None if nothing is random."""
+    is_random = (
+      self.config.dropout_rate > 0 or self.config.drop_path_keep_prob < 1
+    )
+    if not training or not is_random:
+      return None
+    if step is None:
+      raise ValueError(
+        '`step` must be given while training with drop path or dropout.'
+      )
+    context = tf.distribute.get_replica_context()
+    replica = context.replica_id_in_sync_group if context else 0
+    seed = tf.stack([self._seed, tf.cast(step, tf.int32)])
+    progress = tf.cast(step, tf.float32) / self._drop_path_steps
+    return _Randomness(operations.fold_in(seed, replica), progress)
+
+  def _drop_path(self, layer: int, training, randomness) -> dict:
+    """Returns the cell's arguments of drop path."""
+    if randomness is None or self.config.drop_path_keep_prob == 1:
+      return {}
+    return {
+      'keep_prob': operations.schedule_keep_prob(
+        self.config.drop_path_keep_prob,
+        layer,
+        len(self.cells),
+        randomness.progress,
+      ),
+      'seed': operations.fold_in(randomness.seed, layer),
+    }
+
+
+def _make_cells(
+  genotype: genotype_lib.Genotype,
+  config: configs.SegmenterConfig,
+  norm: operations.NormSettings,
+) -> list[cells.Cell]:
+  """Builds the backbone's cells."""
+  # Channels and levels of what the cells read, from the stem on; its second
+  # convolution lies one level above the lattice.
+  channels = [config.stem_filters[1], config.stem_filters[2]]
+  levels = [-1, 0, *genotype.backbone]
+  result = []
+  for layer, level in enumerate(genotype.backbone):
+    filters = lattice.block_filters(level, config.filter_multiplier)
+    result.append(
+      cells.Cell(
+        genotype.cell,
+        filters,
+        level - levels[layer + 1] + lattice.SAME,
+        norm,
+        project_previous=channels[layer] != filters,
+        resize_previous=levels[layer] != min(level, levels[layer + 1]),
+        merge_separable=config.merge_separable,
+        name=f'cell_{layer}',
+      )
+    )
+    channels.append(filters * genotype.num_blocks)
+  return result

@@ -1,0 +1,37 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What every tool shares: start-up, and errors of the user in one line."""
+
+from collections.abc import Callable, Sequence
+import os
+import sys
+
+# Before TensorFlow is imported: its start-up banner says nothing to a user.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+from absl import app
+
+# What bad input raises; anything else is a defect and keeps its traceback.
+_USER_ERRORS = (ValueError, OSError)
+
+
+def run(main: Callable[[], None]) -> None:
+  """Parses flags, runs `main()`, and exits.
+
+  Args:
+    main: the tool's body. A `ValueError` or `OSError` that it raises is
+      printed as one line on standard error, and the exit status is 1.
+  """
+  tool = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+
+  def guarded_main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+      raise app.UsageError(f'unexpected argument: {argv[1]}')
+    try:
+      main()
+    except _USER_ERRORS as e:
+      message = ' '.join(str(e).split())
+      print(f'{tool}: {message}', file=sys.stderr)
+      sys.exit(1)
+
+  app.run(guarded_main)
