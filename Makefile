@@ -1,0 +1,100 @@
+# Each target sets up .venv by itself; `make help` lists them.
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Newer than the files that decide what is installed, if that is installed.
+STAMP := $(VENV)/installed
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+# TensorFlow's start-up notes (CPU features, missing CUDA) say nothing to a user.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+##@ Use
+
+.PHONY: demo
+demo: $(STAMP)  ## The whole chain on synthetic images, into runs/demo
+	$(call chain,demo,--dataset=synthetic)
+
+.PHONY: camvid
+camvid: $(STAMP)  ## The whole chain on CamVid: make camvid CAMVID=PATH
+	@test -n "$(CAMVID)" || { echo "make camvid needs the folder of the \
+	images: make camvid CAMVID=PATH" >&2; exit 1; }
+	$(call chain,camvid,--dataset=camvid --input_dir="$(CAMVID)")
+
+# $(1) names the recipes in gin_configs/ and the folder under runs/; $(2) says
+# which images. A stopped chain goes on where it was when it is started again.
+define chain
+	@set -x
+	$(RUN) tools/build_tfrecords.py $(2) --output_dir=runs/$(1)/data
+	$(RUN) tools/search.py --gin_file=gin_configs/$(1)_search.gin \
+	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/search
+	$(RUN) tools/decode.py --run_dir=runs/$(1)/search \
+	  --output_dir=runs/$(1)/decoded
+	$(RUN) tools/train.py --gin_file=gin_configs/$(1)_train.gin \
+	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/train \
+	  --genotype=runs/$(1)/decoded/genotype.json
+	$(RUN) tools/evaluate.py --run_dir=runs/$(1)/train
+	$(RUN) tools/export.py --run_dir=runs/$(1)/train \
+	  --output_dir=runs/$(1)/saved_model
+	$(RUN) tools/predict.py --model_dir=runs/$(1)/saved_model \
+	  --input=runs/$(1)/data/images/val --output_dir=runs/$(1)/predictions
+endef
+
+##@ Develop
+
+.PHONY: test
+test: lint  ## Format, lint, types and all tests (25 minutes on 2 cores)
+	$(RUN) -m pytest
+
+.PHONY: check
+check: lint  ## The same without the tests of whole chains (5 minutes)
+	$(RUN) -m pytest -m 'not chain'
+
+.PHONY: lint
+lint: $(STAMP)  ## Format, lint and types alone
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+.PHONY: format
+format: $(STAMP)  ## Mend format and what the linter can mend
+	$(RUN) -m ruff check --fix-only --quiet .
+	$(RUN) -m ruff format .
+
+.PHONY: build-file
+build-file: $(STAMP)  ## Write BUILD anew from the imports
+	$(RUN) -m tests.build_file
+
+.PHONY: setup
+setup: $(STAMP)  ## Make .venv from requirements.lock, or bring it up to date
+
+.PHONY: clean
+clean:  ## Delete caches and build outputs; .venv and runs stay
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find auto_deeplab tools tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Every pip below takes its versions from the lock file, the builds of packages
+# that come as source included.
+PIP_INSTALL = $(RUN) -m pip install -qq --disable-pip-version-check \
+  --no-input -c requirements.lock
+
+$(STAMP): requirements.lock setup.cfg pyproject.toml
+	@.ci/check_python "$(PYTHON)" "$(VENV)"
+	echo "Installing requirements.lock into $(VENV); the first time this takes \
+	minutes and about 3 GB."
+	$(RUN) -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
+	$(PIP_INSTALL) pip
+	$(PIP_INSTALL) setuptools wheel
+	$(PIP_INSTALL) --build-constraint requirements.lock -e '.[dev,serving]'
+	$(RUN) -m pip check --disable-pip-version-check
+	touch $@

@@ -1,0 +1,28 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share."""
+
+import os
+import pathlib
+
+import pytest
+
+# Before any test imports TensorFlow: errors alone, no notes on CPU features.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+# A test that draws needs no display.
+os.environ.setdefault('MPLBACKEND', 'Agg')
+
+
+@pytest.fixture(scope='session')
+def repository() -> pathlib.Path:
+  """Root of the repository."""
+  return pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def shared_dir(repository: pathlib.Path) -> pathlib.Path:
+  """Real images and reference numbers, which lie beside the repository."""
+  path = repository.parent / 'shared'
+  if not path.is_dir():
+    pytest.skip(f'{path} is absent: no real images or reference numbers here.')
+  return path
