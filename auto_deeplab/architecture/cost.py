@@ -18,7 +18,8 @@ add are 1 multiply-add, in two countings:
 For Auto-DeepLab-S, -M and -L at 1025x2049 with the paper's 97x97 pooling window
 that gives 320.72, 440.36 and 663.08 B exact multiply-adds, and 333.14, 460.77
 and 694.79 B in the profiler's counting, 0.04 % below the paper's 333.25, 460.93
-and 695.03 B: the rest is element-wise operations, which are not counted here.
+and 695.03 B: the profiler counts some element-wise operations too, which are
+left out here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
