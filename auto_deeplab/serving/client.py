@@ -1,0 +1,381 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Label maps and overlays from an exported SavedModel, and from nothing else.
+
+This file imports TensorFlow, NumPy and Pillow only: it may be copied beside a
+SavedModel to a machine that does not have the package. `serving.exporter`
+writes what is read here, and takes the names of the format from here.
+
+  client = SavedModelClient('runs/demo/saved_model')
+  image = load_image('street.jpg')
+  prediction = client.predict(image)
+  write_prediction(
+    'street_out', image, prediction.labels, client.colors
+  )  # street_out.png, street_out_overlay.jpg
+"""
+
+from collections.abc import Iterator, Sequence
+import contextlib
+import dataclasses
+import glob
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+import tensorflow as tf
+
+FORMAT = 'auto_deeplab.saved_model'
+VERSION = 1
+METADATA_PATH = os.path.join('assets.extra', 'metadata.json')
+# Both signatures return the same two outputs.
+RAW_SIGNATURE = 'serving_default'
+ENCODED_SIGNATURE = 'encoded'
+# `_bytes`: by this suffix TensorFlow Serving's and Vertex AI's REST interfaces
+# recognise a tensor that travels as {"b64": "..."}.
+RAW_INPUT = 'images'
+ENCODED_INPUT = 'image_bytes'
+
+PICTURE_SUFFIXES = (
+  '.bmp',
+  '.gif',
+  '.jpeg',
+  '.jpg',
+  '.png',
+  '.tif',
+  '.tiff',
+  '.webp',
+)
+# A palette PNG has as many entries; so has a uint8 label.
+_PALETTE_SIZE = 256
+# Near-lossless: the overlay's class borders stay sharp.
+_JPEG_OPTIONS = {'quality': 95, 'subsampling': 0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+  """What the network says about one picture.
+
+  Attributes:
+    labels: uint8 [height, width], the most probable class of each pixel.
+    probabilities: float32 [height, width, num_classes], sums to 1 over the
+      classes.
+  """
+
+  labels: np.ndarray
+  probabilities: np.ndarray
+
+
+class SavedModelClient:
+  """Runs an exported segmenter on pictures of any size.
+
+  Attributes:
+    metadata: all that `assets.extra/metadata.json` says.
+    class_names: the name of each class, in the order of the labels.
+    colors: an (r, g, b) a class, each in 0..255.
+  """
+
+  def __init__(self, model_dir: str | os.PathLike):
+    """Loads the model.
+
+    Args:
+      model_dir: what `tools/export.py` wrote.
+
+    Raises:
+      FileNotFoundError: there is no such folder.
+      ValueError: the folder is not a SavedModel of this project, is damaged,
+        or is of another version.
+    """
+    self.metadata = read_metadata(model_dir)
+    self.class_names = tuple(self.metadata['class_names'])
+    self.colors = tuple(tuple(color) for color in self.metadata['colors'])
+    try:
+      # Kept, for a signature does not keep its variables alive.
+      self._saved_model = tf.saved_model.load(os.fspath(model_dir))
+      self._signature = self._saved_model.signatures[RAW_SIGNATURE]
+    # A damaged file shows as OSError, IndexError, DataLossError and others.
+    except Exception as e:
+      raise ValueError(
+        f'the SavedModel in {os.fspath(model_dir)!r} is damaged: {e}'
+      ) from e
+
+  def predict(self, image: np.ndarray) -> Prediction:
+    """Segments one picture.
+
+    Args:
+      image: uint8 [height, width, 3], RGB in 0..255.
+
+    Returns:
+      Labels and probabilities at the size of `image`.
+
+    Raises:
+      ValueError: `image` has another dtype or shape.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+      raise ValueError(
+        f'`image` ({image.dtype} {list(image.shape)}) must be uint8 '
+        '[height, width, 3].'
+      )
+    if image.size == 0:
+      raise ValueError(f'`image` ({list(image.shape)}) has no pixels.')
+    outputs = self._signature(**{RAW_INPUT: tf.constant(image[np.newaxis])})
+    return Prediction(
+      labels=outputs['labels'][0].numpy(),
+      probabilities=outputs['probabilities'][0].numpy(),
+    )
+
+
+def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
+  """Returns the metadata of an exported SavedModel, checked.
+
+  Args:
+    model_dir: what `tools/export.py` wrote.
+
+  Raises:
+    FileNotFoundError: there is no such folder.
+    ValueError: it is not a SavedModel of this project, or of another version.
+  """
+  folder = os.fspath(model_dir)
+  if not os.path.isdir(folder):
+    raise FileNotFoundError(f'the model folder {folder!r} does not exist.')
+  for name in ('saved_model.pb', METADATA_PATH):
+    if not os.path.isfile(os.path.join(folder, name)):
+      raise ValueError(
+        f'{folder!r} is not a SavedModel that tools/export.py wrote: '
+        f'it has no {name!r}.'
+      )
+  path = os.path.join(folder, METADATA_PATH)
+  try:
+    metadata = json.loads(Path(path).read_text(encoding='utf-8'))
+    found = metadata['format'], metadata['version']
+    _ = metadata['class_names'], metadata['colors']
+  except (ValueError, TypeError, KeyError) as e:
+    raise ValueError(f'{path!r} is damaged: {e!r}') from e
+  if found != (FORMAT, VERSION):
+    raise ValueError(
+      f'{folder!r} is of format {found[0]!r}, version {found[1]}; this client '
+      f'reads {FORMAT!r}, version {VERSION}.'
+    )
+  return metadata
+
+
+def load_image(path: str | os.PathLike) -> np.ndarray:
+  """Reads a picture as a person sees it.
+
+  The EXIF orientation is applied; greyscale, palette, CMYK and 16-bit pictures
+  become 8-bit RGB; an alpha channel is dropped, as in training.
+
+  Args:
+    path: a picture that Pillow can read; of an animation, the first frame.
+
+  Returns:
+    uint8 [height, width, 3], RGB.
+
+  Raises:
+    ValueError: the file is missing, empty, truncated or not a picture; the
+      message names it.
+  """
+  name = os.fspath(path)
+  try:
+    if os.path.getsize(name) == 0:
+      raise ValueError('the file is empty.')
+    with Image.open(name) as picture:
+      upright = ImageOps.exif_transpose(picture)
+      return np.array(_to_8_bit(upright).convert('RGB'))
+  except MemoryError:
+    raise
+  # Pillow's decoders raise whatever their parsing meets (OSError, SyntaxError,
+  # struct.error, DecompressionBombError and more), mostly without the name.
+  except Exception as e:
+    reason = e.strerror if isinstance(e, OSError) and e.strerror else e
+    raise ValueError(f'cannot read the picture {name!r}: {reason}') from e
+
+
+def _to_8_bit(picture: Image.Image) -> Image.Image:
+  """Returns 16-bit greyscale scaled to 8 bits, where Pillow would clip it."""
+  if picture.mode == 'F':
+    raise ValueError('floating-point pixels are not supported.')
+  if not picture.mode.startswith('I'):
+    return picture
+  values = np.asarray(picture)
+  if values.min(initial=0) < 0 or values.max(initial=0) > 0xFFFF:
+    raise ValueError('32-bit pixels are not supported.')
+  return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def find_pictures(inputs: Sequence[str]) -> list[str]:
+  """Lists the pictures that files, folders and globs stand for.
+
+  Args:
+    inputs: paths of pictures; folders, of which the files with a picture's
+      suffix are taken (not those of subfolders); globs, where `**` matches
+      folders of any depth.
+
+  Returns:
+    Paths, sorted within each input, no file twice.
+
+  Raises:
+    ValueError: an input matches nothing.
+  """
+  found: dict[str, str] = {}
+  for entry in inputs:
+    if os.path.isdir(entry):
+      paths = [os.path.join(entry, name) for name in os.listdir(entry)]
+      paths = [p for p in paths if p.lower().endswith(PICTURE_SUFFIXES)]
+    elif os.path.exists(entry):  # Also a name with brackets or a star in it.
+      paths = [entry]
+    else:
+      paths = glob.glob(entry, recursive=True)
+    files = sorted(p for p in paths if os.path.isfile(p))
+    if not files:
+      raise ValueError(f'the input {entry!r} matches no picture.')
+    for path in files:
+      found.setdefault(os.path.realpath(path), path)
+  return list(found.values())
+
+
+def output_stems(
+  pictures: Sequence[str], output_dir: str | os.PathLike
+) -> list[str]:
+  """Returns what the files written for each picture start with.
+
+  Args:
+    pictures: paths of pictures.
+    output_dir: where the files will go.
+
+  Returns:
+    `output_dir/NAME` a picture, NAME being its name without the suffix.
+
+  Raises:
+    ValueError: two pictures have the same name, or `output_dir` is the folder
+      of one of them, which could overwrite it.
+  """
+  owners: dict[str, str] = {}
+  for picture in pictures:
+    folder = os.path.dirname(picture) or os.curdir
+    if os.path.realpath(folder) == os.path.realpath(output_dir):
+      raise ValueError(
+        f'the output folder {os.fspath(output_dir)!r} holds the input '
+        f'{picture!r}; choose another one.'
+      )
+    name = os.path.splitext(os.path.basename(picture))[0]
+    stem = os.path.join(output_dir, name)
+    if stem in owners:
+      raise ValueError(
+        f'{owners[stem]!r} and {picture!r} would both be written to '
+        f'{stem + ".png"!r}; predict them into two folders.'
+      )
+    owners[stem] = picture
+  return list(owners)
+
+
+def colorize(labels: np.ndarray, colors: Sequence[Sequence[int]]) -> np.ndarray:
+  """Paints a label map.
+
+  Args:
+    labels: uint8 [height, width].
+    colors: an (r, g, b) a class, each in 0..255.
+
+  Returns:
+    uint8 [height, width, 3]; a label without a colour (255 for "ignore") is
+    black.
+  """
+  return _palette(colors)[labels]
+
+
+def overlay(
+  image: np.ndarray,
+  labels: np.ndarray,
+  colors: Sequence[Sequence[int]],
+  alpha: float = 0.5,
+) -> np.ndarray:
+  """Lays a label map's colours over its picture.
+
+  Args:
+    image: uint8 [height, width, 3].
+    labels: uint8 [height, width].
+    colors: an (r, g, b) a class, each in 0..255.
+    alpha: share of the colours, in [0, 1]; the rest is the picture.
+
+  Returns:
+    uint8 [height, width, 3].
+
+  Raises:
+    ValueError: the sizes differ, or `alpha` is out of range.
+  """
+  if image.shape[:2] != labels.shape:
+    raise ValueError(
+      f'`image` {list(image.shape[:2])} and `labels` {list(labels.shape)} '
+      'must be of one size.'
+    )
+  if not 0 <= alpha <= 1:
+    raise ValueError(f'`alpha` ({alpha}) must be in [0, 1].')
+  mixed = (1 - alpha) * image + alpha * colorize(labels, colors)
+  return np.round(mixed).astype(np.uint8)
+
+
+def write_prediction(
+  stem: str | os.PathLike,
+  image: np.ndarray,
+  labels: np.ndarray,
+  colors: Sequence[Sequence[int]],
+  *,
+  alpha: float = 0.5,
+  probabilities: np.ndarray | None = None,
+) -> list[str]:
+  """Writes a prediction as files that never exist half-written.
+
+  Args:
+    stem: what the files' paths start with; the folder is made where missing.
+    image: uint8 [height, width, 3], the picture.
+    labels: uint8 [height, width].
+    colors: an (r, g, b) a class, each in 0..255.
+    alpha: share of the colours in the overlay, in [0, 1].
+    probabilities: float32 [height, width, num_classes], or None.
+
+  Returns:
+    The paths: `STEM.png`, whose pixel values are the labels and whose palette
+    holds the colours; `STEM_overlay.jpg`; and with `probabilities` `STEM.npz`,
+    which holds them under that name.
+
+  Raises:
+    ValueError: the sizes differ, or `alpha` is out of range.
+  """
+  painted = Image.fromarray(overlay(image, labels, colors, alpha))
+  label_map = Image.fromarray(labels)
+  label_map.putpalette(_palette(colors).tobytes())
+  stem = os.fspath(stem)
+  os.makedirs(os.path.dirname(stem) or os.curdir, exist_ok=True)
+  paths = [f'{stem}.png', f'{stem}_overlay.jpg']
+  with _written_aside(paths[0]) as temporary:
+    label_map.save(temporary, format='PNG')
+  with _written_aside(paths[1]) as temporary:
+    painted.save(temporary, format='JPEG', **_JPEG_OPTIONS)
+  if probabilities is not None:
+    paths.append(f'{stem}.npz')
+    with _written_aside(paths[2]) as temporary, open(temporary, 'wb') as file:
+      np.savez_compressed(file, probabilities=probabilities)
+  return paths
+
+
+def _palette(colors: Sequence[Sequence[int]]) -> np.ndarray:
+  """Returns uint8 [256, 3]: the colours, then black."""
+  palette = np.zeros([_PALETTE_SIZE, 3], np.uint8)
+  palette[: len(colors)] = colors
+  return palette
+
+
+@contextlib.contextmanager
+def _written_aside(path: str) -> Iterator[str]:
+  """Gives a temporary path, renamed to `path` once all of it is written."""
+  folder, name = os.path.split(path)
+  temporary = os.path.join(folder, f'.{name}.{os.getpid()}.tmp')
+  try:
+    yield temporary
+    os.replace(temporary, path)
+  finally:
+    with contextlib.suppress(FileNotFoundError):
+      os.remove(temporary)
