@@ -166,7 +166,7 @@ def load_image(path: str | os.PathLike) -> np.ndarray:
   """Reads a picture as a person sees it.
 
   The EXIF orientation is applied; greyscale, palette, CMYK and 16-bit pictures
-  become 8-bit RGB; an alpha channel is dropped, as in training.
+  become 8-bit RGB; an alpha channel is dropped, as TensorFlow's decoders do.
 
   Args:
     path: a picture that Pillow can read; of an animation, the first frame.

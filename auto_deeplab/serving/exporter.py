@@ -1,0 +1,263 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a trained segmenter as a SavedModel that needs no Python of ours.
+
+  OUTPUT_DIR/
+    saved_model.pb, variables/          graph and weights of the inference only
+    assets.extra/metadata.json          classes, colours, genotype, step
+    assets.extra/tf_serving_warmup_requests    where `tensorflow_serving` is
+
+Signatures, both for any batch, height and width:
+
+  serving_default  images       uint8  [batch, height, width, 3], RGB in 0..255
+  encoded          image_bytes  string [batch], each a JPEG or PNG; one size
+                                within a batch; EXIF orientation is not applied
+
+  -> labels         uint8   [batch, height, width], the most probable class
+     probabilities  float32 [batch, height, width, num_classes]
+"""
+
+from collections.abc import Iterator
+import contextlib
+import json
+import os
+from pathlib import Path
+import shutil
+from typing import Any
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+
+from auto_deeplab.architecture.genotype import Genotype
+from auto_deeplab.data.datasets import DatasetInfo
+from auto_deeplab.data.input_pipeline import normalize
+from auto_deeplab.serving import client
+
+_WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
+# Small: a warm-up request is to load and optimise the graph, not to work.
+_WARMUP_SIZE = (65, 65)
+
+
+class ServingModule(tf.Module):
+  """A segmenter from raw pixels to labels, as the SavedModel holds it."""
+
+  def __init__(self, model: tf.keras.Model, num_classes: int):
+    """Traces the model once; both signatures share that graph.
+
+    Args:
+      model: maps normalised images, float32 [batch, height, width, 3], to
+        logits [batch, height, width, num_classes].
+      num_classes: number of classes that the model must have.
+
+    Raises:
+      ValueError: the model has another number of classes.
+    """
+    super().__init__(name='auto_deeplab')
+    # The model is held by the closure only. As an attribute it would be
+    # tracked, and saved with its optimizer and each layer's training graph.
+    self._segment = tf.function(
+      lambda images: _segment(model, images, num_classes),
+      input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
+    )
+    graph = self._segment.get_concrete_function().graph
+    self.weights = list(graph.variables)
+
+  @tf.function(
+    input_signature=[
+      tf.TensorSpec([None, None, None, 3], tf.uint8, name=client.RAW_INPUT)
+    ]
+  )
+  def predict(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns `labels` and `probabilities` of uint8 images."""
+    return self._segment(images)
+
+  @tf.function(
+    input_signature=[
+      tf.TensorSpec([None], tf.string, name=client.ENCODED_INPUT)
+    ]
+  )
+  def predict_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns `labels` and `probabilities` of JPEG or PNG files."""
+    return self._segment(
+      tf.map_fn(
+        _decode,
+        image_bytes,
+        fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
+      )
+    )
+
+
+def _segment(
+  model: tf.keras.Model, images: tf.Tensor, num_classes: int
+) -> dict[str, tf.Tensor]:
+  logits = model(normalize(images), training=False)
+  if logits.shape[-1] != num_classes:
+    raise ValueError(
+      f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'
+    )
+  logits = tf.cast(logits, tf.float32)
+  labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
+  return {
+    # `DatasetInfo` has at most 255 classes: a label fits in a byte.
+    'labels': tf.cast(labels, tf.uint8),
+    'probabilities': tf.nn.softmax(logits),
+  }
+
+
+def _decode(image_bytes: tf.Tensor) -> tf.Tensor:
+  # `decode_jpeg` reads PNG too. The accurate transform gives exactly the
+  # pixels that Pillow, and so `client.load_image`, gives; the default one is
+  # up to 17 grey levels off.
+  return tf.io.decode_jpeg(
+    image_bytes, channels=3, dct_method='INTEGER_ACCURATE'
+  )
+
+
+def export(
+  model: tf.keras.Model,
+  *,
+  dataset_info: DatasetInfo,
+  genotype: Genotype,
+  output_dir: str | os.PathLike,
+  step: int,
+  compute_dtype: str = 'float32',
+) -> Path:
+  """Writes a SavedModel.
+
+  Args:
+    model: a built segmenter with its trained weights; maps normalised images,
+      float32 [batch, height, width, 3], to logits [batch, height, width,
+      num_classes].
+    dataset_info: the data set that it was trained on.
+    genotype: the architecture, for the record.
+    output_dir: a folder that does not exist or is empty. It appears complete
+      or not at all.
+    step: the training step of the weights.
+    compute_dtype: 'float32', 'bfloat16' or 'float16': what the layers may
+      compute in, besides float32.
+
+  Returns:
+    `output_dir` as an absolute path.
+
+  Raises:
+    ValueError: `output_dir` is not empty; the model is not built, computes in
+      another dtype, has weights that are not finite, or a number of classes
+      other than that of `dataset_info`.
+  """
+  target = _require_free(Path(output_dir))
+  _require_servable(model, compute_dtype)
+  module = ServingModule(model, dataset_info.num_classes)
+  _require_finite(module.weights)
+  metadata = _metadata(module, dataset_info, genotype, step, compute_dtype)
+  with _written_aside(target) as folder:
+    tf.saved_model.save(
+      module,
+      os.fspath(folder),
+      signatures={
+        client.RAW_SIGNATURE: module.predict,
+        client.ENCODED_SIGNATURE: module.predict_encoded,
+      },
+      # Serving takes no gradients.
+      options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+    )
+    path = folder / client.METADATA_PATH
+    path.parent.mkdir()
+    path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
+    _write_warmup_requests(folder / _WARMUP_PATH)
+  return target
+
+
+def _require_free(output_dir: Path) -> Path:
+  target = output_dir.resolve()
+  if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    raise ValueError(
+      f'the output folder {os.fspath(output_dir)!r} already exists and is not '
+      'empty.'
+    )
+  return target
+
+
+def _require_servable(model: tf.keras.Model, compute_dtype: str) -> None:
+  if not model.built:
+    raise ValueError(f'the model {model.name!r} is not built: no weights.')
+  for layer in model.submodules:
+    dtype = getattr(layer, 'compute_dtype', None)
+    if dtype not in (None, 'float32', compute_dtype):
+      raise ValueError(
+        f'the layer {layer.name!r} computes in {dtype}, the export asks for '
+        f'{compute_dtype}: build the model for inference in {compute_dtype}.'
+      )
+
+
+def _require_finite(weights: list[tf.Variable]) -> None:
+  for variable in weights:
+    if not np.all(np.isfinite(np.asarray(variable, np.float32))):
+      raise ValueError(f'the weight {variable.name!r} is not finite.')
+
+
+def _metadata(
+  module: ServingModule,
+  dataset_info: DatasetInfo,
+  genotype: Genotype,
+  step: int,
+  compute_dtype: str,
+) -> dict[str, Any]:
+  return {
+    'format': client.FORMAT,
+    'version': client.VERSION,
+    'dataset': dataset_info.name,
+    'class_names': list(dataset_info.class_names),
+    'colors': [list(color) for color in dataset_info.colors],
+    'ignore_label': dataset_info.ignore_label,
+    'input': {
+      'pixels': 'uint8 RGB, 0..255; normalisation is inside the graph',
+      'size': 'any; one size within a batch',
+      'exif_orientation': 'not applied',
+    },
+    'signatures': {
+      client.RAW_SIGNATURE: client.RAW_INPUT,
+      client.ENCODED_SIGNATURE: client.ENCODED_INPUT,
+    },
+    'genotype': genotype.to_json(),
+    'step': int(step),
+    'num_weights': sum(int(np.prod(w.shape)) for w in module.weights),
+    'compute_dtype': compute_dtype,
+    'tensorflow_version': tf.__version__,
+  }
+
+
+def _write_warmup_requests(path: Path) -> None:
+  """Writes one request a signature, which TensorFlow Serving runs at start."""
+  try:
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+  except ImportError as e:
+    logging.info('No warm-up requests for TensorFlow Serving: %s', e)
+    return
+  image = tf.zeros([*_WARMUP_SIZE, 3], tf.uint8)
+  inputs = {
+    client.RAW_SIGNATURE: (client.RAW_INPUT, image),
+    client.ENCODED_SIGNATURE: (client.ENCODED_INPUT, tf.io.encode_png(image)),
+  }
+  with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+    for signature, (name, value) in inputs.items():
+      request = predict_pb2.PredictRequest()
+      request.model_spec.signature_name = signature
+      request.inputs[name].CopyFrom(tf.make_tensor_proto(value[tf.newaxis]))
+      log = prediction_log_pb2.PredictLog(request=request)
+      record = prediction_log_pb2.PredictionLog(predict_log=log)
+      writer.write(record.SerializeToString())
+  logging.info('Wrote warm-up requests for TensorFlow Serving.')
+
+
+@contextlib.contextmanager
+def _written_aside(target: Path) -> Iterator[Path]:
+  """Gives a folder beside `target`, renamed to it once all is written."""
+  folder = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
+  try:
+    folder.mkdir(parents=True)
+    yield folder
+    # Also replaces an empty folder, and fails on one filled in the meantime.
+    folder.rename(target)
+  finally:
+    shutil.rmtree(folder, ignore_errors=True)

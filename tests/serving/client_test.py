@@ -1,0 +1,367 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures in, files out, and folders that are no model of ours."""
+
+import json
+from pathlib import Path
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+from PIL import Image
+import pytest
+import tensorflow as tf
+
+from auto_deeplab.data.input_pipeline import normalize
+from auto_deeplab.serving import client
+
+COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+
+
+@pytest.fixture
+def pixels():
+  return np.random.default_rng(0).integers(0, 256, [6, 9, 3], np.uint8)
+
+
+@pytest.fixture
+def labels():
+  return np.arange(54, dtype=np.uint8).reshape(6, 9) % 3
+
+
+class TestSavedModelClient:
+  @pytest.mark.parametrize('size', [(1, 1), (6, 9), (65, 33)])
+  def test_predicts_what_the_model_says(self, model_dir, segmenter, size):
+    image = np.random.default_rng(1).integers(0, 256, [*size, 3], np.uint8)
+    prediction = client.SavedModelClient(model_dir).predict(image)
+    logits = segmenter(normalize(image[np.newaxis]), training=False)[0]
+    assert prediction.labels.dtype == np.uint8
+    assert prediction.probabilities.dtype == np.float32
+    np.testing.assert_array_equal(prediction.labels, np.argmax(logits, -1))
+    np.testing.assert_allclose(
+      prediction.probabilities, tf.nn.softmax(logits), atol=1e-5
+    )
+
+  def test_names_and_colors(self, model_dir, dataset_info):
+    model = client.SavedModelClient(model_dir)
+    assert model.class_names == tuple(dataset_info.class_names)
+    assert model.colors == tuple(map(tuple, dataset_info.colors))
+
+  @pytest.mark.parametrize(
+    'image, message',
+    [
+      (np.zeros([4, 5, 3], np.float32), r'float32 \[4, 5, 3\]\) must be uint8'),
+      (np.zeros([4, 5], np.uint8), r'uint8 \[4, 5\]\) must be uint8'),
+      (np.zeros([4, 5, 4], np.uint8), r'uint8 \[4, 5, 4\]\) must be uint8'),
+      (np.zeros([0, 5, 3], np.uint8), r'\[0, 5, 3\]\) has no pixels'),
+    ],
+  )
+  def test_refuses_other_arrays(self, model_dir, image, message):
+    with pytest.raises(ValueError, match=message):
+      client.SavedModelClient(model_dir).predict(image)
+
+  def test_needs_nothing_of_the_package(self, model_dir, tmp_path):
+    """The file alone, copied away from the package, predicts."""
+    shutil.copy(client.__file__, tmp_path / 'lone_client.py')
+    code = (
+      'import sys, numpy, lone_client\n'
+      f'model = lone_client.SavedModelClient({str(model_dir)!r})\n'
+      'image = numpy.zeros([7, 8, 3], numpy.uint8)\n'
+      'print(model.predict(image).labels.shape)\n'
+      'print([m for m in sys.modules if m.startswith("auto_deeplab")])\n'
+    )
+    output = subprocess.run(
+      [sys.executable, '-c', code],
+      cwd=tmp_path,
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout
+    assert output.splitlines() == ['(7, 8)', '[]']
+
+
+class TestModelFolder:
+  def test_missing(self, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere' does not exist"):
+      client.SavedModelClient(tmp_path / 'nowhere')
+
+  def test_without_a_graph(self, tmp_path):
+    with pytest.raises(ValueError, match=r"it has no 'saved_model.pb'"):
+      client.SavedModelClient(tmp_path)
+
+  def test_saved_model_of_others(self, tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path))
+    with pytest.raises(
+      ValueError,
+      match=f'{tmp_path}.*is not a SavedModel that tools/export.py wrote: it '
+      "has no 'assets.extra/metadata.json'",
+    ):
+      client.SavedModelClient(tmp_path)
+
+  @pytest.mark.parametrize(
+    'change, message',
+    [
+      ({'version': 2}, "saved_model', version 2; this client reads .* 1"),
+      ({'format': 'other'}, "is of format 'other', version 1; this client"),
+    ],
+  )
+  def test_other_version(self, model_dir, tmp_path, change, message):
+    folder = shutil.copytree(model_dir, tmp_path / 'copy')
+    path = folder / 'assets.extra' / 'metadata.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=message):
+      client.SavedModelClient(folder)
+
+  @pytest.mark.parametrize('text', ['', '{"format": ', '[]', '{}'])
+  def test_damaged_metadata(self, model_dir, tmp_path, text):
+    folder = shutil.copytree(model_dir, tmp_path / 'copy')
+    (folder / 'assets.extra' / 'metadata.json').write_text(text)
+    with pytest.raises(ValueError, match=r"metadata.json' is damaged"):
+      client.SavedModelClient(folder)
+
+  @pytest.mark.parametrize(
+    'file', ['saved_model.pb', 'variables/variables.data-00000-of-00001']
+  )
+  def test_damaged_files(self, model_dir, tmp_path, file):
+    folder = shutil.copytree(model_dir, tmp_path / 'copy')
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=f'SavedModel in .*{folder}.* damaged'):
+      client.SavedModelClient(folder)
+
+
+class TestLoadImage:
+  def test_png_is_exact(self, pixels, tmp_path):
+    path = tmp_path / 'picture.png'
+    Image.fromarray(pixels).save(path)
+    loaded = client.load_image(path)
+    assert loaded.dtype == np.uint8
+    np.testing.assert_array_equal(loaded, pixels)
+
+  def test_jpeg_is_what_tensorflow_decodes(self, pixels, tmp_path):
+    path = tmp_path / 'picture.jpg'
+    Image.fromarray(pixels).save(path)
+    decoded = tf.io.decode_jpeg(
+      path.read_bytes(), dct_method='INTEGER_ACCURATE'
+    )
+    np.testing.assert_array_equal(client.load_image(path), decoded)
+
+  def test_alpha_is_dropped(self, pixels, tmp_path):
+    path = tmp_path / 'picture.png'
+    alpha = np.full([6, 9, 1], 7, np.uint8)
+    Image.fromarray(np.concatenate([pixels, alpha], -1)).save(path)
+    np.testing.assert_array_equal(client.load_image(path), pixels)
+
+  @pytest.mark.parametrize('mode', ['L', '1', 'P', 'LA', 'CMYK'])
+  def test_other_modes_become_rgb(self, pixels, tmp_path, mode):
+    path = tmp_path / 'picture.tif'
+    Image.fromarray(pixels).convert(mode).save(path)
+    expected = Image.fromarray(pixels).convert(mode).convert('RGB')
+    np.testing.assert_array_equal(client.load_image(path), np.array(expected))
+
+  def test_16_bits_are_scaled(self, tmp_path):
+    path = tmp_path / 'picture.png'
+    values = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
+    Image.fromarray(values).save(path)
+    expected = np.repeat([[[0], [0], [1], [128], [255]]], 3, axis=-1)
+    np.testing.assert_array_equal(client.load_image(path), expected)
+
+  @pytest.mark.parametrize('dtype', [np.float32, np.int32])
+  def test_32_bits_are_refused(self, tmp_path, dtype):
+    path = tmp_path / 'picture.tif'
+    Image.fromarray(np.array([[-1, 70000]], dtype)).save(path)
+    with pytest.raises(ValueError, match=f'{path}.*not supported'):
+      client.load_image(path)
+
+  def test_exif_orientation_is_applied(self, pixels, tmp_path):
+    path = tmp_path / 'picture.png'
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: turned left by the camera.
+    Image.fromarray(pixels).save(path, exif=exif)
+    np.testing.assert_array_equal(
+      client.load_image(path), np.rot90(pixels, axes=(1, 0))
+    )
+
+  @pytest.mark.parametrize('suffix', ['png', 'jpg', 'gif', 'bmp', 'tif'])
+  def test_truncated_is_named(self, tmp_path, suffix):
+    path = tmp_path / f'picture.{suffix}'
+    noise = np.random.default_rng(2).integers(0, 256, [64, 64, 3], np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    for share in (0.05, 0.5, 0.9):
+      path.write_bytes(whole[: int(share * len(whole))])
+      with pytest.raises(ValueError, match=f'cannot read the picture .*{path}'):
+        client.load_image(path)
+
+  @pytest.mark.parametrize(
+    'content, message',
+    [(b'', 'the file is empty'), (b'not a picture', 'cannot identify')],
+  )
+  def test_no_picture_is_named(self, tmp_path, content, message):
+    path = tmp_path / 'picture.jpg'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f'{path}.*{message}'):
+      client.load_image(path)
+
+  def test_missing_is_named(self, tmp_path):
+    path = tmp_path / 'picture.jpg'
+    with pytest.raises(ValueError, match=f'{path}.: No such file'):
+      client.load_image(path)
+
+  def test_huge_is_refused_before_decoding(self, tmp_path):
+    path = tmp_path / 'huge.png'
+    path.write_bytes(_png_header(30_000, 30_000))
+    with pytest.raises(ValueError, match=f'{path}.*900000000 pixels'):
+      client.load_image(path)
+
+
+def _png_header(width: int, height: int) -> bytes:
+  header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+  chunks = [(b'IHDR', header), (b'IDAT', zlib.compress(b''))]
+  return b'\x89PNG\r\n\x1a\n' + b''.join(
+    struct.pack('>I', len(data))
+    + kind
+    + data
+    + struct.pack('>I', zlib.crc32(kind + data))
+    for kind, data in chunks
+  )
+
+
+class TestPaint:
+  def test_colorize(self):
+    labels = np.array([[0, 1], [2, 255]], np.uint8)
+    np.testing.assert_array_equal(
+      client.colorize(labels, COLORS), [COLORS[:2], [COLORS[2], (0, 0, 0)]]
+    )
+
+  def test_overlay_goes_from_the_picture_to_the_colors(self, pixels, labels):
+    painted = client.colorize(labels, COLORS)
+    half = client.overlay(pixels, labels, COLORS, 0.5)
+    np.testing.assert_array_equal(
+      client.overlay(pixels, labels, COLORS, 0), pixels
+    )
+    np.testing.assert_array_equal(
+      client.overlay(pixels, labels, COLORS, 1), painted
+    )
+    np.testing.assert_allclose(
+      half, (pixels.astype(float) + painted) / 2, atol=0.5
+    )
+
+  def test_overlay_refuses_other_sizes(self, pixels, labels):
+    with pytest.raises(
+      ValueError, match=r'`image` \[6, 9\] and `labels` \[6, 8\] must be of one'
+    ):
+      client.overlay(pixels, labels[:, :8], COLORS)
+
+  @pytest.mark.parametrize('alpha', [-0.1, 1.5, float('nan')])
+  def test_overlay_refuses_alpha_out_of_range(self, pixels, labels, alpha):
+    with pytest.raises(
+      ValueError, match=re.escape(f'`alpha` ({alpha}) must be in [0, 1].')
+    ):
+      client.overlay(pixels, labels, COLORS, alpha)
+
+
+class TestWritePrediction:
+  def test_files(self, pixels, labels, tmp_path):
+    probabilities = np.full([6, 9, 3], 1 / 3, np.float32)
+    stem = tmp_path / 'new' / 'street.v1'
+    paths = client.write_prediction(
+      stem, pixels, labels, COLORS, probabilities=probabilities
+    )
+    names = ['street.v1.png', 'street.v1_overlay.jpg', 'street.v1.npz']
+    assert [Path(path).name for path in paths] == names
+    assert sorted(p.name for p in stem.parent.iterdir()) == sorted(names)
+    with Image.open(paths[0]) as label_map:
+      assert label_map.mode == 'P'
+      np.testing.assert_array_equal(np.asarray(label_map), labels)
+      np.testing.assert_array_equal(
+        np.asarray(label_map.convert('RGB')), client.colorize(labels, COLORS)
+      )
+    with Image.open(paths[1]) as picture:
+      assert picture.size == (9, 6)
+    np.testing.assert_array_equal(
+      np.load(paths[2])['probabilities'], probabilities
+    )
+
+  def test_label_map_keeps_every_value(self, tmp_path):
+    labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = np.zeros([16, 16, 3], np.uint8)
+    colors = np.random.default_rng(3).integers(0, 256, [256, 3]).tolist()
+    path, _ = client.write_prediction(tmp_path / 'x', image, labels, colors)
+    with Image.open(path) as label_map:
+      np.testing.assert_array_equal(np.asarray(label_map), labels)
+
+  def test_failure_leaves_the_old_file_and_no_other(
+    self, pixels, labels, tmp_path, monkeypatch
+  ):
+    path = tmp_path / 'street.png'
+    path.write_bytes(b'old')
+
+    def fail(self, file, **options):
+      Path(file).write_bytes(b'half')
+      raise OSError('disk full')
+
+    monkeypatch.setattr(Image.Image, 'save', fail)
+    with pytest.raises(OSError, match='disk full'):
+      client.write_prediction(tmp_path / 'street', pixels, labels, COLORS)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b'old'
+
+
+class TestFindPictures:
+  @pytest.fixture
+  def folder(self, tmp_path):
+    (tmp_path / 'deep').mkdir()
+    for name in ('b.JPG', 'a.png', 'a[1].png', 'notes.txt', 'deep/c.png'):
+      (tmp_path / name).touch()
+    return tmp_path
+
+  @pytest.mark.parametrize(
+    'entries, expected',
+    [
+      (['.'], ['a.png', 'a[1].png', 'b.JPG']),
+      (['b.JPG', '.'], ['b.JPG', 'a.png', 'a[1].png']),
+      (['a[1].png'], ['a[1].png']),
+      (['notes.txt'], ['notes.txt']),
+      (['*.png'], ['a.png', 'a[1].png']),
+      (['**/*.png'], ['a.png', 'a[1].png', 'deep/c.png']),
+    ],
+  )
+  def test_finds(self, folder, monkeypatch, entries, expected):
+    monkeypatch.chdir(folder)
+    found = client.find_pictures(entries)
+    assert [str(Path(path)) for path in found] == expected
+
+  @pytest.mark.parametrize('entry', ['missing.png', '*.gif', 'empty'])
+  def test_nothing_is_named(self, folder, entry):
+    (folder / 'empty').mkdir()
+    path = str(folder / entry)
+    with pytest.raises(
+      ValueError, match=re.escape(f'{path!r} matches no picture')
+    ):
+      client.find_pictures([str(folder), path])
+
+
+class TestOutputStems:
+  def test_names(self):
+    assert client.output_stems(['in/a.b.jpg', 'c.png'], 'out') == [
+      'out/a.b',
+      'out/c',
+    ]
+
+  def test_same_name_is_refused(self):
+    with pytest.raises(
+      ValueError,
+      match=r"'in/a.jpg' and 'in/a.png' would both be written to 'out/a.png'",
+    ):
+      client.output_stems(['in/a.jpg', 'in/b.jpg', 'in/a.png'], 'out')
+
+  @pytest.mark.parametrize('output_dir', ['in', 'in/../in', './in/'])
+  def test_folder_of_an_input_is_refused(self, output_dir):
+    with pytest.raises(
+      ValueError, match=f"folder '{output_dir}' holds the input 'in/a.jpg'"
+    ):
+      client.output_stems(['in/a.jpg'], output_dir)

@@ -1,0 +1,114 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""`tools/predict.py` as a user runs it."""
+
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+import pytest
+
+# Runs the tool, then tells which modules of the package it had imported.
+RUNNER = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.path.insert(0, 'tools')
+try:
+  runpy.run_path(sys.argv[0], run_name='__main__')
+finally:
+  print(sorted(m for m in sys.modules if m.startswith('auto_deeplab')))
+"""
+
+
+@pytest.fixture
+def run_predict(repository):
+  def run(**flags):
+    arguments = [f'--{name}={value}' for name, value in flags.items()]
+    return subprocess.run(
+      [sys.executable, '-c', RUNNER, 'tools/predict.py', *arguments],
+      cwd=repository,
+      capture_output=True,
+      text=True,
+    )
+
+  return run
+
+
+@pytest.fixture
+def pictures(tmp_path):
+  folder = tmp_path / 'pictures'
+  folder.mkdir()
+  generator = np.random.default_rng(0)
+  for name, size in (('a.png', (20, 31)), ('b.jpg', (1, 1))):
+    pixels = generator.integers(0, 256, [*size, 3], np.uint8)
+    Image.fromarray(pixels).save(folder / name)
+  return folder
+
+
+def test_writes_all_pictures_without_the_model_code(
+  run_predict, model_dir, pictures, tmp_path
+):
+  output_dir = tmp_path / 'out'
+  result = run_predict(
+    model_dir=model_dir,
+    input=pictures,
+    output_dir=output_dir,
+    probabilities='true',
+  )
+  assert result.returncode == 0, result.stderr
+  lines = result.stdout.splitlines()
+  assert lines[0].startswith(f'[1/2] {pictures}/a.png (')
+  assert lines[1].startswith(f'[2/2] {pictures}/b.jpg (')
+  assert lines[2:] == [
+    f'Wrote label maps and overlays of 2 pictures to {output_dir}.',
+    "['auto_deeplab', 'auto_deeplab.serving', 'auto_deeplab.serving.client']",
+  ]
+  assert sorted(path.name for path in output_dir.iterdir()) == [
+    'a.npz',
+    'a.png',
+    'a_overlay.jpg',
+    'b.npz',
+    'b.png',
+    'b_overlay.jpg',
+  ]
+  probabilities = np.load(output_dir / 'a.npz')['probabilities']
+  with Image.open(output_dir / 'a.png') as labels:
+    np.testing.assert_array_equal(np.asarray(labels), probabilities.argmax(-1))
+
+
+def test_bad_pictures_are_named_after_the_good_ones(
+  run_predict, model_dir, pictures, tmp_path
+):
+  output_dir = tmp_path / 'out'
+  (pictures / 'aa_empty.png').touch()
+  (pictures / 'ab_cut.jpg').write_bytes((pictures / 'b.jpg').read_bytes()[:99])
+  result = run_predict(
+    model_dir=model_dir, input=pictures, output_dir=output_dir
+  )
+  assert result.returncode == 1
+  message = result.stderr.splitlines()[-1]
+  assert message.startswith(
+    f"predict: 2 of 4 pictures segmented into '{output_dir}'; left out: "
+    f"cannot read the picture '{pictures}/aa_empty.png': the file is empty.; "
+    f"cannot read the picture '{pictures}/ab_cut.jpg': "
+  )
+  assert sorted(path.name for path in output_dir.iterdir()) == [
+    'a.png',
+    'a_overlay.jpg',
+    'b.png',
+    'b_overlay.jpg',
+  ]
+
+
+def test_wrong_model_folder_is_one_line(run_predict, pictures, tmp_path):
+  result = run_predict(
+    model_dir=pictures, input=pictures, output_dir=tmp_path / 'out'
+  )
+  assert result.returncode == 1
+  assert 'Traceback' not in result.stderr
+  assert result.stderr.splitlines()[-1] == (
+    f"predict: '{pictures}' is not a SavedModel that tools/export.py wrote: "
+    "it has no 'saved_model.pb'."
+  )
+  assert not (tmp_path / 'out').exists()
