@@ -83,9 +83,9 @@ help:
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Every pip below takes its versions from the lock file, the builds of packages
-# that come as source included.
-PIP_INSTALL = $(RUN) -m pip install -qq --disable-pip-version-check \
+# Takes its versions from the lock file, the builds of packages that come as
+# source included. What pip says is of interest only if it fails.
+PIP_INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check \
   --no-input -c requirements.lock
 
 $(STAMP): requirements.lock setup.cfg pyproject.toml
@@ -93,8 +93,14 @@ $(STAMP): requirements.lock setup.cfg pyproject.toml
 	echo "Installing requirements.lock into $(VENV); the first time this takes \
 	minutes and about 3 GB."
 	$(RUN) -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
-	$(PIP_INSTALL) pip
-	$(PIP_INSTALL) setuptools wheel
-	$(PIP_INSTALL) --build-constraint requirements.lock -e '.[dev,serving]'
-	$(RUN) -m pip check --disable-pip-version-check
+	{
+	  $(PIP_INSTALL) pip &&
+	  $(PIP_INSTALL) setuptools wheel &&
+	  $(PIP_INSTALL) --build-constraint requirements.lock -e '.[dev,serving]' &&
+	  $(RUN) -m pip check
+	} > $(VENV)/install.log 2>&1 || {
+	  tail -n 20 $(VENV)/install.log >&2
+	  echo "The installation failed; all that pip said: $(VENV)/install.log" >&2
+	  exit 1
+	}
 	touch $@
