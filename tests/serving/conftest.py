@@ -1,74 +1,26 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A small network in the segmenter's place, and one export of it."""
+"""One small network and one export of it, shared by all tests: only read."""
 
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
-from auto_deeplab.architecture.genotype import PUBLISHED
 from auto_deeplab.data.datasets import DatasetInfo
-from auto_deeplab.serving import exporter
-
-STEP = 1200
-
-
-class TinySegmenter(tf.keras.Model):
-  """Logits at the input size, with all that an export has to leave behind.
-
-  Batch norm and dropout behave otherwise in training; the optimizer's slots
-  and the moving average are variables that inference does not read.
-  """
-
-  def __init__(self, num_classes: int):
-    super().__init__()
-    self.conv = tf.keras.layers.Conv2D(8, 3, strides=2, padding='same')
-    self.norm = tf.keras.layers.BatchNormalization()
-    self.dropout = tf.keras.layers.Dropout(0.5)
-    self.logits = tf.keras.layers.Conv2D(num_classes, 1)
-    self.moving_average = tf.Variable(tf.zeros([3]), name='moving_average')
-
-  def call(self, images, training=False):
-    features = self.norm(self.conv(images), training=training)
-    features = self.dropout(tf.nn.relu(features), training=training)
-    return tf.image.resize(self.logits(features), tf.shape(images)[1:3])
-
-
-def make_segmenter(num_classes: int) -> TinySegmenter:
-  tf.keras.utils.set_random_seed(1)
-  model = TinySegmenter(num_classes)
-  model(tf.zeros([1, 9, 9, 3]))
-  for weight in model.norm.weights:
-    weight.assign(tf.random.uniform(weight.shape, 0.5, 1.5))
-  model.compile(optimizer=tf.keras.optimizers.Adam())
-  model.optimizer.build(model.trainable_variables)
-  return model
+from tests.serving import tiny_segmenter
 
 
 @pytest.fixture(scope='session')
 def dataset_info() -> DatasetInfo:
-  return DatasetInfo(
-    name='tiny',
-    class_names=('sky', 'road', 'car', 'tree'),
-    colors=((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35)),
-    ignore_label=255,
-    splits={},
-  )
+  return tiny_segmenter.DATASET_INFO
 
 
 @pytest.fixture(scope='session')
-def segmenter(dataset_info) -> TinySegmenter:
-  return make_segmenter(dataset_info.num_classes)
+def segmenter() -> tiny_segmenter.TinySegmenter:
+  return tiny_segmenter.make()
 
 
 @pytest.fixture(scope='session')
-def model_dir(segmenter, dataset_info, tmp_path_factory) -> Path:
-  """One export that all tests share: read it only."""
-  return exporter.export(
-    segmenter,
-    dataset_info=dataset_info,
-    genotype=PUBLISHED,
-    output_dir=tmp_path_factory.mktemp('export') / 'saved_model',
-    step=STEP,
-  )
+def model_dir(segmenter, tmp_path_factory) -> Path:
+  path = tmp_path_factory.mktemp('export') / 'saved_model'
+  return tiny_segmenter.export(path, segmenter)

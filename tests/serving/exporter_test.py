@@ -18,6 +18,7 @@ from auto_deeplab.architecture.genotype import PUBLISHED, Genotype
 from auto_deeplab.data.input_pipeline import normalize
 from auto_deeplab.model.segmenter import Segmenter
 from auto_deeplab.serving import client, exporter
+from tests.serving import tiny_segmenter
 
 
 @pytest.fixture(scope='module')
@@ -207,7 +208,7 @@ class TestContents:
     assert metadata['class_names'] == list(dataset_info.class_names)
     assert metadata['colors'] == [list(c) for c in dataset_info.colors]
     assert metadata['ignore_label'] == 255
-    assert metadata['step'] == 1200
+    assert metadata['step'] == tiny_segmenter.STEP
     assert metadata['compute_dtype'] == 'float32'
     assert Genotype.from_json(metadata['genotype']) == PUBLISHED
     assert metadata['num_weights'] == sum(x.count_params() for x in layers)

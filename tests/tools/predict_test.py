@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from tests.serving import tiny_segmenter
+
 # Runs the tool, then tells which modules of the package it had imported.
 RUNNER = """
 import runpy, sys
@@ -33,6 +35,12 @@ def run_predict(repository):
     )
 
   return run
+
+
+@pytest.fixture(scope='module')
+def model_dir(tmp_path_factory):
+  path = tmp_path_factory.mktemp('export') / 'saved_model'
+  return tiny_segmenter.export(path, tiny_segmenter.make())
 
 
 @pytest.fixture
