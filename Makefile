@@ -18,31 +18,33 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo
 demo: $(STAMP)  ## The whole chain on synthetic images, into runs/demo
-	$(call chain,demo,--dataset=synthetic)
+	$(call chain,demo,--dataset=synthetic,runs/demo/data/pictures/images/val)
 
 .PHONY: camvid
-camvid: $(STAMP)  ## The whole chain on CamVid: make camvid CAMVID=PATH
-	@test -n "$(CAMVID)" || { echo "make camvid needs the folder of the \
-	images: make camvid CAMVID=PATH" >&2; exit 1; }
-	$(call chain,camvid,--dataset=camvid --input_dir="$(CAMVID)")
+camvid: $(STAMP)  ## The whole chain on CamVid: make camvid CAMVID=FOLDER
+	@test -f "$(CAMVID)/val.txt" || { echo "make camvid needs CamVid in SegNet's \
+	layout, the folder of val.txt: make camvid CAMVID=FOLDER" >&2; exit 1; }
+	$(call chain,camvid,--dataset=camvid --data_dir="$(CAMVID)","$(CAMVID)/val")
 
-# $(1) names the recipes in gin_configs/ and the folder under runs/; $(2) says
-# which images. A stopped chain goes on where it was when it is started again.
+# $(1) names the recipes in gin_configs/ and the folder below runs/, $(2) says
+# what to convert, $(3) which pictures to predict. Started again, a chain that was
+# stopped goes on from its last checkpoint.
 define chain
-	@set -x
-	$(RUN) tools/build_tfrecords.py $(2) --output_dir=runs/$(1)/data
-	$(RUN) tools/search.py --gin_file=gin_configs/$(1)_search.gin \
+	@step() { echo "+ python $$*"; $(RUN) "$$@"; }
+	step tools/build_tfrecords.py $(2) --output_dir=runs/$(1)/data
+	step tools/search.py --gin_file=gin_configs/$(1)_search.gin \
 	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/search
-	$(RUN) tools/decode.py --run_dir=runs/$(1)/search \
+	step tools/decode.py --run_dir=runs/$(1)/search \
 	  --output_dir=runs/$(1)/decoded
-	$(RUN) tools/train.py --gin_file=gin_configs/$(1)_train.gin \
-	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/train \
-	  --genotype=runs/$(1)/decoded/genotype.json
-	$(RUN) tools/evaluate.py --run_dir=runs/$(1)/train
-	$(RUN) tools/export.py --run_dir=runs/$(1)/train \
+	step tools/train.py --gin_file=gin_configs/$(1)_train.gin \
+	  --genotype=runs/$(1)/decoded/genotype.json \
+	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/train
+	step tools/evaluate.py --data_dir=runs/$(1)/data --run_dir=runs/$(1)/train
+	rm -rf runs/$(1)/saved_model
+	step tools/export.py --run_dir=runs/$(1)/train \
 	  --output_dir=runs/$(1)/saved_model
-	$(RUN) tools/predict.py --model_dir=runs/$(1)/saved_model \
-	  --input=runs/$(1)/data/images/val --output_dir=runs/$(1)/predictions
+	step tools/predict.py --model_dir=runs/$(1)/saved_model --input=$(3) \
+	  --output_dir=runs/$(1)/predictions
 endef
 
 ##@ Develop
