@@ -1,0 +1,246 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads image and label files, and refuses what would be misread later.
+
+An image is passed on as the bytes of its file, a label as an 8-bit greyscale
+PNG. What is passed on has been decoded once with TensorFlow's decoders, the
+ones of the input pipeline.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image
+import tensorflow as tf
+
+# 8192 x 8192: more is refused before it is decoded, for a decoded picture
+# stands in memory several times over.
+MAX_PIXELS = 2**26
+
+_SUFFIXES = {'jpeg': ('.jpg', '.jpeg'), 'png': ('.png',)}
+
+# Pillow's names of pixels that turn into RGB without a choice to be made.
+_IMAGE_MODES = ('RGB', 'L', 'P', '1')
+_ALPHA_MODES = ('RGBA', 'LA', 'PA')
+
+_ORIENTATION_TAG, _UPRIGHT = 0x0112, 1
+
+# Colour types of PNG, https://www.w3.org/TR/png/#11IHDR.
+_GREYSCALE, _PALETTE = 0, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedPicture:
+  """The bytes of a picture that decodes.
+
+  Attributes:
+    data: contents of a file.
+    format: 'jpeg' or 'png'.
+    size: (height, width) in pixels.
+  """
+
+  data: bytes
+  format: str
+  size: tuple[int, int]
+
+
+def read_image(path: pathlib.Path) -> EncodedPicture:
+  """Reads an image, byte for byte. Greyscale and palettes decode to RGB.
+
+  Raises:
+    FileNotFoundError: the file is missing.
+    ValueError: the file is empty, damaged, no JPEG or PNG, named unlike its
+      contents, larger than `MAX_PIXELS`, turned by an EXIF tag, or its pixels
+      have no one meaning in RGB (CMYK, 16 bits, transparency).
+  """
+  data = _read_bytes(path)
+  header = _read_header(path, data)
+  if header.has_alpha:
+    raise ValueError(f'{path} has transparent pixels; save it as plain RGB.')
+  if header.mode not in _IMAGE_MODES or header.bits == 16:
+    raise ValueError(
+      f'{path} has pixels of the kind {header.mode} with {header.bits} bits; '
+      'save it as RGB with 8 bits a channel.'
+    )
+  if header.orientation != _UPRIGHT:
+    raise ValueError(
+      f'{path} is turned by its EXIF orientation ({header.orientation}), of '
+      'which its label knows nothing; save both upright.'
+    )
+  _decode(path, data, channels=3)
+  return EncodedPicture(data, header.format, header.size)
+
+
+def read_label(
+  path: pathlib.Path, label_values: Mapping[int, int]
+) -> tuple[EncodedPicture, np.ndarray]:
+  """Reads a label map.
+
+  Args:
+    path: a PNG of one channel, greyscale or palette; of a palette the indices
+      count, not the colours.
+    label_values: value in the file -> class or ignore label.
+
+  Returns:
+    An 8-bit greyscale PNG of the classes (the file's own bytes where nothing
+    had to change), and the number of its pixels of each value, int64 [256].
+
+  Raises:
+    FileNotFoundError: the file is missing.
+    ValueError: the file is empty, damaged, no PNG, larger than `MAX_PIXELS`,
+      has several channels or 16 bits, or has a value that is not a key of
+      `label_values`.
+  """
+  data = _read_bytes(path)
+  header = _read_header(path, data)
+  values = _decode_label(path, data, header)
+  present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
+  for value in present:
+    if value not in label_values:
+      raise ValueError(
+        f'{path} has the label value {value} in '
+        f'{np.count_nonzero(values == value)} pixels; the values of the '
+        f'classes are {_describe(label_values)}.'
+      )
+  is_mapped = any(label_values[value] != value for value in present)
+  if is_mapped or not header.is_plain_label:
+    table = np.zeros(256, np.uint8)
+    table[list(label_values)] = list(label_values.values())
+    values = table[values]
+    data = _encode_png(values)
+  counts = np.bincount(values.ravel(), minlength=256)
+  return EncodedPicture(data, 'png', header.size), counts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Header:
+  """What a picture says of itself before it is decoded."""
+
+  format: str
+  size: tuple[int, int]
+  mode: str
+  bits: int
+  png_color_type: int | None
+  has_alpha: bool
+  orientation: int
+
+  @property
+  def is_plain_label(self) -> bool:
+    """Whether TensorFlow decodes this label to the values in the file.
+
+    It turns a palette into brightness, and stretches 1, 2 and 4 bits to 0..255.
+    """
+    is_grey = self.png_color_type == _GREYSCALE
+    return is_grey and self.bits == 8 and not self.has_alpha
+
+
+def _read_bytes(path: pathlib.Path) -> bytes:
+  if not path.is_file():
+    raise FileNotFoundError(f'{path} does not exist.')
+  data = path.read_bytes()
+  if not data:
+    raise ValueError(f'{path} is empty.')
+  return data
+
+
+def _read_header(path: pathlib.Path, data: bytes) -> _Header:
+  try:
+    header = _parse_header(data)
+  except Image.DecompressionBombError as e:
+    raise ValueError(
+      f'{path} is larger than the limit of {MAX_PIXELS} pixels.'
+    ) from e
+  except Exception as e:  # Pillow raises anything on bytes that are damaged.
+    raise ValueError(f'{path} is no readable JPEG or PNG.') from e
+  height, width = header.size
+  if height * width > MAX_PIXELS:
+    raise ValueError(
+      f'{path} has {width}x{height} pixels, more than the limit of '
+      f'{MAX_PIXELS}.'
+    )
+  if path.suffix.lower() not in _SUFFIXES[header.format]:
+    raise ValueError(
+      f'{path} holds a {header.format.upper()}, unlike its name says.'
+    )
+  return header
+
+
+def _parse_header(data: bytes) -> _Header:
+  with Image.open(io.BytesIO(data), formats=('JPEG', 'PNG')) as image:
+    is_png = image.format == 'PNG'
+    if is_png and data[12:16] != b'IHDR':
+      raise ValueError('A PNG opens with its header.')
+    # Asked only where there is a tag, for Pillow decodes a PNG to find none.
+    exif = image.getexif() if 'exif' in image.info else {}
+    return _Header(
+      # Not by Pillow's name: a JPEG with a preview beside it is an 'MPO'.
+      format='png' if is_png else 'jpeg',
+      size=(image.height, image.width),
+      mode=image.mode,
+      bits=data[24] if is_png else 8,
+      png_color_type=data[25] if is_png else None,
+      has_alpha='transparency' in image.info or image.mode in _ALPHA_MODES,
+      orientation=exif.get(_ORIENTATION_TAG, _UPRIGHT),
+    )
+
+
+def _decode_label(
+  path: pathlib.Path, data: bytes, header: _Header
+) -> np.ndarray:
+  """Returns the values in a label file as they stand, uint8 [height, width]."""
+  if header.format != 'png':
+    raise ValueError(f'{path} must be a PNG: JPEG changes label values.')
+  if header.png_color_type not in (_GREYSCALE, _PALETTE):
+    raise ValueError(
+      f'{path} has several channels ({header.mode}); a label has one, whose '
+      'values are classes.'
+    )
+  if header.bits == 16:
+    raise ValueError(f'{path} has 16 bits a pixel; a label has at most 8.')
+  if header.is_plain_label:
+    return _decode(path, data, channels=1)[:, :, 0]
+  try:
+    with Image.open(io.BytesIO(data), formats=('PNG',)) as image:
+      image.verify()  # All checksums, which `load` does not look at.
+    with Image.open(io.BytesIO(data), formats=('PNG',)) as image:
+      if header.png_color_type == _PALETTE:
+        return np.array(image)
+      # Pillow, too, stretches few bits of greyscale to 0..255.
+      return np.array(image.convert('L')) // (255 // (2**header.bits - 1))
+  except Exception as e:  # As above.
+    raise ValueError(_damaged(path)) from e
+
+
+def _decode(path: pathlib.Path, data: bytes, channels: int) -> np.ndarray:
+  try:
+    return tf.io.decode_image(
+      data, channels=channels, expand_animations=False
+    ).numpy()
+  except tf.errors.InvalidArgumentError as e:
+    raise ValueError(_damaged(path)) from e
+
+
+def _damaged(path: pathlib.Path) -> str:
+  return f'{path} cannot be decoded: it is truncated or damaged.'
+
+
+def _encode_png(values: np.ndarray) -> bytes:
+  file = io.BytesIO()
+  Image.fromarray(values).save(file, 'PNG', optimize=False)
+  return file.getvalue()
+
+
+def _describe(values: Mapping[int, int]) -> str:
+  """Writes label values as a reader would: '0..10, 255'."""
+  runs: list[list[int]] = []
+  for value in sorted(values):
+    if runs and value == runs[-1][-1] + 1:
+      runs[-1].append(value)
+    else:
+      runs.append([value])
+  return ', '.join(
+    f'{run[0]}..{run[-1]}' if len(run) > 1 else str(run[0]) for run in runs
+  )
