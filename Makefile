@@ -11,8 +11,9 @@ SHELL := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 
-# TensorFlow's start-up notes (CPU features, missing CUDA) say nothing to a user.
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Without a GPU, TensorFlow prints three "errors" on CUDA at each start; a true
+# one is raised besides.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 ##@ Use
 

@@ -14,4 +14,4 @@ The package imports nothing by itself: `auto_deeplab.architecture` works without
 TensorFlow.
 """
 
-__version__ = "0.1.0"
+__version__ = '0.1.0'
