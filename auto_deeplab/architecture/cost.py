@@ -32,6 +32,9 @@ from auto_deeplab.architecture import lattice
 # (height, width), pixels.
 Size = tuple[int, int]
 
+# The window of the paper's evaluation: the feature map of a 769x769 crop.
+PAPER_POOLING_SIZE = (97, 97)
+
 # The last of the three stem convolutions gives the stem's output, layer -1;
 # the one before gives what cell 0 takes as H[l-2].
 _BEFORE_STEM_LAYER = lattice.STEM_LAYER - 1
@@ -72,16 +75,22 @@ class Network:
       value = getattr(self, field.name)
       if field.name != 'genotype' and value is not None:
         _check_positive(field.name, value)
-    if self.pooling_size is not None:
-      self._check_pooling(self.pooling_size)
-
-  def _check_pooling(self, window: Size) -> None:
-    map_size = self.map_size(self.level(self.genotype.num_layers - 1))
-    if any(n < w for n, w in zip(map_size, window, strict=True)):
+    window = self.pooling_size
+    if window is not None and not self.can_pool(window):
       raise ValueError(
         f'`pooling_size` ({window}) must not be larger than the feature map '
-        f'{map_size} of an input of {self.input_size}.'
+        f'{self.feature_size} of an input of {self.input_size}.'
       )
+
+  @property
+  def feature_size(self) -> Size:
+    """(height, width) of the encoder's output."""
+    return self.map_size(self.genotype.backbone[-1])
+
+  def can_pool(self, window: Size) -> bool:
+    """Whether the encoder's output holds a window of the image pooling."""
+    sizes = zip(self.feature_size, window, strict=True)
+    return all(size >= needed for size, needed in sizes)
 
   def level(self, layer: int) -> int:
     """Level of a layer; the stem, layer -1, lies at level 0."""
@@ -258,7 +267,7 @@ def _aspp(network: Network) -> Iterator[Item]:
   """Image pooling, 1x1, three atrous 3x3, and the projection of all."""
   last_layer = network.genotype.num_layers - 1
   level, channels = network.level(last_layer), network.channels(last_layer)
-  size, filters = network.map_size(level), network.aspp_filters
+  size, filters = network.feature_size, network.aspp_filters
   yield from _image_pooling(network, size, channels)
   yield _convolution('aspp0', 'conv', size, channels, filters)
   for index, rate in enumerate(lattice.aspp_rates(level)):

@@ -344,3 +344,8 @@ PUBLISHED = Genotype(
   ),
   backbone=(0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1),
 )
+
+# F of Auto-DeepLab-S, -M and -L (table 2 of the paper).
+PUBLISHED_FILTER_MULTIPLIERS: Mapping[str, int] = types.MappingProxyType(
+  {'s': 20, 'm': 32, 'l': 48}
+)
