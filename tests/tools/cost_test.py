@@ -1,0 +1,94 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for tools/cost.py as a user runs it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from auto_deeplab.architecture import genotype as genotype_lib
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+def run_tool(*flags):
+  return subprocess.run(
+    [sys.executable, str(REPOSITORY / 'tools' / 'cost.py'), *flags],
+    env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def networks(*flags):
+  result = run_tool('--json', *flags)
+  assert result.returncode == 0, result.stderr
+  return json.loads(result.stdout)['networks']
+
+
+def test_without_flags_it_shows_the_published_networks():
+  result = run_tool()
+  assert result.returncode == 0, result.stderr
+  for text in ('Auto-DeepLab-S (F=20)', '10,147,427', '21,622,451'):
+    assert text in result.stdout
+
+
+def test_json_without_flags_holds_s_m_and_l():
+  found = {n['name']: n for n in networks()}
+  assert list(found) == ['Auto-DeepLab-S', 'Auto-DeepLab-M', 'Auto-DeepLab-L']
+  assert found['Auto-DeepLab-L']['parameters'] == 44_424_691
+  large = found['Auto-DeepLab-L']['profiler_multiply_adds']
+  assert large / 1e9 == pytest.approx(695.03, rel=1e-3)
+
+
+def test_a_genotype_a_width_a_size_and_classes_can_be_named(tmp_path):
+  path = tmp_path / 'found.json'
+  block = ((0, 'skip_connect'), (1, 'sep_conv_3x3'))
+  genotype_lib.Genotype((block,), (0, 1)).save(path)
+  (network,) = networks(
+    f'--genotype={path}',
+    '--filter_multiplier=8',
+    '--input_size=360,480',
+    '--num_classes=11',
+    '--aspp_filters=64',
+    '--stem_filters=8,8,16',
+  )
+  assert network['name'] == 'found.json'
+  assert network['filter_multiplier'] == 8
+  assert network['input_size'] == [360, 480]
+  assert network['num_classes'] == 11
+  assert network['aspp_filters'] == 64
+  assert network['stem_filters'] == [8, 8, 16]
+  # 45x60 pixels do not hold the paper's window.
+  assert network['pooling_size'] is None
+
+
+def test_the_published_genotype_at_another_width():
+  (network,) = networks('--filter_multiplier=4', '--pooling_size=whole')
+  assert network['parameters'] == 2_349_603
+  assert network['pooling_size'] is None
+
+
+@pytest.mark.parametrize(
+  ('flag', 'message'),
+  [
+    ('--input_size=36', '`--input_size` (36) must be 2 integers with commas'),
+    ('--input_size=a,b', '`--input_size` (a,b) must be 2 integers with commas'),
+    ('--filter_multiplier=0', '`filter_multiplier` (0) must be at least 1.'),
+    ('--num_classes=0', '`num_classes` (0) must be at least 1.'),
+    ('--pooling_size=999,9', '`pooling_size` ((999, 9)) must not be larger'),
+    ('--genotype=none.json', "No such file or directory: 'none.json'"),
+  ],
+)
+def test_bad_input_ends_in_one_line(flag, message):
+  result = run_tool(flag)
+  assert result.returncode == 1
+  assert result.stdout == ''
+  assert result.stderr.startswith('cost: ')
+  assert message in result.stderr
+  assert len(result.stderr.splitlines()) == 1
