@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import sysconfig
 
 from packaging import requirements, utils
 import pytest
@@ -40,11 +41,14 @@ def locked(repository):
 
 
 def test_what_is_installed_is_locked(locked):
+  # Not sys.path, to which setuptools adds its vendored packages.
+  site_packages = sysconfig.get_path('purelib')
   installed = {
     utils.canonicalize_name(d.name): d.version
-    for d in importlib.metadata.distributions()
+    for d in importlib.metadata.distributions(path=[site_packages])
     if d.name != 'auto_deeplab'
   }
+  assert 'tensorflow' in installed
   different = {
     name: f'{version}, and {locked.get(name, "nothing")} in requirements.lock'
     for name, version in installed.items()
