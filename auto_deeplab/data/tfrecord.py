@@ -18,7 +18,6 @@ nothing else.
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import os
@@ -348,7 +347,6 @@ def naming_damaged_shards(
   try:
     yield
   except tf.errors.DataLossError as e:
-    _cached_sha256.cache_clear()
     verify(data_dir)
     raise ValueError(f'{data_dir} has a damaged record: {e.message}') from e
 
@@ -364,24 +362,17 @@ def _verify_shard(path: str, shard: ShardInfo, with_checksum: bool) -> None:
       f'{path} is missing, though {INFO_NAME} names it; convert the data set '
       'again.'
     )
-  status = tf.io.gfile.stat(path)
-  if status.length != shard.num_bytes:
+  num_bytes = tf.io.gfile.stat(path).length
+  if num_bytes != shard.num_bytes:
     raise ValueError(
-      f'{path} is damaged: it has {status.length} bytes, {INFO_NAME} says '
+      f'{path} is damaged: it has {num_bytes} bytes, {INFO_NAME} says '
       f'{shard.num_bytes}; convert the data set again.'
     )
-  if with_checksum and shard.sha256 != _cached_sha256(path, status.mtime_nsec):
+  if with_checksum and shard.sha256 != _sha256(path):
     raise ValueError(
       f'{path} is damaged: {INFO_NAME} has another checksum; convert the data '
       'set again.'
     )
-
-
-@functools.lru_cache(maxsize=4096)
-def _cached_sha256(path: str, modified_nanoseconds: int) -> str:
-  """Hashes a file once: trainA and trainB are read from the same shards."""
-  del modified_nanoseconds  # Part of the cache's key.
-  return _sha256(path)
 
 
 def _sha256(path: str | os.PathLike[str]) -> str:

@@ -1,0 +1,81 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for tools/build_tfrecords.py as a user runs it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from auto_deeplab.data import input_pipeline, synthetic, tfrecord
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+def run_tool(*flags):
+  return subprocess.run(
+    [sys.executable, str(REPOSITORY / 'tools' / 'build_tfrecords.py'), *flags],
+    env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def last_line(text):
+  return text.strip().splitlines()[-1]
+
+
+def test_pictures_are_drawn_and_converted(tmp_path):
+  data_dir = tmp_path / 'data'
+  result = run_tool(
+    '--dataset=synthetic',
+    f'--output_dir={data_dir}',
+    '--num_train=3',
+    '--num_val=2',
+    '--image_size=64,96',
+    '--num_shards=2',
+    '--seed=4',
+  )
+  assert result.returncode == 0, result.stderr
+  assert result.stdout.splitlines() == [
+    'Drawing train: 3/3 pictures',
+    'Drawing val: 2/2 pictures',
+    'Converting train: 3/3 pictures',
+    'Converting val: 2/2 pictures',
+    f'Wrote 3 train, 2 val examples of 7 classes to {data_dir}. Next:',
+    f'  python tools/search.py --data_dir={data_dir} '
+    '--run_dir=runs/synthetic/search --gin_file=gin_configs/demo_search.gin',
+  ]
+  assert tfrecord.load_info(data_dir).name == 'synthetic'
+  (batch,) = input_pipeline.eval_dataset(data_dir, 'val', batch_size=2)
+  names = [name.decode() for name in batch['filename'].numpy()]
+  for name, label in zip(names, batch['label'].numpy(), strict=True):
+    index = int(pathlib.Path(name).stem.split('_')[1])
+    assert (label == synthetic.draw(4, 'val', index, (64, 96))[1]).all()
+  assert (data_dir / 'pictures' / 'images' / 'val' / names[0]).exists()
+
+
+@pytest.mark.parametrize(
+  'flags, message',
+  [
+    (['--dataset=coco'], '`dataset` (coco) is not one of camvid, folder, s'),
+    (
+      ['--dataset=synthetic', '--image_size=64'],
+      '`image_size` (64) must be height,width.',
+    ),
+  ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, flags, message):
+  result = run_tool(*flags, f'--output_dir={tmp_path / "data"}')
+  assert result.returncode == 1
+  assert last_line(result.stderr).startswith(f'build_tfrecords: {message}')
+  assert not (tmp_path / 'data').exists()
+
+
+def test_help_is_a_page_with_examples():
+  result = run_tool('--help')
+  for text in ('--dataset=camvid', 'classes.json', '--num_shards', 'ignore_'):
+    assert text in result.stdout
