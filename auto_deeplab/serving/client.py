@@ -343,6 +343,7 @@ def write_prediction(
 
   Raises:
     ValueError: the sizes differ, or `alpha` is out of range.
+    OSError: a file cannot be written; the message names it.
   """
   painted = Image.fromarray(overlay(image, labels, colors, alpha))
   label_map = Image.fromarray(labels)
@@ -376,6 +377,9 @@ def _written_aside(path: str) -> Iterator[str]:
   try:
     yield temporary
     os.replace(temporary, path)
+  except OSError as e:
+    # A full disk is reported without the file that it was too small for.
+    raise OSError(f'cannot write {path!r}: {e.strerror or e}') from e
   finally:
     with contextlib.suppress(FileNotFoundError):
       os.remove(temporary)

@@ -114,6 +114,24 @@ def _decode(image_bytes: tf.Tensor) -> tf.Tensor:
   )
 
 
+def require_free(output_dir: str | os.PathLike) -> Path:
+  """Returns the absolute path of a folder that may be written to.
+
+  Args:
+    output_dir: a folder that does not exist or is empty.
+
+  Raises:
+    ValueError: it is not empty, or a file.
+  """
+  target = Path(output_dir).resolve()
+  if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    raise ValueError(
+      f'the output folder {os.fspath(output_dir)!r} already exists and is not '
+      'empty.'
+    )
+  return target
+
+
 def export(
   model: tf.keras.Model,
   *,
@@ -144,37 +162,29 @@ def export(
     ValueError: `output_dir` is not empty; the model is not built, computes in
       another dtype, has weights that are not finite, or a number of classes
       other than that of `dataset_info`.
+    OSError: the folder cannot be written.
   """
-  target = _require_free(Path(output_dir))
+  target = require_free(output_dir)
   _require_servable(model, compute_dtype)
   module = ServingModule(model, dataset_info.num_classes)
   _require_finite(module.weights)
   metadata = _metadata(module, dataset_info, genotype, step, compute_dtype)
   with _written_aside(target) as folder:
-    tf.saved_model.save(
-      module,
-      os.fspath(folder),
-      signatures={
-        client.RAW_SIGNATURE: module.predict,
-        client.ENCODED_SIGNATURE: module.predict_encoded,
-      },
-      # Serving takes no gradients.
-      options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-    )
+    with _quiet_tensorflow():
+      tf.saved_model.save(
+        module,
+        os.fspath(folder),
+        signatures={
+          client.RAW_SIGNATURE: module.predict,
+          client.ENCODED_SIGNATURE: module.predict_encoded,
+        },
+        # Serving takes no gradients.
+        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+      )
     path = folder / client.METADATA_PATH
     path.parent.mkdir()
     path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
     _write_warmup_requests(folder / _WARMUP_PATH)
-  return target
-
-
-def _require_free(output_dir: Path) -> Path:
-  target = output_dir.resolve()
-  if target.exists() and (not target.is_dir() or any(target.iterdir())):
-    raise ValueError(
-      f'the output folder {os.fspath(output_dir)!r} already exists and is not '
-      'empty.'
-    )
   return target
 
 
@@ -251,6 +261,20 @@ def _write_warmup_requests(path: Path) -> None:
 
 
 @contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+  """Mutes TensorFlow's notes, which name the temporary folder."""
+  logger = tf.get_logger()
+  level, verbosity = logger.level, logging.get_verbosity()
+  logger.setLevel('WARNING')
+  logging.set_verbosity(logging.WARNING)
+  try:
+    yield
+  finally:
+    logger.setLevel(level)
+    logging.set_verbosity(verbosity)
+
+
+@contextlib.contextmanager
 def _written_aside(target: Path) -> Iterator[Path]:
   """Gives a folder beside `target`, renamed to it once all is written."""
   folder = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
@@ -259,5 +283,8 @@ def _written_aside(target: Path) -> Iterator[Path]:
     yield folder
     # Also replaces an empty folder, and fails on one filled in the meantime.
     folder.rename(target)
+  # TensorFlow's own error on a full disk, for one.
+  except (OSError, tf.errors.OpError) as e:
+    raise OSError(f'cannot write {os.fspath(target)!r}: {e}') from e
   finally:
     shutil.rmtree(folder, ignore_errors=True)

@@ -294,7 +294,7 @@ class TestWritePrediction:
     with Image.open(path) as label_map:
       np.testing.assert_array_equal(np.asarray(label_map), labels)
 
-  def test_failure_leaves_the_old_file_and_no_other(
+  def test_failure_names_the_file_and_leaves_the_old_one(
     self, pixels, labels, tmp_path, monkeypatch
   ):
     path = tmp_path / 'street.png'
@@ -305,7 +305,7 @@ class TestWritePrediction:
       raise OSError('disk full')
 
     monkeypatch.setattr(Image.Image, 'save', fail)
-    with pytest.raises(OSError, match='disk full'):
+    with pytest.raises(OSError, match=f"cannot write '{path}': disk full"):
       client.write_prediction(tmp_path / 'street', pixels, labels, COLORS)
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b'old'

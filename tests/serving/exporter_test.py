@@ -3,7 +3,7 @@
 """What is exported says what the model says, and holds nothing else."""
 
 import dataclasses
-import json
+from pathlib import Path
 import sys
 
 from absl import logging
@@ -284,15 +284,24 @@ class TestOutputDir:
     with pytest.raises(ValueError, match=f'{path}.*is not empty'):
       export_to(path, segmenter, dataset_info)
 
-  def test_failure_leaves_nothing(
-    self, segmenter, dataset_info, tmp_path, monkeypatch
+  @pytest.mark.parametrize(
+    'error',
+    [
+      OSError('disk full'),
+      tf.errors.ResourceExhaustedError(None, None, 'disk full'),
+    ],
+  )
+  def test_failure_names_the_folder_and_leaves_nothing(
+    self, segmenter, dataset_info, tmp_path, monkeypatch, error
   ):
-    def fail(*args, **kwargs):
-      raise OSError('disk full')
+    def fail(module, folder, **options):
+      (Path(folder) / 'half').touch()
+      raise error
 
-    monkeypatch.setattr(json, 'dumps', fail)
-    with pytest.raises(OSError, match='disk full'):
-      export_to(tmp_path / 'out', segmenter, dataset_info)
+    monkeypatch.setattr(tf.saved_model, 'save', fail)
+    path = tmp_path / 'out'
+    with pytest.raises(OSError, match=f"cannot write '{path}': disk full"):
+      export_to(path, segmenter, dataset_info)
     assert list(tmp_path.iterdir()) == []
 
 
