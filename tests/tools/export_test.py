@@ -1,0 +1,111 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""`tools/export.py` as a user runs it, on a training of one step."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.architecture.genotype import Genotype
+from auto_deeplab.data import datasets, input_pipeline, synthetic, tfrecord
+from auto_deeplab.serving import client
+from auto_deeplab.training import experiment
+
+GENOTYPE = Genotype(
+  cell=(((0, 'sep_conv_3x3'), (1, 'skip_connect')),), backbone=(0, 1)
+)
+
+
+@pytest.fixture(scope='module')
+def run_dir(tmp_path_factory):
+  root = tmp_path_factory.mktemp('export_tool')
+  synthetic.draw_folder(
+    root / 'pictures', num_examples={'train': 2, 'val': 1}, image_size=(64, 64)
+  )
+  tfrecord.write_dataset(
+    datasets.open_source('folder', root / 'pictures'), root / 'data'
+  )
+  config = configs.TrainExperiment(
+    runtime=configs.RuntimeConfig(
+      # Training in another dtype: the export is in float32 all the same.
+      precision='mixed_bfloat16',
+      steps_per_loop=1,
+      checkpoint_interval=1,
+    ),
+    input=configs.InputConfig(crop_size=(33, 33), batch_size=2),
+    segmenter=configs.SegmenterConfig(
+      filter_multiplier=2,
+      stem_filters=(4, 4, 8),
+      aspp_filters=8,
+      low_level_filters=4,
+      decoder_filters=8,
+      drop_path_keep_prob=0.5,
+    ),
+    weight_optimizer=configs.WeightOptimizerConfig(),
+    schedule=configs.TrainConfig(train_steps=1),
+  )
+  place = experiment.Place(str(root / 'data'), str(root / 'run'))
+  experiment.run_training(config, GENOTYPE, place)
+  tf.keras.mixed_precision.set_global_policy('float32')
+  return root / 'run'
+
+
+@pytest.fixture
+def run_export(repository):
+  def run(**flags):
+    return subprocess.run(
+      [
+        sys.executable,
+        'tools/export.py',
+        *(f'--{name}={value}' for name, value in flags.items()),
+      ],
+      cwd=repository,
+      capture_output=True,
+      text=True,
+    )
+
+  return run
+
+
+def test_exports_what_was_trained(run_export, run_dir, tmp_path):
+  output_dir = tmp_path / 'saved_model'
+  result = run_export(run_dir=run_dir, output_dir=output_dir)
+  assert result.returncode == 0, result.stderr
+  assert result.stdout.splitlines()[-1] == (
+    f'Wrote the SavedModel of step 1 to {output_dir}. Next: python '
+    f'tools/predict.py --model_dir={output_dir} --input=PICTURES '
+    '--output_dir=predictions'
+  )
+  model = client.SavedModelClient(output_dir)
+  assert model.class_names == tuple(synthetic.CLASSES)
+  assert model.colors == tuple(synthetic.CLASSES.values())
+  assert Genotype.from_json(model.metadata['genotype']) == GENOTYPE
+  assert model.metadata['step'] == 1
+  image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
+  trained = experiment.load_segmenter(run_dir).model
+  logits = trained(input_pipeline.normalize(image[np.newaxis]), training=False)
+  np.testing.assert_allclose(
+    model.predict(image).probabilities, tf.nn.softmax(logits)[0], atol=1e-5
+  )
+
+
+def test_folder_in_use_is_refused(run_export, tmp_path):
+  (tmp_path / 'kept.txt').touch()
+  result = run_export(run_dir='unread', output_dir=tmp_path)
+  assert result.returncode == 1
+  assert result.stderr.splitlines()[-1] == (
+    f"export: the output folder '{tmp_path}' already exists and is not empty."
+  )
+
+
+def test_folder_without_a_run_is_refused(run_export, tmp_path):
+  result = run_export(run_dir=tmp_path, output_dir=tmp_path / 'saved_model')
+  assert result.returncode == 1
+  message = result.stderr.splitlines()[-1]
+  assert message.startswith('export: ')
+  assert f'{tmp_path}/config.gin does not exist' in message
+  assert list(tmp_path.iterdir()) == []
