@@ -7,7 +7,7 @@ import os
 import sys
 
 # Before TensorFlow is imported: its start-up banner says nothing to a user.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 from absl import app
 

@@ -7,6 +7,7 @@ block is the sum of its edges, in both.
 """
 
 from collections.abc import Sequence
+import functools
 
 import tensorflow as tf
 
@@ -109,163 +110,28 @@ class Cell(tf.keras.layers.Layer):
     return tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
 
 
-# The convolutional primitives, in the order in which `MixedEdges` adds them.
-_CONVOLUTIONS = tuple(
-  name
-  for name, primitive in genotype_lib.PRIMITIVES.items()
-  if primitive.kind in ('separable', 'atrous')
-)
-
-
-class MixedEdges(tf.keras.layers.Layer):
-  """The mixed operations of all edges that leave one state.
-
-  Edges that leave a state share its input, so their convolutions of one kind
-  are one wider convolution: the k-th group of `filters` output channels
-  belongs to the k-th edge. Pooling and skip are computed once.
-  """
-
-  def __init__(
-    self,
-    num_edges: int,
-    filters: int,
-    norm: operations.NormSettings,
-    **kwargs,
-  ):
-    super().__init__(**kwargs)
-    self.num_edges = num_edges
-    self.filters = filters
-    width = num_edges * filters
-    self.convs = []
-    self.bns = []
-    for name in _CONVOLUTIONS:
-      primitive = genotype_lib.PRIMITIVES[name]
-      size = primitive.kernel_size
-      if primitive.kind == 'atrous':
-        convs = [
-          operations.Conv2D(width, size, atrous_rate=primitive.atrous_rate)
-        ]
-      else:
-        convs = [
-          GroupedSeparableConv2D(filters, size, num_edges, is_split=False),
-          GroupedSeparableConv2D(filters, size, num_edges, is_split=True),
-        ]
-      self.convs.append(convs)
-      # Without scale and offset, as in DARTS: alpha alone weighs an operation.
-      self.bns.append([norm.layer(affine=False) for _ in convs])
-    self.pool_bns = [norm.layer(affine=False) for _ in range(2)]
-
-  def call(
-    self, x: tf.Tensor, weights: tf.Tensor, training=None
-  ) -> list[tf.Tensor]:
-    """Computes the weighted sum of the primitives on every edge.
-
-    Args:
-      x: `[n, h, w, filters]`.
-      weights: `[num_edges, num_primitives]`, softmax of alpha.
-      training: whether batch norm takes the statistics of the batch.
-
-    Returns:
-      One `[n, h, w, filters]` an edge.
-    """
-    weights = tf.cast(weights, self.compute_dtype)
-    by_name = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(weights, axis=1)))
-    total = self._linear(x, by_name, training)
-    activated = tf.nn.relu(x)
-    for name, convs, bns in zip(_CONVOLUTIONS, self.convs, self.bns):
-      y = activated
-      for index, (conv, bn) in enumerate(zip(convs, bns)):
-        y = conv(tf.nn.relu(y) if index else y)
-        y = tf.cast(bn(y, training=training), self.compute_dtype)
-      total += y * tf.repeat(by_name[name], self.filters)
-    return tf.split(total, self.num_edges, axis=-1)
-
-  def _linear(self, x: tf.Tensor, by_name, training) -> tf.Tensor:
-    """Pooling and skip of all edges, as one 1x1 convolution over the three."""
-    names = ('max_pool_3x3', 'avg_pool_3x3')
-    parts = [x]
-    kernels = [by_name['skip_connect']]
-    for name, bn in zip(names, self.pool_bns):
-      primitive = genotype_lib.PRIMITIVES[name]
-      pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
-      pooled = bn(pooled, training=training)
-      parts.append(tf.cast(pooled, self.compute_dtype))
-      kernels.append(by_name[name])
-    eye = tf.eye(self.filters, dtype=self.compute_dtype)
-    # [3, filters, num_edges, filters]: channel c of a part goes to channel c
-    # of every edge, times the edge's weight of that part.
-    kernel = tf.einsum('pe,cd->pced', tf.stack(kernels), eye)
-    shape = [1, 1, len(parts) * self.filters, self.num_edges * self.filters]
-    return tf.nn.conv2d(
-      tf.concat(parts, axis=-1), tf.reshape(kernel, shape), 1, 'VALID'
-    )
-
-
-class GroupedSeparableConv2D(tf.keras.layers.Layer):
-  """Separable convolutions of several edges, as one (grouped) convolution.
-
-  Each edge has a depthwise kernel and a pointwise kernel of its own; they run
-  as their product (`operations.separable_kernel`), which is exact.
-  """
-
-  def __init__(
-    self,
-    filters: int,
-    kernel_size: int,
-    num_edges: int,
-    is_split: bool,
-    **kwargs,
-  ):
-    """Initializes the layer.
-
-    Args:
-      filters: channels of one edge, in and out.
-      kernel_size: side of the depthwise kernel in pixels.
-      num_edges: number of edges.
-      is_split: whether the input holds the edges' own channels one after
-        another; else all edges read the same `filters` channels.
-      **kwargs: of the Keras layer.
-    """
-    super().__init__(**kwargs)
-    self.filters = filters
-    self.kernel_size = kernel_size
-    self.num_edges = num_edges
-    self.is_split = is_split
-
-  def build(self, input_shape):
-    k, c, e = self.kernel_size, self.filters, self.num_edges
-    bound = (k * k * c) ** -0.5
-    self.depthwise_kernel = self.add_weight(
-      'depthwise_kernel',
-      [k, k, c, e, 1],
-      initializer=tf.keras.initializers.RandomUniform(-bound, bound),
-    )
-    bound = c**-0.5
-    self.pointwise_kernel = self.add_weight(
-      'pointwise_kernel',
-      [1, 1, c, e, c],
-      initializer=tf.keras.initializers.RandomUniform(-bound, bound),
-    )
-    super().build(input_shape)
-
-  def call(self, x: tf.Tensor) -> tf.Tensor:
-    """`[n, h, w, c]` -> `[n, h, w, num_edges * filters]`."""
-    kernel = operations.separable_kernel(
-      tf.convert_to_tensor(self.depthwise_kernel),
-      tf.convert_to_tensor(self.pointwise_kernel),
-    )
-    k, c = self.kernel_size, self.filters
-    # With `filters` input channels against num_edges * filters channels of x,
-    # TensorFlow infers num_edges groups.
-    kernel = tf.reshape(kernel, [k, k, c, self.num_edges * c])
-    return tf.nn.conv2d(x, kernel, 1, 'SAME')
+# The convolutional primitives, in the order in which a state's edges use them.
+_SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
+_ATROUS = ('atrous_conv_3x3', 'atrous_conv_5x5')
+_POOLS = ('max_pool_3x3', 'avg_pool_3x3')
+# A separable operation is two layers of convolutions.
+_DEPTH = 2
 
 
 class SearchCell(tf.keras.layers.Layer):
-  """The cell of one node: all edges, all primitives.
+  """The cell of one node: all edges, all primitives (Eq. 1 to 3).
 
   Its weights are shared by the node's incoming transitions, which pass it as
-  one batch; batch norm takes its statistics over all of them.
+  one batch; batch norm takes its statistics over all of them. The batch norms
+  have neither scale nor offset, as in DARTS: alpha alone weighs an operation,
+  and takes the place of the scale.
+
+  Edges are kept in the order of the state they leave, so that the edges of one
+  state are neighbours: they read the same input, and their convolutions of one
+  kind run as one wider convolution. One variable holds one kind for all edges.
+
+  The arithmetic is a function of tensors (`_relaxed_cell`) that is traced once
+  for all cells with the same shapes, however many layers there are.
   """
 
   def __init__(
@@ -277,16 +143,45 @@ class SearchCell(tf.keras.layers.Layer):
   ):
     super().__init__(**kwargs)
     self.num_blocks = num_blocks
+    self.filters = filters
+    self.norm = norm
     edges = genotype_lib.edges(num_blocks)
-    num_states = genotype_lib.num_states(num_blocks - 1)
-    # Rows of alpha that belong to the edges leaving each state, by block.
-    self.rows = [
-      [row for row, (_, source) in enumerate(edges) if source == state]
-      for state in range(num_states)
-    ]
-    self.edges_from = [
-      MixedEdges(len(rows), filters, norm) for rows in self.rows
-    ]
+    # Row of alpha of each edge, in our order; the sort is stable.
+    self.alpha_rows = sorted(range(len(edges)), key=lambda row: edges[row][1])
+
+  def build(self, input_shape):
+    c, e = self.filters, len(self.alpha_rows)
+    self.kernels = {}
+    for name in _SEPARABLE:
+      k = genotype_lib.PRIMITIVES[name].kernel_size
+      self._add_kernel(f'{name}_depthwise', [_DEPTH, k, k, c, e, 1], k * k * c)
+      self._add_kernel(f'{name}_pointwise', [_DEPTH, 1, 1, c, e, c], c)
+    for name in _ATROUS:
+      k = genotype_lib.PRIMITIVES[name].kernel_size
+      self._add_kernel(name, [k, k, c, e, c], k * k * c)
+    num_norms = e * (_DEPTH * len(_SEPARABLE) + len(_ATROUS))
+    num_norms += len(_POOLS) * genotype_lib.num_states(self.num_blocks - 1)
+    self.moving_mean = self._add_statistic('moving_mean', num_norms * c, 'zeros')
+    self.moving_variance = self._add_statistic(
+      'moving_variance', num_norms * c, 'ones'
+    )
+    super().build(input_shape)
+
+  def _add_kernel(self, name: str, shape: list[int], fan_in: int) -> None:
+    bound = fan_in**-0.5
+    initializer = tf.keras.initializers.RandomUniform(-bound, bound)
+    self.kernels[name] = self.add_weight(name, shape, initializer=initializer)
+
+  def _add_statistic(self, name: str, size: int, initializer) -> tf.Variable:
+    return self.add_weight(
+      name,
+      [size],
+      dtype=tf.float32,
+      initializer=initializer,
+      trainable=False,
+      synchronization=tf.VariableSynchronization.ON_READ,
+      aggregation=tf.VariableAggregation.MEAN,
+    )
 
   def call(
     self,
@@ -295,7 +190,7 @@ class SearchCell(tf.keras.layers.Layer):
     alpha_weights: tf.Tensor,
     training=None,
   ) -> tf.Tensor:
-    """Computes the continuous relaxation of the cell (Eq. 1 to 3).
+    """Computes the continuous relaxation of the cell.
 
     Args:
       inputs: `[t * n, h, w, filters]`, the projected H[l-1] of t transitions.
@@ -307,27 +202,220 @@ class SearchCell(tf.keras.layers.Layer):
     Returns:
       `[t * n, h, w, num_blocks * filters]`.
     """
-    num_transitions = tf.shape(inputs)[0] // tf.shape(previous)[0]
-    if inputs.shape[0] is not None and previous.shape[0] is not None:
-      num_transitions = inputs.shape[0] // previous.shape[0]
-    sums: list[list[tf.Tensor]] = [[] for _ in range(self.num_blocks)]
-    outputs: list[tf.Tensor] = []
-    for state, (rows, edges) in enumerate(zip(self.rows, self.edges_from)):
-      if state == 0:
-        x = previous
-      elif state == 1:
-        x = inputs
-      else:
-        outputs.append(tf.add_n(sums[state - genotype_lib.NUM_INPUTS]))
-        x = outputs[-1]
-      weights = tf.gather(alpha_weights, rows)
-      contributions = edges(x, weights, training=training)
-      if state == 0:
-        contributions = [
-          tf.tile(c, [num_transitions, 1, 1, 1]) for c in contributions
-        ]
-      first_block = self.num_blocks - len(rows)
-      for offset, contribution in enumerate(contributions):
-        sums[first_block + offset].append(contribution)
-    outputs.append(tf.add_n(sums[-1]))
-    return tf.concat(outputs, axis=-1)
+    is_training = bool(training)
+    compute = _relaxed_cell
+    if not self.norm.synchronized:
+      # Replicas cannot meet within a function; without that, share the graph.
+      shapes = (inputs.shape, previous.shape)
+      compute = _shared_function(
+        (*(tuple(s.as_list()) for s in shapes), inputs.dtype, is_training)
+      )
+    outputs, mean, variance = compute(
+      inputs,
+      tf.cast(previous, inputs.dtype),
+      tf.gather(alpha_weights, self.alpha_rows),
+      {
+        name: tf.cast(kernel, inputs.dtype)
+        for name, kernel in self.kernels.items()
+      },
+      tf.convert_to_tensor(self.moving_mean),
+      tf.convert_to_tensor(self.moving_variance),
+      self.num_blocks,
+      self.norm,
+      is_training,
+    )
+    if is_training:
+      self._move(self.moving_mean, mean)
+      self._move(self.moving_variance, variance)
+    return outputs
+
+  def _move(self, moving: tf.Variable, value: tf.Tensor) -> None:
+    moving.assign_sub((moving - value) * (1 - self.norm.momentum))
+
+
+@functools.cache
+def _shared_function(signature):
+  """Returns `_relaxed_cell`, traced at most once a signature."""
+  del signature  # The key of the cache.
+  return tf.function(_relaxed_cell, autograph=False)
+
+
+def _relaxed_cell(
+  inputs: tf.Tensor,
+  previous: tf.Tensor,
+  alpha: tf.Tensor,
+  kernels: dict[str, tf.Tensor],
+  moving_mean: tf.Tensor,
+  moving_variance: tf.Tensor,
+  num_blocks: int,
+  norm: operations.NormSettings,
+  is_training: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+  """Computes `SearchCell.call` from tensors; edges by the state they leave.
+
+  Returns:
+    The cell's output, and the means and variances of its batch norms.
+  """
+  batch_norm = _BatchNorm(moving_mean, moving_variance, norm, is_training)
+  by_primitive = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
+  num_transitions = tf.shape(inputs)[0] // tf.shape(previous)[0]
+  sums: list[list[tf.Tensor]] = [[] for _ in range(num_blocks)]
+  states = [previous, inputs]
+  first = 0
+  for state in range(genotype_lib.num_states(num_blocks - 1)):
+    if state >= genotype_lib.NUM_INPUTS:
+      states.append(tf.add_n(sums[state - genotype_lib.NUM_INPUTS]))
+    first_block = max(0, state - genotype_lib.NUM_INPUTS + 1)
+    edges = slice(first, first + num_blocks - first_block)
+    first = edges.stop
+    contributions = _mixed_edges(
+      states[state], by_primitive, kernels, edges, batch_norm
+    )
+    if state == 0:
+      contributions = tf.tile(contributions, [num_transitions, 1, 1, 1])
+    for block, contribution in enumerate(
+      tf.split(contributions, edges.stop - edges.start, axis=-1), first_block
+    ):
+      sums[block].append(contribution)
+  states.append(tf.add_n(sums[-1]))
+  outputs = tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
+  return outputs, *batch_norm.statistics()
+
+
+def _mixed_edges(
+  x: tf.Tensor,
+  alpha: dict[str, tf.Tensor],
+  kernels: dict[str, tf.Tensor],
+  edges: slice,
+  batch_norm: '_BatchNorm',
+) -> tf.Tensor:
+  """Weighted sums of all primitives on the edges that leave one state.
+
+  Args:
+    x: `[n, h, w, c]`, the state.
+    alpha: `[num_edges]` by primitive.
+    kernels: the cell's.
+    edges: those that leave this state.
+    batch_norm: the cell's.
+
+  Returns:
+    `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
+  """
+  filters = x.shape[-1]
+
+  def scale(name: str) -> tf.Tensor:
+    return tf.repeat(alpha[name][edges], filters)
+
+  total = [_linear_edges(x, alpha, edges, batch_norm)]
+  activated = tf.nn.relu(x)
+  for name in _SEPARABLE:
+    depthwise = kernels[f'{name}_depthwise'][..., edges, :]
+    pointwise = kernels[f'{name}_pointwise'][..., edges, :]
+    # A group an edge: the first layer reads the one input, the second the
+    # edges' own channels, from which TensorFlow infers the groups.
+    kernel = operations.separable_kernel(depthwise, pointwise)
+    y = batch_norm(_convolve(activated, kernel[0]))
+    y = _convolve(tf.nn.relu(y), kernel[1])
+    total.append(batch_norm(y, scale(name)))
+  for name in _ATROUS:
+    rate = genotype_lib.PRIMITIVES[name].atrous_rate
+    y = _convolve(activated, kernels[name][..., edges, :], rate)
+    total.append(batch_norm(y, scale(name)))
+  return tf.add_n(total)
+
+
+def _convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:
+  """Convolves with the kernels `[k, k, c, num_edges, c]` of some edges."""
+  k, _, c, num_edges, filters = kernel.shape
+  kernel = tf.reshape(kernel, [k, k, c, num_edges * filters])
+  return tf.nn.conv2d(x, kernel, 1, 'SAME', dilations=atrous_rate)
+
+
+def _linear_edges(
+  x: tf.Tensor,
+  alpha: dict[str, tf.Tensor],
+  edges: slice,
+  batch_norm: '_BatchNorm',
+) -> tf.Tensor:
+  """Pooling and skip of some edges, as one 1x1 convolution over the three."""
+  parts, weights = [x], [alpha['skip_connect'][edges]]
+  for name in _POOLS:
+    primitive = genotype_lib.PRIMITIVES[name]
+    pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
+    parts.append(batch_norm(pooled))
+    weights.append(alpha[name][edges])
+  filters = x.shape[-1]
+  # [part, channel in, edge, channel out]: channel c of a part goes to channel
+  # c of every edge, times the edge's weight of that part.
+  kernel = tf.einsum('pe,cd->pced', tf.stack(weights), tf.eye(filters))
+  shape = [1, 1, len(parts) * filters, kernel.shape[2] * filters]
+  kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
+  return tf.nn.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
+
+
+class _BatchNorm:
+  """The parameter-free batch norms of one pass through a cell, in order.
+
+  Statistics are float32 and lie one after another, in the order of use.
+  """
+
+  def __init__(
+    self,
+    moving_mean: tf.Tensor,
+    moving_variance: tf.Tensor,
+    norm: operations.NormSettings,
+    is_training: bool,
+  ):
+    self._moving = (moving_mean, moving_variance)
+    self._norm = norm
+    self._is_training = is_training
+    self._used = 0
+    self._batch: list[tuple[tf.Tensor, tf.Tensor]] = []
+
+  def __call__(
+    self, x: tf.Tensor, scale: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    """Normalizes `[n, h, w, c]` and multiplies it by `scale` `[c]`."""
+    channels = x.shape[-1]
+    mine = slice(self._used, self._used + channels)
+    self._used = mine.stop
+    if scale is None:
+      scale = tf.ones([channels])
+    normalize = self._synchronized if self._norm.synchronized else self._fused
+    y, mean, variance = normalize(
+      # Batch norm in bfloat16 is slower on CPUs, and less exact everywhere.
+      tf.cast(x, tf.float32),
+      tf.cast(scale, tf.float32),
+      *(moving[mine] for moving in self._moving),
+    )
+    self._batch.append((mean, variance))
+    return tf.cast(y, x.dtype)
+
+  def _fused(self, x, scale, moving_mean, moving_variance):
+    return tf.compat.v1.nn.fused_batch_norm(
+      x,
+      scale,
+      tf.zeros_like(scale),
+      mean=None if self._is_training else moving_mean,
+      variance=None if self._is_training else moving_variance,
+      epsilon=self._norm.epsilon,
+      is_training=self._is_training,
+    )
+
+  def _synchronized(self, x, scale, mean, variance):
+    """The same with statistics over all replicas."""
+    if self._is_training:
+      mean = tf.reduce_mean(x, axis=[0, 1, 2])
+      square = tf.reduce_mean(tf.square(x), axis=[0, 1, 2])
+      context = tf.distribute.get_replica_context()
+      mean, square = context.all_reduce(
+        tf.distribute.ReduceOp.MEAN, [mean, square]
+      )
+      variance = square - tf.square(mean)
+    factor = scale * tf.math.rsqrt(variance + self._norm.epsilon)
+    return x * factor - mean * factor, mean, variance
+
+  def statistics(self) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the means and variances that were used."""
+    means, variances = zip(*self._batch)
+    return tf.concat(means, axis=0), tf.concat(variances, axis=0)

@@ -5,7 +5,7 @@
 Feature maps are `[batch, height, width, channels]`. Under a mixed-precision
 policy convolutions compute in its compute dtype and batch norm in float32.
 
-Every window is padded by (k - 1) * rate / 2 on each side and every resize
+Every window is padded by (k - 1) * rate / 2 on each side, and every resize
 aligns the corner pixels, so a map of n pixels halves to ceil(n / 2) by all
 ways (method, section 2), and maps of 32m + 1 pixels nest exactly.
 """
@@ -84,9 +84,16 @@ def resize_aligned(x: tf.Tensor, size) -> tf.Tensor:
   return tf.cast(resized, x.dtype)
 
 
-def _padding(kernel_size: int, atrous_rate: int) -> list[list[int]]:
-  pad = (kernel_size - 1) * atrous_rate // 2
-  return [[0, 0], [pad, pad], [pad, pad], [0, 0]]
+def _padded(x: tf.Tensor, kernel_size: int, strides: int):
+  """Returns the input and the padding mode of a convolution.
+
+  SAME is right at stride 1. At stride 2 it would start at another pixel on
+  even maps. Explicit paddings would say both, but oneDNN leaves them alone.
+  """
+  if strides == 1:
+    return x, 'SAME'
+  pad = (kernel_size - 1) // 2
+  return tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), 'VALID'
 
 
 class Conv2D(tf.keras.layers.Conv2D):
@@ -118,12 +125,9 @@ class Conv2D(tf.keras.layers.Conv2D):
     self.atrous_rate = atrous_rate
 
   def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    inputs, padding = _padded(inputs, self.kernel_size[0], self.strides[0])
     return tf.nn.conv2d(
-      inputs,
-      kernel,
-      self.strides,
-      _padding(self.kernel_size[0], self.atrous_rate),
-      dilations=self.atrous_rate,
+      inputs, kernel, self.strides, padding, dilations=self.atrous_rate
     )
 
 
@@ -209,7 +213,7 @@ class SeparableConv2D(tf.keras.layers.Layer):
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
-    padding = _padding(self.kernel_size, 1)
+    x, padding = _padded(x, self.kernel_size, self.strides)
     depthwise, pointwise = (
       tf.convert_to_tensor(w)
       for w in (self.depthwise_kernel, self.pointwise_kernel)
@@ -295,11 +299,11 @@ def pool(x: tf.Tensor, kind: str, kernel_size: int, strides=1) -> tf.Tensor:
   Returns:
     `[n, ceil(h/strides), ceil(w/strides), c]`.
   """
-  # A stride of 2 over SAME padding would start at another pixel on even maps.
+  # Strided afterwards: SAME at stride 2 starts at another pixel on even maps.
   if kind == 'max_pool':
-    padding = _padding(kernel_size, 1)
-    return tf.nn.max_pool2d(x, kernel_size, strides, padding)
-  pooled = tf.nn.avg_pool2d(x, kernel_size, 1, 'SAME')
+    pooled = tf.nn.max_pool2d(x, kernel_size, 1, 'SAME')
+  else:
+    pooled = tf.nn.avg_pool2d(x, kernel_size, 1, 'SAME')
   return pooled[:, ::strides, ::strides]
 
 

@@ -1,0 +1,64 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Strategies by name, and data sets that feed them."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
+
+
+def make_strategy(
+  name: str, tpu_address: str | None = None
+) -> tf.distribute.Strategy:
+  """Builds a strategy.
+
+  Args:
+    name: one of `STRATEGIES`. 'mirrored' uses all local GPUs, or all local
+      logical CPUs where there is none; 'multi_worker' reads TF_CONFIG.
+    tpu_address: name or address of the TPU, for 'tpu' alone.
+
+  Raises:
+    ValueError: if the name is unknown.
+  """
+  if name == 'one_device':
+    device = '/gpu:0' if tf.config.list_logical_devices('GPU') else '/cpu:0'
+    return tf.distribute.OneDeviceStrategy(device)
+  if name == 'mirrored':
+    devices = tf.config.list_logical_devices(
+      'GPU'
+    ) or tf.config.list_logical_devices('CPU')
+    return tf.distribute.MirroredStrategy([d.name for d in devices])
+  if name == 'multi_worker':
+    return tf.distribute.MultiWorkerMirroredStrategy()
+  if name == 'tpu':
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(
+      tpu_address or ''
+    )
+    return tf.distribute.TPUStrategy(resolver)
+  raise ValueError(f'`distribution` ({name!r}) must be one of {STRATEGIES}.')
+
+
+def distribute(
+  strategy: tf.distribute.Strategy,
+  make_dataset: Callable[[tf.distribute.InputContext], tf.data.Dataset],
+  batch_size: int,
+) -> tf.distribute.DistributedDataset:
+  """Distributes a training data set.
+
+  Args:
+    strategy: whose replicas share each batch.
+    make_dataset: returns one input pipeline's part, in batches of a replica.
+    batch_size: examples a step, over all replicas.
+
+  Raises:
+    ValueError: if the replicas do not divide the batch.
+  """
+  replicas = strategy.num_replicas_in_sync
+  if batch_size % replicas:
+    raise ValueError(
+      f'`InputConfig.batch_size` ({batch_size}) must be a multiple of the '
+      f'number of replicas ({replicas}).'
+    )
+  return strategy.distribute_datasets_from_function(make_dataset)

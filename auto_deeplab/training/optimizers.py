@@ -1,0 +1,86 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Optimizers and schedules, built by the Model Garden from our settings."""
+
+from official.modeling import optimization
+import tensorflow as tf
+
+from auto_deeplab import configs
+
+
+def make_optimizer(
+  config: configs.OptimizerConfig, train_steps: int
+) -> tf.keras.optimizers.Optimizer:
+  """Builds an optimizer with its learning rate schedule.
+
+  Weight decay of sgd and adam is not here but part of the gradients
+  (`objectives.add_weight_decay`, see `coupled_weight_decay`).
+
+  Args:
+    config: settings.
+    train_steps: length of the schedule.
+
+  Returns:
+    A Keras optimizer; a loss scaling one under the mixed_float16 policy.
+  """
+  factory = optimization.OptimizerFactory(
+    optimization.OptimizationConfig(
+      {
+        'optimizer': {
+          'type': f'{config.optimizer}_experimental',
+          f'{config.optimizer}_experimental': _optimizer_settings(config),
+        },
+        'learning_rate': _schedule_settings(config, train_steps),
+        'warmup': _warmup_settings(config),
+      }
+    )
+  )
+  optimizer = factory.build_optimizer(
+    factory.build_learning_rate(), use_legacy_optimizer=False
+  )
+  if config.optimizer == 'adamw':
+    optimizer.exclude_from_weight_decay(var_names=['/gamma', '/beta', '/bias'])
+  if tf.keras.mixed_precision.global_policy().name == 'mixed_float16':
+    optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+  return optimizer
+
+
+def coupled_weight_decay(config: configs.OptimizerConfig) -> float:
+  """Returns the weight decay that belongs into the gradients."""
+  return 0.0 if config.optimizer == 'adamw' else config.weight_decay
+
+
+def _optimizer_settings(config: configs.OptimizerConfig) -> dict:
+  settings: dict = {'global_clipnorm': config.clip_norm or None}
+  if config.optimizer == 'sgd':
+    return settings | {'momentum': config.momentum}
+  settings |= {'beta_1': config.beta_1, 'beta_2': config.beta_2}
+  if config.optimizer == 'adamw':
+    settings['weight_decay'] = config.weight_decay
+  return settings
+
+
+def _schedule_settings(
+  config: configs.OptimizerConfig, train_steps: int
+) -> dict:
+  rate = config.learning_rate
+  if config.schedule == 'constant':
+    return {'type': 'constant', 'constant': {'learning_rate': rate}}
+  common = {'initial_learning_rate': rate, 'decay_steps': train_steps}
+  if config.schedule == 'cosine':
+    alpha = config.end_learning_rate / rate
+    return {'type': 'cosine', 'cosine': common | {'alpha': alpha}}
+  poly = common | {
+    'end_learning_rate': config.end_learning_rate,
+    'power': config.power,
+  }
+  return {'type': 'polynomial', 'polynomial': poly}
+
+
+def _warmup_settings(config: configs.OptimizerConfig) -> dict:
+  if not config.warmup_steps:
+    return {}
+  return {
+    'type': 'linear',
+    'linear': {'warmup_steps': config.warmup_steps, 'warmup_learning_rate': 0},
+  }

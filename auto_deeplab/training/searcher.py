@@ -1,0 +1,96 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The search: weights on trainA, alphas and betas on trainB, in turn."""
+
+from collections.abc import Iterator
+
+import orbit
+import tensorflow as tf
+
+from auto_deeplab.architecture import decode
+from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.training import gradient_step
+
+
+class Searcher(orbit.StandardTrainer):
+  """First-order alternating search (section 4.2 of the paper).
+
+  Step t (counted from 0) moves the weights with batch t of trainA; from
+  `arch_start_step` on it then moves alphas and betas with batch t of trainB.
+  """
+
+  def __init__(
+    self,
+    supernet: supernet_lib.Supernet,
+    weight_step: gradient_step.GradientStep,
+    architecture_step: gradient_step.GradientStep,
+    dataset: tf.distribute.DistributedDataset,
+    global_step: tf.Variable,
+    arch_start_step: int,
+  ):
+    """Initializes the searcher.
+
+    Args:
+      supernet: built, within the strategy's scope.
+      weight_step: over `supernet.weight_variables`.
+      architecture_step: over `supernet.arch_variables`.
+      dataset: pairs (batch of trainA, batch of trainB).
+      global_step: int64, counts the steps made.
+      arch_start_step: the first step that moves alphas and betas.
+    """
+    # The steps are compiled; the loop around them runs on the host, which
+    # knows the step and so needs no conditional in a graph.
+    options = orbit.StandardTrainerOptions(
+      use_tf_function=False, use_tf_while_loop=False
+    )
+    super().__init__(dataset, options)
+    self.supernet = supernet
+    self.global_step = global_step
+    self._weight_step = weight_step
+    self._architecture_step = architecture_step
+    self._arch_start_step = arch_start_step
+    self._log = gradient_step.StepLog()
+    self._step = 0
+
+  def train_loop_begin(self) -> None:
+    self._step = int(self.global_step.numpy())
+
+  def train_step(self, iterator: Iterator) -> None:
+    batch_a, batch_b = next(iterator)
+    self._log.add(self._step, 'weights', self._weight_step(batch_a))
+    if self._step >= self._arch_start_step:
+      values = self._architecture_step(batch_b)
+      self._log.add(self._step, 'architecture', values)
+    self._step += 1
+    self.global_step.assign(self._step)
+
+  def train_loop_end(self) -> dict[str, float]:
+    return self._log.flush() | self.entropies()
+
+  def entropies(self) -> dict[str, float]:
+    """Returns the mean entropies of the softmaxes of alpha and beta, in bits."""
+    alphas, betas = (v.numpy() for v in self.supernet.arch_variables)
+    return {
+      'entropy/alpha': decode.mean_entropy(
+        decode.operation_probabilities(alphas)
+      ),
+      'entropy/beta': decode.mean_entropy(
+        decode.transition_probabilities(betas)
+      ),
+    }
+
+  def rehearse(self, variables: list[tf.Variable]) -> None:
+    """Traces and runs both steps once, then puts every variable back.
+
+    So an error of shape or memory shows before the first step, not when the
+    architecture steps begin hours later.
+
+    Args:
+      variables: all that the steps move, moving statistics and slots included.
+    """
+    batch_a, batch_b = next(iter(self.train_dataset))
+    saved = [v.numpy() for v in variables]
+    self._weight_step(batch_a)
+    self._architecture_step(batch_b)
+    for variable, value in zip(variables, saved):
+      variable.assign(value)

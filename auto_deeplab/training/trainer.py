@@ -1,0 +1,48 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Retraining: the segmenter of a genotype, from scratch."""
+
+from collections.abc import Iterator
+
+import orbit
+import tensorflow as tf
+
+from auto_deeplab.training import gradient_step
+
+
+class Trainer(orbit.StandardTrainer):
+  """Plain supervised training of one network."""
+
+  def __init__(
+    self,
+    step: gradient_step.GradientStep,
+    dataset: tf.distribute.DistributedDataset,
+    global_step: tf.Variable,
+  ):
+    """Initializes the trainer.
+
+    Args:
+      step: over the segmenter's trainable variables.
+      dataset: batches for the step.
+      global_step: int64, counts the steps made.
+    """
+    options = orbit.StandardTrainerOptions(
+      use_tf_function=False, use_tf_while_loop=False
+    )
+    super().__init__(dataset, options)
+    self.global_step = global_step
+    self._train_step = step
+    self._log = gradient_step.StepLog()
+    self._step = 0
+
+  def train_loop_begin(self) -> None:
+    self._step = int(self.global_step.numpy())
+
+  def train_step(self, iterator: Iterator) -> None:
+    values = self._train_step(next(iterator))
+    self._log.add(self._step, 'train', values)
+    self._step += 1
+    self.global_step.assign(self._step)
+
+  def train_loop_end(self) -> dict[str, float]:
+    return self._log.flush()

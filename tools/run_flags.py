@@ -1,0 +1,51 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The flags that search, train and evaluate have in common."""
+
+from absl import flags
+
+from auto_deeplab.training import distribution, experiment
+
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'Folder that build_tfrecords.py wrote.', required=True
+)
+_RUN_DIR = flags.DEFINE_string(
+  'run_dir',
+  None,
+  'Folder of the run. The same command again resumes from its newest '
+  'checkpoint.',
+  required=True,
+)
+_DISTRIBUTION = flags.DEFINE_enum(
+  'distribution',
+  'one_device',
+  distribution.STRATEGIES,
+  'one_device: one GPU, or the CPU. mirrored: all GPUs of this machine. '
+  'multi_worker: the machines that TF_CONFIG names. tpu: a TPU (--tpu).',
+)
+_TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
+
+
+def define_gin_flags() -> None:
+  """Adds --gin_file and --gin_bindings."""
+  flags.DEFINE_multi_string(
+    'gin_file',
+    [],
+    'A recipe of gin_configs/; repeat it to override one by the next.',
+  )
+  flags.DEFINE_multi_string(
+    'gin_bindings',
+    [],
+    "One setting, stronger than any recipe: 'InputConfig.batch_size = 4'.",
+  )
+
+
+def place(**splits: str) -> experiment.Place:
+  """Returns where the run reads, writes and computes."""
+  return experiment.Place(
+    data_dir=_DATA_DIR.value,
+    run_dir=_RUN_DIR.value,
+    distribution=_DISTRIBUTION.value,
+    tpu_address=_TPU.value,
+    **splits,
+  )

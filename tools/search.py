@@ -1,0 +1,39 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Searches a cell and a backbone by gradient descent.
+
+  python tools/search.py --gin_file=gin_configs/demo_search.gin \
+    --data_dir=DATA --run_dir=runs/search
+
+Half of the train split trains the weights of the supernet, the other half its
+architecture variables, alpha and beta. The val split is not touched. RUN_DIR
+receives the configuration, checkpoints, metrics and snapshots of alpha and
+beta, which decode.py turns into a genotype at any time, also while the search
+is running. The same command again goes on from the newest checkpoint.
+"""
+
+from absl import flags
+import cli
+import run_flags
+
+from auto_deeplab import configs
+from auto_deeplab.training import experiment
+
+FLAGS = flags.FLAGS
+run_flags.define_gin_flags()
+
+
+def main() -> None:
+  config = configs.load(
+    configs.SearchExperiment, FLAGS.gin_file, FLAGS.gin_bindings
+  )
+  place = run_flags.place()
+  snapshot = experiment.run_search(config, place)
+  print(
+    f'Wrote {snapshot}. Next:\n  python tools/decode.py '
+    f'--run_dir={place.run_dir}'
+  )
+
+
+if __name__ == '__main__':
+  cli.run(main)
