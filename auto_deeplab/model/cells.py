@@ -161,7 +161,9 @@ class SearchCell(tf.keras.layers.Layer):
       self._add_kernel(name, [k, k, c, e, c], k * k * c)
     num_norms = e * (_DEPTH * len(_SEPARABLE) + len(_ATROUS))
     num_norms += len(_POOLS) * genotype_lib.num_states(self.num_blocks - 1)
-    self.moving_mean = self._add_statistic('moving_mean', num_norms * c, 'zeros')
+    self.moving_mean = self._add_statistic(
+      'moving_mean', num_norms * c, 'zeros'
+    )
     self.moving_variance = self._add_statistic(
       'moving_variance', num_norms * c, 'ones'
     )
@@ -177,6 +179,8 @@ class SearchCell(tf.keras.layers.Layer):
       name,
       [size],
       dtype=tf.float32,
+      # Also within a call under a mixed-precision policy.
+      experimental_autocast=False,
       initializer=initializer,
       trainable=False,
       synchronization=tf.VariableSynchronization.ON_READ,
@@ -372,9 +376,7 @@ class _BatchNorm:
     self._used = 0
     self._batch: list[tuple[tf.Tensor, tf.Tensor]] = []
 
-  def __call__(
-    self, x: tf.Tensor, scale: tf.Tensor | None = None
-  ) -> tf.Tensor:
+  def __call__(self, x: tf.Tensor, scale: tf.Tensor | None = None) -> tf.Tensor:
     """Normalizes `[n, h, w, c]` and multiplies it by `scale` `[c]`."""
     channels = x.shape[-1]
     mine = slice(self._used, self._used + channels)

@@ -169,7 +169,12 @@ class Supernet(tf.keras.Model):
         stddev=self.config.init_stddev, seed=seed + offset
       )
       return self.add_weight(
-        name, shape, dtype=tf.float32, initializer=initializer
+        name,
+        shape,
+        dtype=tf.float32,
+        # Also within a call under a mixed-precision policy.
+        experimental_autocast=False,
+        initializer=initializer,
       )
 
     num_edges = len(genotype_lib.edges(self.config.num_blocks))
