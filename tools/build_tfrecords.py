@@ -40,10 +40,10 @@ import sys
 import time
 
 from absl import flags
+import cli
 import tqdm
 
 from auto_deeplab.data import datasets, synthetic, tfrecord
-import cli
 
 _DATASET = flags.DEFINE_string(
   'dataset',

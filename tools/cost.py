@@ -22,11 +22,11 @@ import os
 from typing import Any
 
 from absl import flags
+import cli
 
 from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import cost_table
-import cli
 
 _GENOTYPE = flags.DEFINE_string(
   'genotype', None, 'File of decode.py; by default the published genotype.'

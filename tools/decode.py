@@ -21,12 +21,12 @@ baseline that a search has to beat, and writes no lattice.png.
 import os
 
 from absl import flags
+import cli
 import numpy as np
 
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import decoded
-import cli
 
 _RUN_DIR = flags.DEFINE_string(
   'run_dir', None, 'Folder of a search; its latest snapshot is decoded.'

@@ -18,10 +18,10 @@ TensorFlow Serving wants a version number as the last folder:
 """
 
 from absl import flags
+import cli
 
 from auto_deeplab.serving import exporter
 from auto_deeplab.training import experiment
-import cli
 
 _RUN_DIR = flags.DEFINE_string(
   'run_dir', None, 'Run folder that tools/train.py wrote.', required=True

@@ -27,10 +27,10 @@ import sys
 import time
 
 from absl import flags
+import cli
 from tqdm import tqdm
 
 from auto_deeplab.serving import client
-import cli
 
 _MODEL_DIR = flags.DEFINE_string(
   'model_dir', None, 'SavedModel that tools/export.py wrote.', required=True
