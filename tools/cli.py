@@ -9,7 +9,7 @@ import sys
 # Before TensorFlow is imported: its start-up banner says nothing to a user.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
-from absl import app
+from absl import app, flags, logging
 
 # What bad input raises; anything else is a defect and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError)
@@ -27,6 +27,9 @@ def run(main: Callable[[], None]) -> None:
   def guarded_main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
       raise app.UsageError(f'unexpected argument: {argv[1]}')
+    if not flags.FLAGS['verbosity'].present:
+      # `app.run` turns INFO on, and orbit logs each of its loops there.
+      logging.set_verbosity(logging.WARNING)
     try:
       main()
     except _USER_ERRORS as e:
