@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import dataclasses
 import importlib.util  # noqa: F401  gin 0.5 needs it imported beforehand.
 import os
+import typing
 from typing import Any, TypeVar
 
 import gin
@@ -438,9 +439,8 @@ def load(
     gin.parse_config_files_and_bindings(
       list(gin_files), list(gin_bindings), print_includes_and_imports=False
     )
-    return experiment(
-      **{f.name: f.type() for f in dataclasses.fields(experiment)}
-    )
+    parts = typing.get_type_hints(experiment)
+    return experiment(**{name: part() for name, part in parts.items()})
   except (SyntaxError, TypeError, AttributeError) as e:
     raise ValueError(f'cannot read the gin configuration: {e}') from e
   except ValueError as e:
