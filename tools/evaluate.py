@@ -27,16 +27,17 @@ _CHECKPOINT = flags.DEFINE_string(
 
 def main() -> None:
   place = run_flags.place(eval_split=_SPLIT.value)
-  loaded, evaluator, scores = experiment.run_evaluation(
-    place, _CHECKPOINT.value
-  )
-  matrix = evaluator.confusion_matrix.tolist()
-  report = {'step': loaded.step, 'split': _SPLIT.value, **scores}
+  evaluation = experiment.run_evaluation(place, _CHECKPOINT.value)
+  report = {
+    'step': evaluation.step,
+    'split': _SPLIT.value,
+    **evaluation.scores,
+    'confusion_matrix': evaluation.confusion_matrix.tolist(),
+  }
   path = pathlib.Path(place.run_dir) / f'evaluation-{_SPLIT.value}.json'
   with artifact.writing(path) as file:
-    document = json.dumps(report | {'confusion_matrix': matrix}, indent=1)
-    file.write(document.encode())
-  for name, value in scores.items():
+    file.write(json.dumps(report, indent=1).encode())
+  for name, value in evaluation.scores.items():
     print(f'{name:24s} {value:.4f}')
   print(
     f'Wrote {path}. Next:\n  python tools/export.py --run_dir={place.run_dir} '

@@ -1,8 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Strategies by name, and data sets that feed them."""
-
-from collections.abc import Callable
+"""Strategies by name, and how they share out a batch."""
 
 import tensorflow as tf
 
@@ -40,17 +38,10 @@ def make_strategy(
   raise ValueError(f'`distribution` ({name!r}) must be one of {STRATEGIES}.')
 
 
-def distribute(
-  strategy: tf.distribute.Strategy,
-  make_dataset: Callable[[tf.distribute.InputContext], tf.data.Dataset],
-  batch_size: int,
-) -> tf.distribute.DistributedDataset:
-  """Distributes a training data set.
-
-  Args:
-    strategy: whose replicas share each batch.
-    make_dataset: returns one input pipeline's part, in batches of a replica.
-    batch_size: examples a step, over all replicas.
+def replica_batch_size(
+  strategy: tf.distribute.Strategy, batch_size: int
+) -> int:
+  """Returns how many examples of a step's batch each replica takes.
 
   Raises:
     ValueError: if the replicas do not divide the batch.
@@ -61,4 +52,4 @@ def distribute(
       f'`InputConfig.batch_size` ({batch_size}) must be a multiple of the '
       f'number of replicas ({replicas}).'
     )
-  return strategy.distribute_datasets_from_function(make_dataset)
+  return batch_size // replicas

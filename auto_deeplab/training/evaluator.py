@@ -17,7 +17,7 @@ class Evaluator(orbit.StandardEvaluator):
 
   Attributes:
     confusion_matrix: int64 `[num_classes, num_classes]` of the last
-      evaluation, rows are labels; None before the first.
+      evaluation, rows are labels; zeros before the first.
   """
 
   def __init__(
@@ -36,19 +36,17 @@ class Evaluator(orbit.StandardEvaluator):
       class_names: in the order of the logits.
     """
     super().__init__(dataset)
-    self.confusion_matrix: np.ndarray | None = None
     self._strategy = strategy
     self._segmenter = segmenter
     self._class_names = tuple(class_names)
+    self.confusion_matrix = self.eval_begin()
 
   def eval_begin(self) -> np.ndarray:
     return np.zeros([len(self._class_names)] * 2, np.int64)
 
   def eval_step(self, iterator: Iterator) -> tf.Tensor:
     counts = self._strategy.run(self._replica_step, args=(next(iterator),))
-    return self._strategy.reduce(
-      tf.distribute.ReduceOp.SUM, counts, axis=None
-    )
+    return self._strategy.reduce(tf.distribute.ReduceOp.SUM, counts, axis=None)
 
   def _replica_step(self, batch) -> tf.Tensor:
     logits = self._segmenter(batch['image'], training=False)

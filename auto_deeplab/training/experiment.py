@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The composition root: builds a search, a training, an evaluation, runs it.
 
-The order of start-up is the same for all: claim the run folder, set seeds and
-precision, build everything under the strategy's scope, restore the newest
-checkpoint, then make the data set that goes on from the restored step. Data
-order, augmentation and all randomness of the model follow from the seed and
-the step, so nothing else needs to be saved.
+The order of start-up is the same for all: look whether the run folder is this
+run's, make the strategy, set seeds and precision, open the data set where the
+newest checkpoint ends, build everything under the strategy's scope, restore the
+checkpoint, and only then claim the folder: what is refused leaves nothing
+behind. Data order, augmentation and all randomness of the model follow from the
+seed and the step, so nothing else needs to be saved.
 """
 
-from collections.abc import Callable
-import contextlib
+from collections.abc import Callable, Sequence
 import dataclasses
-import io
+import functools
 import json
 import os
 from typing import Any
@@ -28,10 +28,12 @@ from auto_deeplab.data import datasets, input_pipeline, tfrecord
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.training import (
+  checkpoints,
   distribution,
   evaluator,
   gradient_step,
   optimizers,
+  outer_loop,
   run_folder,
   searcher,
   trainer,
@@ -78,6 +80,24 @@ class LoadedSegmenter:
   run_dir: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """What an evaluation found.
+
+  Attributes:
+    step: of the checkpoint.
+    scores: as of `evaluator.summarize`.
+    confusion_matrix: int64 `[num_classes, num_classes]`, rows are labels.
+  """
+
+  step: int
+  scores: dict[str, float]
+  confusion_matrix: np.ndarray
+
+
+# Search ----------------------------------------------------------------------
+
+
 def run_search(config: configs.SearchExperiment, place: Place) -> str:
   """Searches, or goes on with the search in the run folder.
 
@@ -91,86 +111,88 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
   """
   info = tfrecord.load_info(place.data_dir)
   folder = run_folder.RunFolder(place.run_dir)
-  strategy = _start(config, folder, place)
-  steps = config.schedule.train_steps
+  copies = {'dataset.json': tfrecord.info_to_text(info)}
+  folder.check(config, copies)
+  strategy = _start(config.runtime, place)
+  dataset = _distribute(strategy, config, place, folder, halves=('A', 'B'))
   with strategy.scope():
-    supernet = supernet_lib.Supernet(
-      config.supernet,
-      info.num_classes,
-      synchronized_batch_norm=config.runtime.synchronized_batch_norm,
-      seed=config.runtime.seed,
-    )
-    _build(supernet, config.input, strategy)
-    # In training mode for both steps, as in the paper's alternation.
-    forward = lambda images: supernet(images, training=True)  # noqa: E731
-    weight_optimizer = optimizers.make_optimizer(config.weight_optimizer, steps)
-    weight_step = gradient_step.GradientStep(
-      strategy,
-      forward,
-      supernet.weight_variables,
-      weight_optimizer,
-      optimizers.coupled_weight_decay(config.weight_optimizer),
-    )
-    architecture_optimizer = optimizers.make_optimizer(
-      config.architecture_optimizer, steps
-    )
-    architecture_step = gradient_step.GradientStep(
-      strategy,
-      forward,
-      supernet.arch_variables,
-      architecture_optimizer,
-      optimizers.coupled_weight_decay(config.architecture_optimizer),
-    )
-    global_step = orbit.utils.create_global_step()
-  manager = _restore(
+    search = _make_searcher(config, info, strategy, dataset)
+  manager = checkpoints.make_manager(
     config.runtime,
-    folder,
-    global_step,
-    model=supernet,
-    weight_optimizer=weight_optimizer,
-    architecture_optimizer=architecture_optimizer,
+    folder.checkpoints,
+    search.global_step,
+    model=search.supernet,
+    weight_optimizer=search.weight_step.optimizer,
+    architecture_optimizer=search.architecture_step.optimizer,
   )
-  dataset = distribution.distribute(
+  first_step = int(search.global_step.numpy())
+  with tfrecord.naming_damaged_shards(place.data_dir):
+    if first_step < config.schedule.train_steps:
+      search.rehearse()
+    folder.claim(config, copies)
+    folder.forget_metrics_after(first_step)
+    outer_loop.run(
+      'search',
+      search,
+      manager,
+      strategy,
+      runtime=config.runtime,
+      folder=folder,
+      num_steps=config.schedule.train_steps,
+      actions=[_snapshot_action(config.schedule, folder, search)],
+    )
+  return decode.latest_snapshot(folder.path)
+
+
+def _make_searcher(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  strategy: tf.distribute.Strategy,
+  dataset: tf.distribute.DistributedDataset,
+) -> searcher.Searcher:
+  supernet = supernet_lib.Supernet(
+    config.supernet,
+    info.num_classes,
+    synchronized_batch_norm=config.runtime.synchronized_batch_norm,
+    seed=config.runtime.seed,
+  )
+  _build(supernet, config.input, strategy)
+  make_step = functools.partial(
+    _make_step,
     strategy,
-    _halves(config, place, int(global_step.numpy())),
-    config.input.batch_size,
+    # In training mode for both steps, as in the paper's alternation.
+    lambda images: supernet(images, training=True),
+    train_steps=config.schedule.train_steps,
   )
-  search = searcher.Searcher(
+  return searcher.Searcher(
     supernet,
-    weight_step,
-    architecture_step,
+    make_step(supernet.weight_variables, config.weight_optimizer),
+    make_step(supernet.arch_variables, config.architecture_optimizer),
     dataset,
-    global_step,
+    orbit.utils.create_global_step(),
     config.schedule.arch_start_step,
   )
 
-  def save_snapshot(_: Any = None) -> None:
-    step = int(global_step.numpy())
-    if step % config.schedule.snapshot_interval == 0 or step == steps:
-      alphas, betas = (v.numpy() for v in supernet.arch_variables)
+
+def _snapshot_action(
+  schedule: configs.SearchConfig,
+  folder: run_folder.RunFolder,
+  search: searcher.Searcher,
+) -> outer_loop.Action:
+  """Returns what writes alphas and betas after a loop, if it is time."""
+
+  def save_snapshot(_: dict[str, Any]) -> None:
+    step = int(search.global_step.numpy())
+    if step % schedule.snapshot_interval == 0 or step == schedule.train_steps:
+      alphas, betas = (v.numpy() for v in search.supernet.arch_variables)
       decode.save_snapshot(
         folder.path, decode.Snapshot(step, alphas=alphas, betas=betas)
       )
 
-  if int(global_step.numpy()) < steps:
-    search.rehearse(
-      [
-        *supernet.variables,
-        *_variables_of(weight_optimizer),
-        *_variables_of(architecture_optimizer),
-      ]
-    )
-  _train(
-    'search',
-    config.runtime,
-    folder,
-    strategy,
-    search,
-    manager,
-    steps,
-    [save_snapshot],
-  )
-  return decode.latest_snapshot(folder.path)
+  return save_snapshot
+
+
+# Training --------------------------------------------------------------------
 
 
 def run_training(
@@ -191,66 +213,67 @@ def run_training(
   info = tfrecord.load_info(place.data_dir)
   info.split(place.eval_split)
   folder = run_folder.RunFolder(place.run_dir)
-  strategy = _start(config, folder, place)
-  folder.claim_copy('dataset.json', tfrecord.info_to_text(info))
-  folder.claim_copy('genotype.json', json.dumps(genotype.to_json(), indent=1))
-  steps = config.schedule.train_steps
+  copies = {
+    'dataset.json': tfrecord.info_to_text(info),
+    'genotype.json': json.dumps(genotype.to_json(), indent=1),
+  }
+  folder.check(config, copies)
+  strategy = _start(config.runtime, place)
+  dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
-    global_step = orbit.utils.create_global_step()
     model = _make_segmenter(config, genotype, info)
-    _build(model, config.input, strategy)
-    optimizer = optimizers.make_optimizer(config.weight_optimizer, steps)
-    step = gradient_step.GradientStep(
-      strategy,
-      lambda images: model(images, training=True, step=global_step),
-      model.trainable_variables,
-      optimizer,
-      optimizers.coupled_weight_decay(config.weight_optimizer),
-    )
-  manager = _restore(
-    config.runtime, folder, global_step, model=model, optimizer=optimizer
-  )
-  first_step = int(global_step.numpy())
-
-  def make_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
-    return input_pipeline.train_dataset(
-      place.data_dir,
-      place.train_split,
-      config.input,
-      seed=config.runtime.seed,
-      start_step=first_step,
-      input_context=context,
-    )
-
-  dataset = distribution.distribute(
-    strategy, make_dataset, config.input.batch_size
-  )
+    train = _make_trainer(config, model, strategy, dataset)
   evaluate = _make_evaluator(strategy, model, place, info)
-  scores = _train(
-    'train',
+  manager = checkpoints.make_manager(
     config.runtime,
-    folder,
-    strategy,
-    trainer.Trainer(step, dataset, global_step),
-    manager,
-    steps,
-    evaluate=evaluate,
-    eval_interval=config.schedule.eval_interval,
+    folder.checkpoints,
+    train.global_step,
+    model=model,
+    optimizer=train.step.optimizer,
   )
-  return scores
+  folder.claim(config, copies)
+  folder.forget_metrics_after(int(train.global_step.numpy()))
+  with tfrecord.naming_damaged_shards(place.data_dir):
+    return outer_loop.run(
+      'train',
+      train,
+      manager,
+      strategy,
+      runtime=config.runtime,
+      folder=folder,
+      num_steps=config.schedule.train_steps,
+      evaluator=evaluate,
+      eval_interval=config.schedule.eval_interval,
+    )
 
 
-def run_evaluation(
-  place: Place, checkpoint: str | None = None
-) -> tuple[LoadedSegmenter, evaluator.Evaluator, dict[str, float]]:
+def _make_trainer(
+  config: configs.TrainExperiment,
+  model: segmenter_lib.Segmenter,
+  strategy: tf.distribute.Strategy,
+  dataset: tf.distribute.DistributedDataset,
+) -> trainer.Trainer:
+  global_step = orbit.utils.create_global_step()
+  _build(model, config.input, strategy, step=tf.constant(0))
+  step = _make_step(
+    strategy,
+    lambda images: model(images, training=True, step=global_step),
+    model.trainable_variables,
+    config.weight_optimizer,
+    train_steps=config.schedule.train_steps,
+  )
+  return trainer.Trainer(step, dataset, global_step)
+
+
+# Evaluation and use ----------------------------------------------------------
+
+
+def run_evaluation(place: Place, checkpoint: str | None = None) -> Evaluation:
   """Evaluates a trained network on a split.
 
   Args:
     place: `run_dir` of a training; `data_dir` and `eval_split` to evaluate on.
     checkpoint: path prefix of a checkpoint; the newest by default.
-
-  Returns:
-    The network, the evaluator with its confusion matrix, and the scores.
 
   Raises:
     ValueError: if the data set has other classes than the network.
@@ -267,8 +290,9 @@ def run_evaluation(
       f'{place.run_dir} was trained on {loaded.dataset_info.class_names}.'
     )
   evaluate = _make_evaluator(strategy, loaded.model, place, info)
-  scores = evaluate.evaluate(tf.constant(-1))
-  return loaded, evaluate, scores
+  with tfrecord.naming_damaged_shards(place.data_dir):
+    scores = evaluate.evaluate(tf.constant(-1))
+  return Evaluation(loaded.step, scores, evaluate.confusion_matrix)
 
 
 def load_segmenter(
@@ -288,31 +312,36 @@ def load_segmenter(
   """
   folder = run_folder.RunFolder(run_dir)
   config = folder.load_config(configs.TrainExperiment)
+  if not folder.genotype.exists():
+    raise FileNotFoundError(
+      f'{folder.genotype} does not exist; is {str(folder.path)!r} the folder '
+      'of a training?'
+    )
   genotype = genotype_lib.Genotype.load(folder.genotype)
   info = tfrecord.load_info(folder.path)
-  tf.keras.mixed_precision.set_global_policy('float32')
-  model = _make_segmenter(config, genotype, info)
-  _build(model, config.input, tf.distribute.get_strategy())
-  path = checkpoint or tf.train.latest_checkpoint(str(folder.checkpoints))
-  if path is None or not tf.io.gfile.glob(f'{path}.index'):
+  path = checkpoint or checkpoints.newest(folder.checkpoints)
+  if path is None or not tf.io.gfile.exists(f'{path}.index'):
     raise FileNotFoundError(
       f'{path or folder.checkpoints} holds no checkpoint; has the training '
       'saved one yet?'
     )
+  tf.keras.mixed_precision.set_global_policy('float32')
+  model = _make_segmenter(config, genotype, info)
+  _build(model, config.input, step=tf.constant(0))
   step = tf.Variable(0, dtype=tf.int64)
-  reader = tf.train.Checkpoint(model=model, global_step=step)
-  _restore_checkpoint(reader, path)
+  checkpoints.restore(tf.train.Checkpoint(model=model, global_step=step), path)
   return LoadedSegmenter(
     model, genotype, info, int(step.numpy()), str(folder.path)
   )
 
 
+# Parts -----------------------------------------------------------------------
+
+
 def _start(
-  config: configs.SearchExperiment | configs.TrainExperiment,
-  folder: run_folder.RunFolder,
-  place: Place,
+  runtime: configs.RuntimeConfig, place: Place
 ) -> tf.distribute.Strategy:
-  """Claims the folder, sets seeds and precision, makes the strategy."""
+  """Makes the strategy, sets seeds and precision."""
   # First: multi-worker collectives must start before any other op.
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
   if not tf.config.list_logical_devices('GPU'):
@@ -321,10 +350,40 @@ def _start(
     tf.config.optimizer.set_experimental_options(
       {'disable_meta_optimizer': True}
     )
-  folder.claim(config)
-  tf.keras.utils.set_random_seed(config.runtime.seed)
-  tf.keras.mixed_precision.set_global_policy(config.runtime.precision)
+  tf.keras.utils.set_random_seed(runtime.seed)
+  tf.keras.mixed_precision.set_global_policy(runtime.precision)
   return strategy
+
+
+def _distribute(
+  strategy: tf.distribute.Strategy,
+  config: configs.SearchExperiment | configs.TrainExperiment,
+  place: Place,
+  folder: run_folder.RunFolder,
+  halves: Sequence[str] | None = None,
+) -> tf.distribute.DistributedDataset:
+  """Returns the batches from the newest checkpoint on.
+
+  Those of the whole split, or tuples of a batch of each half.
+  """
+  distribution.replica_batch_size(strategy, config.input.batch_size)
+  make_half = functools.partial(
+    input_pipeline.train_dataset,
+    place.data_dir,
+    place.train_split,
+    config.input,
+    seed=config.runtime.seed,
+    start_step=checkpoints.newest_step(folder.checkpoints),
+  )
+
+  def make_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    if halves is None:
+      return make_half(input_context=context)
+    return tf.data.Dataset.zip(
+      tuple(make_half(half=half, input_context=context) for half in halves)
+    )
+
+  return strategy.distribute_datasets_from_function(make_dataset)
 
 
 def _make_segmenter(
@@ -342,10 +401,28 @@ def _make_segmenter(
   )
 
 
+def _make_step(
+  strategy: tf.distribute.Strategy,
+  forward: Callable[[tf.Tensor], tf.Tensor],
+  variables: Sequence[tf.Variable],
+  config: configs.OptimizerConfig,
+  *,
+  train_steps: int,
+) -> gradient_step.GradientStep:
+  return gradient_step.GradientStep(
+    strategy,
+    forward,
+    variables,
+    optimizers.make_optimizer(config, train_steps),
+    optimizers.coupled_weight_decay(config),
+  )
+
+
 def _build(
   model: tf.keras.Model,
   config: configs.InputConfig,
-  strategy: tf.distribute.Strategy,
+  strategy: tf.distribute.Strategy | None = None,
+  **settings: Any,
 ) -> None:
   """Creates the variables.
 
@@ -353,85 +430,12 @@ def _build(
   network once. With the shapes of training, so that what the supernet's cells
   share is traced here once for all.
   """
-  batch = max(1, config.batch_size // strategy.num_replicas_in_sync)
-  images = tf.TensorSpec([batch, *config.crop_size, 3], tf.float32)
-  step = tf.constant(0)
-  is_random = isinstance(model, segmenter_lib.Segmenter)
-  settings = {'step': step} if is_random else {}
-  tf.function(
-    lambda x: model(x, training=True, **settings)
-  ).get_concrete_function(images)
-
-
-def _variables_of(
-  optimizer: tf.keras.optimizers.Optimizer,
-) -> list[tf.Variable]:
-  variables = optimizer.variables
-  return list(variables() if callable(variables) else variables)
-
-
-def _halves(
-  config: configs.SearchExperiment, place: Place, first_step: int
-) -> Callable[[tf.distribute.InputContext], tf.data.Dataset]:
-  """Returns what makes pairs of a batch of trainA and one of trainB."""
-
-  def make_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
-    return tf.data.Dataset.zip(
-      tuple(
-        input_pipeline.train_dataset(
-          place.data_dir,
-          place.train_split,
-          config.input,
-          seed=config.runtime.seed,
-          half=half,
-          start_step=first_step,
-          input_context=context,
-        )
-        for half in ('A', 'B')
-      )
-    )
-
-  return make_dataset
-
-
-def _restore(
-  runtime: configs.RuntimeConfig,
-  folder: run_folder.RunFolder,
-  global_step: tf.Variable,
-  **objects: Any,
-) -> tf.train.CheckpointManager:
-  """Restores the newest checkpoint, if any; returns the manager."""
-  checkpoint = tf.train.Checkpoint(global_step=global_step, **objects)
-  manager = tf.train.CheckpointManager(
-    checkpoint,
-    str(folder.checkpoints),
-    max_to_keep=runtime.checkpoints_to_keep,
-    step_counter=global_step,
-    # Orbit saves nothing, in silence, where this is None.
-    checkpoint_interval=runtime.checkpoint_interval,
-  )
-  if manager.latest_checkpoint:
-    _restore_checkpoint(checkpoint, manager.latest_checkpoint)
-  folder.forget_metrics_after(int(global_step.numpy()))
-  return manager
-
-
-def _restore_checkpoint(checkpoint: tf.train.Checkpoint, path: str) -> None:
-  """Restores every object of `checkpoint`.
-
-  Raises:
-    ValueError: if the file is damaged or holds something else.
-  """
-  try:
-    status = checkpoint.read(path)
-    status.assert_existing_objects_matched()
-    status.expect_partial()
-  except (AssertionError, ValueError, tf.errors.OpError) as e:
-    reason = str(e).strip().splitlines()[0]
-    raise ValueError(
-      f'checkpoint {path} does not fit this configuration, or is damaged: '
-      f'{reason}'
-    ) from e
+  batch_size = config.batch_size
+  if strategy is not None:
+    batch_size = distribution.replica_batch_size(strategy, batch_size)
+  images = tf.TensorSpec([batch_size, *config.crop_size, 3], tf.float32)
+  forward = functools.partial(model, training=True, **settings)
+  tf.function(lambda x: forward(x)).get_concrete_function(images)
 
 
 def _make_evaluator(
@@ -451,55 +455,3 @@ def _make_evaluator(
     strategy.experimental_distribute_dataset(dataset),
     info.class_names,
   )
-
-
-def _train(
-  label: str,
-  runtime: configs.RuntimeConfig,
-  folder: run_folder.RunFolder,
-  strategy: tf.distribute.Strategy,
-  steps_trainer: orbit.StandardTrainer,
-  manager: tf.train.CheckpointManager,
-  num_steps: int,
-  actions: Any = (),
-  evaluate: evaluator.Evaluator | None = None,
-  eval_interval: int = 0,
-) -> dict[str, float]:
-  """Runs the outer loop to `num_steps`; returns the last scores."""
-  global_step = steps_trainer.global_step
-  progress = run_folder.Progress(label, int(global_step.numpy()), num_steps)
-  scores: dict[str, float] = {}
-
-  def record(output: dict[str, Any]) -> None:
-    step = int(global_step.numpy())
-    folder.append_metrics(step, output)
-    progress.update(step, output)
-
-  def record_scores(output: dict[str, Any]) -> None:
-    scores.update(output)
-    folder.append_metrics(
-      int(global_step.numpy()), {f'eval/{k}': v for k, v in output.items()}
-    )
-
-  controller = orbit.Controller(
-    global_step=global_step,
-    trainer=steps_trainer,
-    evaluator=evaluate,
-    strategy=strategy,
-    steps_per_loop=runtime.steps_per_loop,
-    checkpoint_manager=manager,
-    summary_dir=str(folder.summaries),
-    eval_summary_dir=str(folder.summaries / 'eval'),
-    train_actions=[record, *actions],
-    eval_actions=[record_scores],
-  )
-  # Orbit prints each loop on standard output; `progress` says it better.
-  with contextlib.redirect_stdout(io.StringIO()):
-    if evaluate is None or not eval_interval:
-      controller.train(num_steps)
-    else:
-      controller.train_and_evaluate(num_steps, eval_interval=eval_interval)
-    if evaluate is not None and not scores:
-      controller.evaluate()
-  progress.close()
-  return {key: float(np.asarray(value)) for key, value in scores.items()}

@@ -15,7 +15,11 @@ Batch = Mapping[str, tf.Tensor]
 
 
 class GradientStep:
-  """Forward, backward and update, compiled once."""
+  """Forward, backward and update, compiled once.
+
+  Attributes:
+    optimizer: what moves the variables; its state belongs into checkpoints.
+  """
 
   def __init__(
     self,
@@ -37,7 +41,7 @@ class GradientStep:
     self._strategy = strategy
     self._forward = forward
     self._variables = list(variables)
-    self._optimizer = optimizer
+    self.optimizer = optimizer
     self._weight_decay = weight_decay
     self._is_loss_scaled = isinstance(
       optimizer, tf.keras.mixed_precision.LossScaleOptimizer
@@ -73,16 +77,16 @@ class GradientStep:
       loss = objectives.cross_entropy(batch['label'], logits)
       target = loss
       if self._is_loss_scaled:
-        target = self._optimizer.get_scaled_loss(loss)
+        target = self.optimizer.get_scaled_loss(loss)
     gradients = tape.gradient(target, self._variables)
     if self._is_loss_scaled:
-      gradients = self._optimizer.get_unscaled_gradients(gradients)
+      gradients = self.optimizer.get_unscaled_gradients(gradients)
     norm = tf.linalg.global_norm(gradients)
     if self._weight_decay:
       gradients = objectives.add_weight_decay(
         gradients, self._variables, self._weight_decay
       )
-    self._optimizer.apply_gradients(zip(gradients, self._variables))
+    self.optimizer.apply_gradients(zip(gradients, self._variables))
     if self._is_loss_scaled:
       # A scaled gradient may overflow; the optimizer skips such a step.
       norm = tf.zeros_like(norm)

@@ -3,12 +3,15 @@
 """The folder of a run: what a search or a training leaves behind.
 
     RUN/config.gin       every value of the configuration
-    RUN/dataset.json     the data set's table, of a training also
-    RUN/genotype.json    the network it trains
+    RUN/dataset.json     the table of the data set that it is trained on
+    RUN/genotype.json    of a training: the network
     RUN/checkpoints/     weights, alphas, betas, optimizers, step
     RUN/metrics.jsonl    one object a loop or evaluation
     RUN/summaries/       the same for TensorBoard
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
+
+The first three define the run: they are written once all that can be refused
+has been, and a run that goes on must agree with them.
 """
 
 from collections.abc import Mapping
@@ -40,19 +43,34 @@ class RunFolder:
     self.metrics = self.path / 'metrics.jsonl'
     self.summaries = self.path / 'summaries'
 
-  def claim(
-    self, experiment: configs.SearchExperiment | configs.TrainExperiment
-  ) -> None:
-    """Writes `config.gin`, or checks that it says the same.
+  def check(self, experiment: Experiment, copies: Mapping[str, str]) -> None:
+    """Refuses the folder of another run; writes nothing.
+
+    Args:
+      experiment: the run's configuration.
+      copies: contents of further files that define the run, by their names.
 
     Raises:
-      ValueError: if the folder holds a run of another configuration; the
-        message names the first value that differs.
+      ValueError: if the folder holds a run of another configuration or other
+        files; the message names the first value or file that differs.
     """
-    if not self.config.exists():
-      with artifact.writing(self.config) as file:
-        file.write(configs.to_gin(experiment).encode())
-      return
+    if self.config.exists():
+      self._check_config(experiment)
+    for name, content in copies.items():
+      path = self.path / name
+      if path.exists() and path.read_text() != content:
+        raise ValueError(
+          f'{path} differs from what this run was asked to use; take another '
+          'run folder.'
+        )
+
+  def _check_config(self, experiment: Experiment) -> None:
+    schedule = type(experiment.schedule).__name__
+    if f'{schedule}.' not in self.config.read_text():
+      raise ValueError(
+        f'{self.config} has no {schedule}: it is of another kind of run; take '
+        'another run folder.'
+      )
     saved = configs.to_gin(self.load_config(type(experiment))).splitlines()
     for old, new in zip(saved, configs.to_gin(experiment).splitlines()):
       if old != new:
@@ -60,6 +78,16 @@ class RunFolder:
           f'{self.config} has `{old}`, this run has `{new}`; take another run '
           'folder, or the configuration that the run was started with.'
         )
+
+  def claim(self, experiment: Experiment, copies: Mapping[str, str]) -> None:
+    """Makes this the folder of a run; arguments and Raises as of `check`."""
+    self.check(experiment, copies)
+    contents = {**copies, self.config.name: configs.to_gin(experiment)}
+    for name, content in contents.items():
+      path = self.path / name
+      if not path.exists():
+        with artifact.writing(path) as file:
+          file.write(content.encode())
 
   def load_config(self, kind: type[Experiment]) -> Experiment:
     """Reads `config.gin`.
@@ -73,23 +101,10 @@ class RunFolder:
         f'{self.config} does not exist; is {str(self.path)!r} the folder of a '
         'run?'
       )
-    return configs.load(kind, [str(self.config)])
-
-  def claim_copy(self, name: str, content: str) -> None:
-    """Writes a file of the run, or checks that it holds the same.
-
-    Raises:
-      ValueError: if it holds something else.
-    """
-    path = self.path / name
-    if not path.exists():
-      with artifact.writing(path) as file:
-        file.write(content.encode())
-    elif path.read_text() != content:
-      raise ValueError(
-        f'{path} differs from what this run was asked to use; take another '
-        'run folder.'
-      )
+    try:
+      return configs.load(kind, [str(self.config)])
+    except ValueError as e:
+      raise ValueError(f'{self.config}: {e}') from e
 
   def forget_metrics_after(self, step: int) -> None:
     """Drops rows beyond the step that a run resumes from."""

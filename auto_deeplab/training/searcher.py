@@ -17,6 +17,12 @@ class Searcher(orbit.StandardTrainer):
 
   Step t (counted from 0) moves the weights with batch t of trainA; from
   `arch_start_step` on it then moves alphas and betas with batch t of trainB.
+
+  Attributes:
+    supernet: what is searched.
+    weight_step: moves its weights.
+    architecture_step: moves alphas and betas.
+    global_step: int64 variable, counts the steps made.
   """
 
   def __init__(
@@ -46,8 +52,8 @@ class Searcher(orbit.StandardTrainer):
     super().__init__(dataset, options)
     self.supernet = supernet
     self.global_step = global_step
-    self._weight_step = weight_step
-    self._architecture_step = architecture_step
+    self.weight_step = weight_step
+    self.architecture_step = architecture_step
     self._arch_start_step = arch_start_step
     self._log = gradient_step.StepLog()
     self._step = 0
@@ -57,9 +63,9 @@ class Searcher(orbit.StandardTrainer):
 
   def train_step(self, iterator: Iterator) -> None:
     batch_a, batch_b = next(iterator)
-    self._log.add(self._step, 'weights', self._weight_step(batch_a))
+    self._log.add(self._step, 'weights', self.weight_step(batch_a))
     if self._step >= self._arch_start_step:
-      values = self._architecture_step(batch_b)
+      values = self.architecture_step(batch_b)
       self._log.add(self._step, 'architecture', values)
     self._step += 1
     self.global_step.assign(self._step)
@@ -68,7 +74,7 @@ class Searcher(orbit.StandardTrainer):
     return self._log.flush() | self.entropies()
 
   def entropies(self) -> dict[str, float]:
-    """Returns the mean entropies of the softmaxes of alpha and beta, in bits."""
+    """Returns the mean entropies of softmax alpha and softmax beta, in bits."""
     alphas, betas = (v.numpy() for v in self.supernet.arch_variables)
     return {
       'entropy/alpha': decode.mean_entropy(
@@ -79,18 +85,23 @@ class Searcher(orbit.StandardTrainer):
       ),
     }
 
-  def rehearse(self, variables: list[tf.Variable]) -> None:
+  def state(self) -> list[tf.Variable]:
+    """Returns all that the steps move: moving statistics and slots included."""
+    return [
+      *self.supernet.variables,
+      *self.weight_step.optimizer.variables,
+      *self.architecture_step.optimizer.variables,
+    ]
+
+  def rehearse(self) -> None:
     """Traces and runs both steps once, then puts every variable back.
 
     So an error of shape or memory shows before the first step, not when the
     architecture steps begin hours later.
-
-    Args:
-      variables: all that the steps move, moving statistics and slots included.
     """
     batch_a, batch_b = next(iter(self.train_dataset))
-    saved = [v.numpy() for v in variables]
-    self._weight_step(batch_a)
-    self._architecture_step(batch_b)
-    for variable, value in zip(variables, saved):
+    saved = [v.numpy() for v in self.state()]
+    self.weight_step(batch_a)
+    self.architecture_step(batch_b)
+    for variable, value in zip(self.state(), saved):
       variable.assign(value)

@@ -11,7 +11,12 @@ from auto_deeplab.training import gradient_step
 
 
 class Trainer(orbit.StandardTrainer):
-  """Plain supervised training of one network."""
+  """Plain supervised training of one network.
+
+  Attributes:
+    step: moves the network's weights.
+    global_step: int64 variable, counts the steps made.
+  """
 
   def __init__(
     self,
@@ -31,18 +36,18 @@ class Trainer(orbit.StandardTrainer):
     )
     super().__init__(dataset, options)
     self.global_step = global_step
-    self._train_step = step
+    self.step = step
     self._log = gradient_step.StepLog()
-    self._step = 0
+    self._step_number = 0
 
   def train_loop_begin(self) -> None:
-    self._step = int(self.global_step.numpy())
+    self._step_number = int(self.global_step.numpy())
 
   def train_step(self, iterator: Iterator) -> None:
-    values = self._train_step(next(iterator))
-    self._log.add(self._step, 'train', values)
-    self._step += 1
-    self.global_step.assign(self._step)
+    values = self.step(next(iterator))
+    self._log.add(self._step_number, 'train', values)
+    self._step_number += 1
+    self.global_step.assign(self._step_number)
 
   def train_loop_end(self) -> dict[str, float]:
     return self._log.flush()

@@ -1,0 +1,121 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints: where the newest is, and what is refused on reading one.
+
+    RUN/checkpoints/checkpoint          names the newest; written last
+    RUN/checkpoints/ckpt-400.index      of step 400
+    RUN/checkpoints/ckpt-400.data-00000-of-00001
+
+A save that is killed leaves the names as they were, so the newest checkpoint is
+whole.
+"""
+
+from collections.abc import Iterator, Sequence
+import contextlib
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from auto_deeplab import configs
+
+_STEP_KEY = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
+
+
+def newest(folder: str | os.PathLike[str]) -> str | None:
+  """Returns the path prefix of the newest checkpoint; None if there is none.
+
+  Raises:
+    ValueError: there are checkpoints, but the file that names the newest, or
+      the one that it names, is missing or damaged. To begin anew in silence
+      would overwrite them.
+  """
+  path = tf.train.latest_checkpoint(os.fspath(folder))
+  if path is None and tf.io.gfile.glob(os.path.join(folder, 'ckpt-*.index')):
+    raise ValueError(
+      f'{os.path.join(folder, "checkpoint")} or the checkpoint that it names '
+      'is missing or damaged, though there are others beside it.'
+    )
+  return path
+
+
+def newest_step(folder: str | os.PathLike[str]) -> int:
+  """Returns the step of the newest checkpoint, 0 if there is none.
+
+  Raises:
+    ValueError: as `newest`, or the checkpoint is damaged.
+  """
+  path = newest(folder)
+  if path is None:
+    return 0
+  with _refusing(path):
+    return int(tf.train.load_variable(path, _STEP_KEY))
+
+
+def make_manager(
+  runtime: configs.RuntimeConfig,
+  folder: str | os.PathLike[str],
+  global_step: tf.Variable,
+  **objects: Any,
+) -> tf.train.CheckpointManager:
+  """Builds what saves a run, and restores the newest checkpoint if any.
+
+  Args:
+    runtime: how often to save, how many to keep.
+    folder: of the checkpoints.
+    global_step: counts the steps.
+    **objects: all else that has a state, by its name in the checkpoint; the
+      model is called `model`.
+
+  Raises:
+    ValueError: the newest checkpoint is damaged or of another configuration.
+  """
+  checkpoint = tf.train.Checkpoint(global_step=global_step, **objects)
+  path = newest(folder)
+  if path is not None:
+    restore(checkpoint, path)
+  return tf.train.CheckpointManager(
+    checkpoint,
+    os.fspath(folder),
+    max_to_keep=runtime.checkpoints_to_keep,
+    step_counter=global_step,
+    # Orbit saves nothing, in silence, where this is None.
+    checkpoint_interval=runtime.checkpoint_interval,
+  )
+
+
+def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
+  """Restores every object of `checkpoint`, which has a `model`.
+
+  Raises:
+    ValueError: the file is damaged, holds something else, or a variable of
+      the model that is not finite.
+  """
+  with _refusing(path):
+    status = checkpoint.read(path)
+    status.assert_existing_objects_matched()
+    status.expect_partial()
+  _require_finite(checkpoint.model.variables, path)
+
+
+@contextlib.contextmanager
+def _refusing(path: str) -> Iterator[None]:
+  """Turns TensorFlow's ways to say that a checkpoint does not fit into one."""
+  try:
+    yield
+  except (AssertionError, ValueError, tf.errors.OpError) as e:
+    reason = str(e).strip().splitlines()[0]
+    raise ValueError(
+      f'checkpoint {path} does not fit this configuration, or is damaged: '
+      f'{reason}'
+    ) from e
+
+
+def _require_finite(variables: Sequence[tf.Variable], path: str) -> None:
+  for variable in variables:
+    value = tf.convert_to_tensor(variable)
+    is_float = value.dtype.is_floating
+    if is_float and not tf.reduce_all(tf.math.is_finite(value)):
+      raise ValueError(
+        f'checkpoint {path} has a value in {variable.name} that is not finite.'
+      )
