@@ -1,0 +1,380 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The published networks by their numbers, and networks of other genotypes."""
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.model import deeplab, operations, segmenter, tf1_names
+
+PUBLISHED = genotype_lib.PUBLISHED
+NARROW: dict[str, Any] = {
+  'filter_multiplier': 2,
+  'stem_filters': (4, 4, 8),
+  'aspp_filters': 8,
+  'low_level_filters': 4,
+  'decoder_filters': 8,
+}
+CLASSES = 3
+POOLS_AND_SKIPS = (
+  ((0, 'max_pool_3x3'), (1, 'avg_pool_3x3')),
+  ((0, 'skip_connect'), (1, 'skip_connect')),
+  ((0, 'sep_conv_5x5'), (1, 'atrous_conv_3x3')),
+  ((2, 'max_pool_3x3'), (3, 'skip_connect')),
+)
+SMALL_CELL = POOLS_AND_SKIPS[2:3]
+
+
+def make(
+  backbone=(0, 1),
+  cell=SMALL_CELL,
+  seed=0,
+  drop_path_steps=1,
+  num_classes=CLASSES,
+  **settings,
+):
+  tf.keras.utils.set_random_seed(1)
+  return segmenter.Segmenter(
+    genotype_lib.Genotype(cell, backbone),
+    configs.SegmenterConfig(**(NARROW | settings)),
+    num_classes,
+    seed=seed,
+    drop_path_steps=drop_path_steps,
+  )
+
+
+def pictures(height, width, batch=2, seed=0):
+  shape = [batch, height, width, 3]
+  return tf.random.stateless_uniform(shape, [seed, 1], -1, 1)
+
+
+def endpoint_shapes(model, height, width):
+  """Shapes without the batch, from the graph; nothing is computed."""
+  function = tf.function(lambda images: model.endpoints(images))
+  spec = tf.TensorSpec([1, height, width, 3])
+  outputs = function.get_concrete_function(spec).structured_outputs
+  return {name: tuple(y.shape[1:]) for name, y in outputs.items()}
+
+
+@pytest.fixture(scope='module')
+def small():
+  """Auto-DeepLab-S; a trace of its endpoints builds it."""
+  return segmenter.auto_deeplab('s')
+
+
+@pytest.mark.parametrize(
+  'size, count', [('s', 10_147_427), ('m', 21_622_451), ('l', 44_424_691)]
+)
+def test_published_networks_have_the_published_parameters(size, count, small):
+  model = small if size == 's' else segmenter.auto_deeplab(size)
+  endpoint_shapes(model, 65, 65)
+  shapes = [v.shape for v in model.trainable_variables]
+  assert sum(math.prod(shape) for shape in shapes) == count
+  assert len(shapes) == 890
+
+
+def test_another_size_is_refused():
+  message = re.escape("`size` ('xl') must be one of ('s', 'm', 'l').")
+  with pytest.raises(ValueError, match=message):
+    segmenter.auto_deeplab('xl')
+
+
+def test_one_class_is_refused():
+  message = re.escape('`num_classes` (1) must be at least 2.')
+  with pytest.raises(ValueError, match=message):
+    make(num_classes=1)
+
+
+def test_images_of_less_than_four_pixels_are_refused():
+  message = re.escape('the image size (3x65) must be at least 4 pixels')
+  with pytest.raises(ValueError, match=message):
+    make()(pictures(3, 65))
+
+
+@pytest.mark.parametrize(
+  'input_size, sizes',
+  [
+    ((65, 65), ((17, 17), (9, 9), (5, 5), (3, 3))),
+    ((50, 66), ((13, 17), (7, 9), (4, 5), (2, 3))),
+  ],
+)
+def test_endpoints_of_the_published_network(input_size, sizes, small):
+  expected = {'Stem': (*sizes[0], 128)}
+  for layer, level in enumerate(PUBLISHED.backbone):
+    expected[f'Cell_{layer}'] = (*sizes[level], 5 * 20 * 2**level)
+  expected |= {
+    'features': (*sizes[1], 200),
+    'image_pooling': (1, 1, 256),
+    'aspp0': (*sizes[1], 256),
+    'aspp1': (*sizes[1], 256),
+    'aspp2': (*sizes[1], 256),
+    'aspp3': (*sizes[1], 256),
+    'concat_projection': (*sizes[1], 256),
+    'decoder/feature_projection0': (*sizes[0], 48),
+    'decoder/decoder_conv0_1': (*sizes[0], 256),
+    'decoder/decoder_conv0_2': (*sizes[0], 256),
+    'logits': (*sizes[0], 19),
+    'logits_upsampled': (*input_size, 19),
+  }
+  assert endpoint_shapes(small, *input_size) == expected
+
+
+@pytest.mark.parametrize('input_size', [(4, 4), (33, 47), (50, 66)])
+def test_any_size_gives_logits_of_its_size(input_size):
+  model = make(PUBLISHED.backbone[:9])
+  logits = model(pictures(*input_size))
+  assert logits.shape == (2, *input_size, CLASSES)
+  assert np.isfinite(logits).all()
+
+
+def test_sizes_that_are_unknown_while_tracing_give_the_same():
+  model = make((0, 1, 2, 1))
+  function = tf.function(
+    lambda images: model(images),
+    input_signature=[tf.TensorSpec([None, None, None, 3])],
+  )
+  for size in [(33, 33), (50, 30)]:
+    images = pictures(*size)
+    np.testing.assert_allclose(function(images), model(images), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'backbone, low_level',
+  [
+    ((0, 0, 0), 'Stem'),  # Ends at stride 4.
+    ((1, 1), 'Stem'),  # Never there.
+    ((0, 0, 1), 'Cell_1'),
+    ((0, 1, 0, 1, 2), 'Cell_2'),  # The last visit counts.
+    ((1, 0, 1, 2, 3), 'Cell_1'),
+    (PUBLISHED.backbone, 'Cell_2'),
+  ],
+)
+def test_backbones_end_anywhere_and_the_low_level_feature_follows(
+  backbone, low_level
+):
+  model = make(backbone)
+  endpoints = model.endpoints(pictures(33, 33))
+  level = backbone[-1]
+  assert endpoints['features'].shape[1] == (9, 5, 3, 2)[level]
+  rates = [conv.conv.atrous_rate for conv in model.aspp.convs]
+  assert rates == [1, *(i * (24, 12, 6, 3)[level] for i in (1, 2, 3))]
+  # What the decoder projects, by the decoder's own layer.
+  expected = tf.nn.relu(model.decoder.low_level(endpoints[low_level]))
+  np.testing.assert_allclose(
+    endpoints['decoder/feature_projection0'], expected, atol=1e-6
+  )
+  assert endpoints['logits'].shape == (2, 9, 9, CLASSES)
+
+
+@pytest.fixture(scope='module')
+def reference(shared_dir):
+  """The authors' network at F=4, run: its variables, input and endpoints."""
+  folder = shared_dir / 'reference'
+  if not folder.is_dir():
+    pytest.skip(f'{folder} is absent: no reference numbers here.')
+  with np.load(folder / 'F4_vars.npz') as variables:
+    weights = dict(variables)
+  with np.load(folder / 'F4_65x65_io.npz') as arrays:
+    images = arrays['input'] * 2 / 255 - 1
+    prefix = 'out/'
+    outputs = {
+      name.removeprefix(prefix): arrays[name]
+      for name in arrays
+      if name.startswith(prefix)
+    }
+  return weights, images.astype(np.float32), outputs
+
+
+@pytest.mark.parametrize('merge_separable', [False, True])
+def test_every_endpoint_equals_the_authors(reference, merge_separable):
+  weights, images, expected = reference
+  config = configs.SegmenterConfig(
+    filter_multiplier=4, merge_separable=merge_separable
+  )
+  model = segmenter.Segmenter(PUBLISHED, config, 19)
+  model(images)
+  variables = tf1_names.variables_by_name(model)
+  assert variables.keys() == weights.keys()
+  assert len({id(v) for v in variables.values()}) == len(model.variables)
+  for name, variable in variables.items():
+    assert variable.shape == weights[name].shape, name
+    variable.assign(weights[name])
+  actual = model.endpoints(images, training=False)
+  assert actual.keys() == expected.keys()
+  for name, value in expected.items():
+    assert actual[name].shape == value.shape, name
+    error = np.abs(actual[name] - value).max() / np.abs(value).max()
+    assert error < 1e-3, name
+
+
+def test_names_of_a_network_that_is_not_built_are_refused():
+  message = 'the segmenter must be called once before its variables'
+  with pytest.raises(ValueError, match=message):
+    tf1_names.variables_by_name(make())
+
+
+@pytest.mark.parametrize('size', [(33, 33), (30, 41)])
+def test_merging_separable_convolutions_changes_no_number(size):
+  images = pictures(*size)
+  cell = (((0, 'sep_conv_3x3'), (1, 'sep_conv_5x5')),)
+  apart, merged = (
+    make((0, 1, 0), cell, merge_separable=merge) for merge in (False, True)
+  )
+  expected = apart(images)
+  merged(images)
+  assert [v.shape for v in apart.variables] == [
+    v.shape for v in merged.variables
+  ]
+  merged.set_weights(apart.get_weights())
+  scale = np.abs(expected).max()
+  np.testing.assert_allclose(merged(images), expected, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize('size', [(65, 65), (50, 66)])
+def test_pools_and_skips_stride_with_their_cell(size):
+  model = make((0, 1, 2, 3, 2), POOLS_AND_SKIPS)
+  endpoints = model.endpoints(pictures(*size))
+  maps = operations.halved(operations.halved(size))
+  for layer in range(4):
+    assert endpoints[f'Cell_{layer}'].shape[1:3] == maps
+    maps = operations.halved(maps)
+  assert np.isfinite(endpoints['logits_upsampled']).all()
+
+
+def test_a_pooling_window_of_the_map_is_the_mean_of_the_map():
+  whole = make((0, 1))
+  windowed = make((0, 1), pooling_size=(5, 6))
+  images = pictures(33, 41)
+  expected = whole.endpoints(images)
+  windowed(images)
+  windowed.set_weights(whole.get_weights())
+  actual = windowed.endpoints(images)
+  assert expected['features'].shape[1:3] == (5, 6)
+  for name in ('image_pooling', 'logits_upsampled'):
+    np.testing.assert_allclose(actual[name], expected[name], atol=1e-5)
+  assert windowed.endpoints(pictures(65, 49))['image_pooling'].shape[1:3] == (
+    9 - 5 + 1,
+    7 - 6 + 1,
+  )
+
+
+def test_the_pooling_window_slides_without_padding():
+  layer = deeplab.ImagePooling(4, operations.NormSettings(), (3, 2))
+  x = tf.random.stateless_normal([1, 5, 4, 3], [1, 2])
+  means = np.array(
+    [
+      [np.mean(x[0, i : i + 3, j : j + 2], (0, 1)) for j in range(3)]
+      for i in range(3)
+    ]
+  )
+  actual = layer(x)
+  expected = tf.nn.relu(layer.conv(means[None].astype(np.float32)))
+  np.testing.assert_allclose(actual, expected, atol=1e-5)
+  # Training averages over the whole map.
+  assert layer(x, training=True).shape == (1, 1, 1, 4)
+
+
+def test_a_map_below_the_pooling_window_is_refused():
+  message = re.escape(
+    'the feature map (4x6) must not be smaller than `pooling_size` ((5, 6)).'
+  )
+  with pytest.raises(ValueError, match=message):
+    make((0, 1), pooling_size=(5, 6))(pictures(30, 41))
+
+
+@pytest.mark.parametrize(
+  'settings', [{'dropout_rate': 0.1}, {'drop_path_keep_prob': 0.9}]
+)
+def test_training_with_random_drops_needs_a_step(settings):
+  model = make(**({'dropout_rate': 0.0} | settings))
+  message = '`step` must be given while training with drop path or dropout.'
+  with pytest.raises(ValueError, match=message):
+    model(pictures(17, 17), training=True)
+
+
+def test_training_without_drops_needs_no_step():
+  model = make(dropout_rate=0.0)
+  images = pictures(17, 17)
+  np.testing.assert_array_equal(
+    model(images, training=True), model(images, training=True, step=5)
+  )
+
+
+def test_the_logits_have_a_channel_a_class():
+  model = make(num_classes=7)
+  assert model(pictures(17, 17)).shape == (2, 17, 17, 7)
+
+
+# Nothing follows a skip, so a dropped sample is a zero in the cell's output.
+SKIP_CELL = (((0, 'skip_connect'), (1, 'skip_connect')),) * 2
+DROPS: dict[str, Any] = {'dropout_rate': 0.0, 'drop_path_keep_prob': 0.2}
+
+
+@pytest.fixture(scope='module')
+def dropping():
+  return make((0, 0, 0), SKIP_CELL, drop_path_steps=10, **DROPS)
+
+
+def dropped(model, layer, step, batch=64):
+  """Which samples lost both operations of a cell's first block."""
+  images = pictures(8, 8, batch)
+  endpoints = model.endpoints(images, training=True, step=tf.constant(step))
+  block = endpoints[f'Cell_{layer}'][..., :2].numpy()
+  return (block == 0).all(axis=(1, 2, 3))
+
+
+def test_drop_path_follows_its_schedule(dropping):
+  assert not dropped(dropping, 2, step=0).any()
+  # keep = 1 - t/T (c+1)/L (1-p), for each of two operations.
+  for layer, step, keep in [(2, 10, 0.2), (2, 5, 0.6), (0, 10, 1 - 0.8 / 3)]:
+    rate = dropped(dropping, layer, step, batch=600).mean()
+    assert rate == pytest.approx((1 - keep) ** 2, abs=0.07)
+
+
+def test_drop_path_depends_on_seed_and_step_alone(dropping):
+  same_seed = make((0, 0, 0), SKIP_CELL, drop_path_steps=10, **DROPS)
+  other_seed = make((0, 0, 0), SKIP_CELL, 7, drop_path_steps=10, **DROPS)
+  first = dropped(dropping, 2, step=10)
+  np.testing.assert_array_equal(first, dropped(same_seed, 2, step=10))
+  assert (first != dropped(other_seed, 2, step=10)).any()
+  assert (first != dropped(dropping, 2, step=11)).any()
+  assert (first != dropped(dropping, 1, step=10)).any()
+
+
+def test_nothing_is_dropped_in_inference():
+  images = pictures(17, 17)
+  dropping = make(drop_path_keep_prob=0.2, dropout_rate=0.5)
+  keeping = make(drop_path_keep_prob=1.0, dropout_rate=0.0)
+  keeping(images)
+  expected = dropping(images, step=10)
+  keeping.set_weights(dropping.get_weights())
+  np.testing.assert_array_equal(keeping(images), expected)
+
+
+def test_the_same_seed_and_step_give_the_same_bits():
+  model = make(drop_path_keep_prob=0.6, dropout_rate=0.3)
+  train = tf.function(
+    lambda images, step: model(images, training=True, step=step)
+  )
+  images = pictures(17, 17)
+  first, again, later = (
+    train(images, tf.constant(step, tf.int64)).numpy() for step in (3, 3, 4)
+  )
+  np.testing.assert_array_equal(first, again)
+  assert (first != later).any()
+
+
+def test_head_and_backbone_have_their_own_epsilon():
+  model = make(batch_norm_momentum=0.5)
+  assert model.stem.convs[0].bn.epsilon == 1e-3
+  assert model.cells[0].projection.bn.epsilon == 1e-3
+  assert model.aspp.projection.bn.epsilon == 1e-5
+  assert model.decoder.low_level.bn.epsilon == 1e-5
+  assert model.decoder.convs[0].bn.momentum == 0.5
