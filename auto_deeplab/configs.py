@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import dataclasses
 import importlib.util  # noqa: F401  gin 0.5 needs it imported beforehand.
 import os
+import tokenize
 import typing
 from typing import Any, TypeVar
 
@@ -23,6 +24,9 @@ import gin
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 OPTIMIZERS = ('sgd', 'adam', 'adamw')
 SCHEDULES = ('constant', 'cosine', 'poly')
+
+# What gin raises for text that it cannot parse or bind, besides ValueError.
+_UNREADABLE = (SyntaxError, TypeError, AttributeError, tokenize.TokenError)
 
 # The drop-path schedule and the decoder need at least one cell, and the
 # lattice reaches its coarsest level at layer 3.
@@ -35,6 +39,19 @@ def _require(condition: bool, config: Any, field: str, rule: str) -> None:
     value = getattr(config, field)
     name = type(config).__name__
     raise ValueError(f'`{name}.{field}` ({value!r}) must be {rule}.')
+
+
+def _require_types(config: Any) -> None:
+  """Checks the plain fields; those of several parts have rules of their own."""
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    # A whole number will do as a float; True is no whole number.
+    allowed: Any = (int, float) if field.type is float else field.type
+    if field.type in (bool, int, float, str):
+      is_right = isinstance(value, allowed)
+      is_right &= isinstance(value, bool) == (field.type is bool)
+      rule = f'of type {field.type.__name__}'
+      _require(is_right, config, field.name, rule)
 
 
 def _require_size(config: Any, field: str) -> None:
@@ -83,6 +100,7 @@ class RuntimeConfig:
   synchronized_batch_norm: bool = False
 
   def __post_init__(self):
+    _require_types(self)
     _require_non_negative(self, 'seed')
     _require(
       self.precision in PRECISIONS, self, 'precision', f'one of {PRECISIONS}'
@@ -122,7 +140,9 @@ class InputConfig:
   shuffle_buffer: int = 1000
 
   def __post_init__(self):
+    _require_types(self)
     _require_size(self, 'crop_size')
+    _require(min(self.crop_size) >= 4, self, 'crop_size', 'at least (4, 4)')
     _require_positive(self, 'batch_size', 'min_scale', 'shuffle_buffer')
     _require(
       self.max_scale >= self.min_scale,
@@ -161,6 +181,7 @@ class SupernetConfig:
   init_stddev: float = 1e-3
 
   def __post_init__(self):
+    _require_types(self)
     _require(
       self.num_layers >= _MIN_LAYERS,
       self,
@@ -213,6 +234,7 @@ class SegmenterConfig:
   merge_separable: bool = False
 
   def __post_init__(self):
+    _require_types(self)
     _require_positive(
       self,
       'filter_multiplier',
@@ -236,8 +258,9 @@ class SegmenterConfig:
 
 def _require_stem(config: Any) -> None:
   filters = config.stem_filters
+  is_triple = isinstance(filters, (tuple, list)) and len(filters) == 3
   _require(
-    len(filters) == 3 and all(f > 0 for f in filters),
+    is_triple and all(isinstance(f, int) and f > 0 for f in filters),
     config,
     'stem_filters',
     'three positive integers',
@@ -287,6 +310,7 @@ class OptimizerConfig:
   clip_norm: float = 0.0
 
   def __post_init__(self):
+    _require_types(self)
     _require(
       self.optimizer in OPTIMIZERS, self, 'optimizer', f'one of {OPTIMIZERS}'
     )
@@ -345,6 +369,7 @@ class SearchConfig:
   snapshot_interval: int = 1000
 
   def __post_init__(self):
+    _require_types(self)
     _require_positive(self, 'train_steps', 'snapshot_interval')
     _require_non_negative(self, 'arch_start_step')
     _require(
@@ -369,6 +394,7 @@ class TrainConfig:
   eval_interval: int = 0
 
   def __post_init__(self):
+    _require_types(self)
     _require_positive(self, 'train_steps')
     _require_non_negative(self, 'eval_interval')
 
@@ -441,7 +467,7 @@ def load(
     )
     parts = typing.get_type_hints(experiment)
     return experiment(**{name: part() for name, part in parts.items()})
-  except (SyntaxError, TypeError, AttributeError) as e:
+  except _UNREADABLE as e:
     raise ValueError(f'cannot read the gin configuration: {e}') from e
   except ValueError as e:
     # gin appends where it was called from; the first line says what is wrong.
