@@ -49,6 +49,15 @@ class Evaluator(orbit.StandardEvaluator):
     return self._strategy.reduce(tf.distribute.ReduceOp.SUM, counts, axis=None)
 
   def _replica_step(self, batch) -> tf.Tensor:
+    num_images = tf.shape(batch['image'])[0]
+    # The last batch may leave a replica without pictures, which no layer likes.
+    return tf.cond(
+      num_images > 0,
+      lambda: self._count(batch),
+      lambda: tf.zeros([len(self._class_names)] * 2, tf.int64),
+    )
+
+  def _count(self, batch) -> tf.Tensor:
     logits = self._segmenter(batch['image'], training=False)
     predictions = tf.argmax(logits, axis=-1)
     return objectives.confusion_matrix(
