@@ -21,6 +21,10 @@ from auto_deeplab import configs
 
 _STEP_KEY = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
 
+# A file that ends too early is an IndexError; objects that the file lacks are
+# an AssertionError, other shapes a ValueError.
+_REFUSALS = (AssertionError, IndexError, ValueError, tf.errors.OpError)
+
 
 def newest(folder: str | os.PathLike[str]) -> str | None:
   """Returns the path prefix of the newest checkpoint; None if there is none.
@@ -103,7 +107,7 @@ def _refusing(path: str) -> Iterator[None]:
   """Turns TensorFlow's ways to say that a checkpoint does not fit into one."""
   try:
     yield
-  except (AssertionError, ValueError, tf.errors.OpError) as e:
+  except _REFUSALS as e:
     reason = str(e).strip().splitlines()[0]
     raise ValueError(
       f'checkpoint {path} does not fit this configuration, or is damaged: '
