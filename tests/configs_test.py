@@ -1,0 +1,142 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations refuse what cannot work, and survive a trip through gin."""
+
+import dataclasses
+
+import pytest
+
+from auto_deeplab import configs
+from tests.training import tiny
+
+
+@pytest.mark.parametrize(
+  'config',
+  [
+    tiny.search_config(supernet={'init_stddev': 1e-5}),
+    tiny.train_config(segmenter={'pooling_size': (9, 7)}),
+  ],
+)
+def test_gin_text_parses_back_to_an_equal_configuration(config, tmp_path):
+  path = tmp_path / 'config.gin'
+  path.write_text(configs.to_gin(config))
+  assert configs.load(type(config), [str(path)]) == config
+
+
+def test_later_files_and_bindings_win(tmp_path):
+  paths = []
+  for name, batch_size in (('a', 3), ('b', 4)):
+    paths.append(str(tmp_path / name))
+    (tmp_path / name).write_text(
+      f'InputConfig.batch_size = {batch_size}\nRuntimeConfig.seed = 1\n'
+    )
+  config = configs.load(
+    configs.TrainExperiment, paths, ['RuntimeConfig.seed = 2']
+  )
+  assert (config.input.batch_size, config.runtime.seed) == (4, 2)
+  # Nothing is left behind for the next one.
+  assert configs.load(configs.TrainExperiment).runtime.seed == 0
+
+
+@pytest.mark.parametrize(
+  ('binding', 'message'),
+  [
+    ('InputConfig.batch_sise = 2', "Configurable 'InputConfig' doesn't have"),
+    ('InputConf.batch_size = 2', "No configurable matching 'InputConf'"),
+    ('InputConfig.batch_size = (2', 'cannot read the gin configuration: '),
+    (
+      'InputConfig.batch_size = 0',
+      '`InputConfig.batch_size` (0) must be greater than 0.',
+    ),
+    (
+      'InputConfig.batch_size = 2.5',
+      '`InputConfig.batch_size` (2.5) must be of type int.',
+    ),
+    (
+      "WeightOptimizerConfig.learning_rate = '1'",
+      "`WeightOptimizerConfig.learning_rate` ('1') must be of type float.",
+    ),
+    (
+      'RuntimeConfig.synchronized_batch_norm = 1',
+      '`RuntimeConfig.synchronized_batch_norm` (1) must be of type bool.',
+    ),
+    (
+      'InputConfig.crop_size = 33',
+      '`InputConfig.crop_size` (33) must be a (height, width) of positive '
+      'integers.',
+    ),
+    (
+      'InputConfig.crop_size = (33, 3)',
+      '`InputConfig.crop_size` ((33, 3)) must be at least (4, 4).',
+    ),
+    (
+      'InputConfig.max_scale = 0.25',
+      '`InputConfig.max_scale` (0.25) must be at least `min_scale` (0.5).',
+    ),
+    (
+      'SegmenterConfig.drop_path_keep_prob = 0.0',
+      '`SegmenterConfig.drop_path_keep_prob` (0.0) must be in (0, 1].',
+    ),
+    (
+      'SegmenterConfig.stem_filters = 8',
+      '`SegmenterConfig.stem_filters` (8) must be three positive integers.',
+    ),
+    (
+      "WeightOptimizerConfig.optimizer = 'adagrad'",
+      "`WeightOptimizerConfig.optimizer` ('adagrad') must be one of ('sgd', "
+      "'adam', 'adamw').",
+    ),
+    (
+      'RuntimeConfig.checkpoint_interval = 150',
+      '`RuntimeConfig.checkpoint_interval` (150) must be a multiple of '
+      '`steps_per_loop` (100).',
+    ),
+  ],
+)
+def test_a_bad_binding_is_one_line_that_names_it(binding, message):
+  with pytest.raises(ValueError) as error:
+    configs.load(configs.TrainExperiment, [], [binding])
+  assert str(error.value).startswith(message)
+  if message.endswith('.'):
+    assert str(error.value) == message
+
+
+def test_architecture_steps_must_begin_before_the_end():
+  with pytest.raises(ValueError) as error:
+    configs.load(
+      configs.SearchExperiment,
+      [],
+      ['SearchConfig.train_steps = 10', 'SearchConfig.arch_start_step = 10'],
+    )
+  assert str(error.value) == (
+    '`SearchConfig.arch_start_step` (10) must be less than `train_steps` (10).'
+  )
+
+
+def test_snapshots_fall_on_loops():
+  with pytest.raises(ValueError) as error:
+    tiny.search_config(
+      runtime={'steps_per_loop': 2}, schedule={'snapshot_interval': 3}
+    )
+  assert str(error.value) == (
+    '`SearchConfig.snapshot_interval` (3) must be a multiple of '
+    '`steps_per_loop` (2).'
+  )
+
+
+def test_a_missing_file_is_named():
+  with pytest.raises(FileNotFoundError) as error:
+    configs.load(configs.TrainExperiment, ['no.gin'])
+  assert str(error.value) == "gin file 'no.gin' does not exist."
+
+
+def test_whole_numbers_are_floats_too():
+  config = configs.load(
+    configs.TrainExperiment, [], ['WeightOptimizerConfig.learning_rate = 1']
+  )
+  assert config.weight_optimizer.learning_rate == 1
+
+
+def test_configurations_do_not_change():
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    tiny.train_config().input.batch_size = 4

@@ -1,0 +1,27 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of this room share: two CPUs and a data set."""
+
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+from tests.training import tiny
+
+# As if the machine had two devices; to be set before the first op of all.
+tf.config.set_logical_device_configuration(
+  tf.config.list_physical_devices('CPU')[0],
+  [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+
+@pytest.fixture(scope='session')
+def data_dir(tmp_path_factory) -> pathlib.Path:
+  """A small data set; only read."""
+  return tiny.write_data(tmp_path_factory.mktemp('training'))
+
+
+@pytest.fixture
+def mirrored() -> tf.distribute.MirroredStrategy:
+  return tf.distribute.MirroredStrategy(['/cpu:0', '/cpu:1'])

@@ -1,0 +1,41 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Strategies by name."""
+
+import pytest
+import tensorflow as tf
+
+from auto_deeplab.training import distribution
+
+
+def test_one_device_is_one_replica():
+  strategy = distribution.make_strategy('one_device')
+  assert isinstance(strategy, tf.distribute.OneDeviceStrategy)
+  assert distribution.replica_batch_size(strategy, 7) == 7
+
+
+def test_mirrored_takes_all_devices():
+  strategy = distribution.make_strategy('mirrored')
+  assert isinstance(strategy, tf.distribute.MirroredStrategy)
+  devices = tf.config.list_logical_devices('GPU')
+  devices = devices or tf.config.list_logical_devices('CPU')
+  assert strategy.num_replicas_in_sync == len(devices)
+
+
+def test_a_batch_is_shared_out_evenly(mirrored):
+  assert distribution.replica_batch_size(mirrored, 6) == 3
+  with pytest.raises(ValueError) as error:
+    distribution.replica_batch_size(mirrored, 5)
+  assert str(error.value) == (
+    '`InputConfig.batch_size` (5) must be a multiple of the number of '
+    'replicas (2).'
+  )
+
+
+def test_an_unknown_strategy_is_refused():
+  with pytest.raises(ValueError) as error:
+    distribution.make_strategy('cluster')
+  assert str(error.value) == (
+    "`distribution` ('cluster') must be one of ('one_device', 'mirrored', "
+    "'multi_worker', 'tpu')."
+  )

@@ -1,0 +1,109 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Schedules by their values, decay by what it moves."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.training import objectives, optimizers
+from tests.training import tiny
+
+
+def _rates(steps, **settings):
+  """What plain SGD takes off a variable whose gradient is 1, by step of 100."""
+  config = configs.OptimizerConfig(momentum=0.0, **settings)
+  optimizer = optimizers.make_optimizer(config, 100)
+  variable = tf.Variable(0.0)
+  optimizer.build([variable])
+  rates = []
+  for step in steps:
+    optimizer.iterations.assign(step)
+    variable.assign(0.0)
+    optimizer.apply_gradients([(tf.constant(1.0), variable)])
+    rates.append(-float(variable))
+  return rates
+
+
+def test_constant():
+  assert _rates([0, 50, 100], learning_rate=0.5) == [0.5, 0.5, 0.5]
+
+
+def test_cosine_ends_at_the_end_rate():
+  rates = _rates(
+    [0, 50, 100],
+    schedule='cosine',
+    learning_rate=0.025,
+    end_learning_rate=0.001,
+  )
+  np.testing.assert_allclose(rates, [0.025, (0.025 + 0.001) / 2, 0.001], 1e-5)
+
+
+def test_poly():
+  rates = _rates([0, 50, 100], schedule='poly', learning_rate=0.1)
+  np.testing.assert_allclose(rates, [0.1, 0.1 * 0.5**0.9, 0], 1e-5, 1e-8)
+
+
+def test_warm_up_rises_from_0_to_the_schedule():
+  rates = _rates(
+    [0, 5, 10, 50], schedule='poly', learning_rate=0.1, warmup_steps=10
+  )
+  top = 0.1 * 0.9**0.9  # The schedule goes on below the warm-up.
+  expected = [0, top / 2, top, 0.1 * 0.5**0.9]
+  np.testing.assert_allclose(rates, expected, 1e-5, 1e-8)
+
+
+@pytest.mark.parametrize('optimizer', configs.OPTIMIZERS)
+def test_weight_decay_is_in_one_place_only(optimizer):
+  config = configs.OptimizerConfig(optimizer=optimizer, weight_decay=0.1)
+  is_decoupled = optimizer == 'adamw'
+  coupled = optimizers.coupled_weight_decay(config)
+  assert coupled == (0 if is_decoupled else 0.1)
+  built = optimizers.make_optimizer(config, 10)
+  assert built.weight_decay == (0.1 if is_decoupled else None)
+
+
+def test_adamw_leaves_batch_norm_and_biases_alone():
+  config = configs.OptimizerConfig(
+    optimizer='adamw', learning_rate=0.1, weight_decay=0.5
+  )
+  optimizer = optimizers.make_optimizer(config, 10)
+  names = ('conv/kernel', 'norm/gamma', 'norm/beta', 'logits/bias')
+  variables = [tf.Variable([1.0], name=name) for name in names]
+  optimizer.build(variables)
+  optimizer.apply_gradients([(tf.zeros([1]), v) for v in variables])
+  values = [float(v[0]) for v in variables]
+  assert values == pytest.approx([1 - 0.1 * 0.5, 1, 1, 1])
+
+
+def test_adamw_decays_what_the_others_decay():
+  # Of a whole network, by the names that its variables really have.
+  model = segmenter_lib.Segmenter(
+    tiny.GENOTYPE, tiny.train_config().segmenter, num_classes=3
+  )
+  tf.function(model).get_concrete_function(
+    tf.TensorSpec([1, 33, 33, 3], tf.float32)
+  )
+  optimizer = optimizers.make_optimizer(
+    configs.OptimizerConfig(optimizer='adamw', weight_decay=0.5), 10
+  )
+  decayed = [optimizer._use_weight_decay(v) for v in model.trainable_variables]
+  assert decayed == [
+    objectives.is_decayed(v) for v in model.trainable_variables
+  ]
+  assert 0 < sum(decayed) < len(decayed)
+
+
+def test_the_gradient_is_clipped_by_its_global_norm():
+  config = configs.OptimizerConfig(learning_rate=1.0, clip_norm=1.0)
+  optimizer = optimizers.make_optimizer(config, 10)
+  variables = [tf.Variable([0.0]), tf.Variable([0.0])]
+  optimizer.build(variables)
+  gradients = [tf.constant([3.0]), tf.constant([4.0])]
+  optimizer.apply_gradients(zip(gradients, variables))
+  assert [float(v[0]) for v in variables] == pytest.approx([-0.6, -0.8])
+  assert math.hypot(*(float(v[0]) for v in variables)) == pytest.approx(1)

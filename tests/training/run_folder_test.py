@@ -1,0 +1,115 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A run folder belongs to one run, and forgets what a resumed run repeats."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from auto_deeplab import configs
+from auto_deeplab.training import run_folder
+from tests.training import tiny
+
+COPIES = {'dataset.json': '{}'}
+
+
+@pytest.fixture
+def folder(tmp_path):
+  return run_folder.RunFolder(tmp_path / 'run')
+
+
+def test_a_claimed_folder_holds_the_configuration(folder):
+  config = tiny.search_config(runtime={'seed': 3})
+  folder.claim(config, COPIES)
+  assert folder.load_config(configs.SearchExperiment) == config
+  assert (folder.path / 'dataset.json').read_text() == '{}'
+  folder.claim(config, COPIES)
+
+
+def test_a_changed_value_is_named(folder):
+  folder.claim(tiny.train_config(), {})
+  with pytest.raises(ValueError) as error:
+    folder.claim(tiny.train_config(input={'batch_size': 4}), {})
+  assert str(error.value) == (
+    f'{folder.config} has `InputConfig.batch_size = 2`, this run has '
+    '`InputConfig.batch_size = 4`; take another run folder, or the '
+    'configuration that the run was started with.'
+  )
+
+
+def test_another_file_is_named(folder):
+  folder.claim(tiny.train_config(), COPIES)
+  with pytest.raises(ValueError) as error:
+    folder.check(tiny.train_config(), {'dataset.json': '[]'})
+  assert str(error.value) == (
+    f'{folder.path}/dataset.json differs from what this run was asked to use; '
+    'take another run folder.'
+  )
+
+
+def test_the_folder_of_a_search_takes_no_training(folder):
+  folder.claim(tiny.search_config(), {})
+  with pytest.raises(ValueError) as error:
+    folder.check(tiny.train_config(), {})
+  assert str(error.value) == (
+    f'{folder.config} has no TrainConfig: it is of another kind of run; take '
+    'another run folder.'
+  )
+
+
+def test_a_check_writes_nothing(folder):
+  folder.check(tiny.train_config(), COPIES)
+  assert not folder.path.exists()
+
+
+def test_a_folder_without_configuration_is_named(folder):
+  with pytest.raises(FileNotFoundError) as error:
+    folder.load_config(configs.TrainExperiment)
+  assert str(error.value) == (
+    f"{folder.config} does not exist; is '{folder.path}' the folder of a run?"
+  )
+
+
+def test_a_damaged_configuration_is_named(folder):
+  folder.path.mkdir()
+  folder.config.write_text('TrainConfig.train_steps = (1')
+  with pytest.raises(ValueError, match=f'^{folder.config}: '):
+    folder.load_config(configs.TrainExperiment)
+
+
+def test_metrics_beyond_the_restored_step_are_forgotten(folder):
+  for step in (2, 4, 6):
+    folder.append_metrics(step, {'loss': step / 2})
+  with folder.metrics.open('a') as file:
+    file.write('{"step": 8, "lo')  # Cut short by a kill.
+  folder.forget_metrics_after(4)
+  rows = [json.loads(r) for r in folder.metrics.read_text().splitlines()]
+  assert rows == [{'step': 2, 'loss': 1.0}, {'step': 4, 'loss': 2.0}]
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(
+  monkeypatch, capsys
+):
+  clock = iter([0.0, 4.0])
+  monkeypatch.setattr(run_folder.time, 'monotonic', lambda: next(clock))
+  progress = run_folder.Progress('train', 10, 100)
+  progress.update(30, {'loss': 0.123456})
+  progress.close()
+  line = capsys.readouterr().err
+  assert line == 'train 30/100 | 5.00 steps/s | 14 s left | loss 0.1235\n'
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch):
+  class Terminal(io.StringIO):
+    def isatty(self):
+      return True
+
+  terminal = Terminal()
+  monkeypatch.setattr(sys, 'stderr', terminal)
+  progress = run_folder.Progress('train', 10, 100)
+  progress.update(100, {'loss': 0.5})
+  progress.close()
+  assert '100/100' in terminal.getvalue()
+  assert 'loss=0.5' in terminal.getvalue()

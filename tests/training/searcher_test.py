@@ -1,0 +1,77 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Weights and architecture move in turn, and nothing else moves."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from auto_deeplab.data import tfrecord
+from auto_deeplab.training import distribution, experiment
+from auto_deeplab.training import run_folder as run_folder_lib
+from tests.training import tiny
+
+ARCH_START_STEP = 2
+
+
+@pytest.fixture(scope='module')
+def search(data_dir, tmp_path_factory):
+  """A built search; tests leave it as changed as they like."""
+  config = tiny.search_config(schedule={'arch_start_step': ARCH_START_STEP})
+  place = experiment.Place(str(data_dir), str(tmp_path_factory.mktemp('run')))
+  strategy = distribution.make_strategy('one_device')
+  folder = run_folder_lib.RunFolder(place.run_dir)
+  dataset = experiment._distribute(strategy, config, place, folder, ('A', 'B'))
+  with strategy.scope():
+    return experiment._make_searcher(
+      config, tfrecord.load_info(data_dir), strategy, dataset
+    )
+
+
+def _values(variables):
+  return [v.numpy() for v in variables]
+
+
+def _have_moved(variables, before):
+  return [not np.array_equal(v, b) for v, b in zip(variables, before)]
+
+
+def test_rehearsal_leaves_every_variable_as_it_was(search):
+  before = _values(search.state())
+  names = [v.name for v in search.state()]
+  for part in ('moving_mean', 'alphas', 'betas', 'iteration'):
+    assert any(part in name for name in names)
+  # Velocities of the weights, both moments of Adam: more than twice as many.
+  assert len(before) > 2 * len(search.supernet.weight_variables)
+  search.rehearse()
+  after = _values(search.state())
+  assert len(after) == len(before)
+  for name, old, new in zip(names, before, after):
+    np.testing.assert_array_equal(new, old, err_msg=name)
+
+
+def test_each_step_moves_its_own_variables(search):
+  supernet = search.supernet
+  weights, arch = supernet.weight_variables, supernet.arch_variables
+  batch_a, batch_b = next(iter(search.train_dataset))
+  old_weights, old_arch = _values(weights), _values(arch)
+  search.weight_step(batch_a)
+  assert any(_have_moved(weights, old_weights))
+  assert not any(_have_moved(arch, old_arch))
+  old_weights = _values(weights)
+  search.architecture_step(batch_b)
+  assert not any(_have_moved(weights, old_weights))
+  assert all(_have_moved(arch, old_arch))
+
+
+def test_architecture_steps_begin_at_their_step(search):
+  arch = search.supernet.arch_variables
+  assert int(search.global_step) == 0
+  for step in range(ARCH_START_STEP + 2):
+    before = _values(arch)
+    output = search.train(tf.constant(1))
+    begun = step >= ARCH_START_STEP
+    assert all(_have_moved(arch, before)) == begun, step
+    assert ('architecture/loss' in output) == begun
+    assert int(search.global_step) == step + 1
+    assert {'weights/loss', 'entropy/alpha', 'entropy/beta'} <= set(output)
