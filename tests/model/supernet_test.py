@@ -1,0 +1,309 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The supernet against the network that it becomes with one-hot choices."""
+
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import decode, lattice
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.model import operations, supernet
+
+LAYERS, CLASSES = 3, 3
+# A softmax of these is exactly one-hot.
+CHOSEN, LEFT_OUT = 1e4, -1e4
+
+
+def make(num_layers=LAYERS, num_blocks=1, init_stddev=1e-3, **settings):
+  tf.keras.utils.set_random_seed(1)
+  config = configs.SupernetConfig(
+    num_layers=num_layers,
+    num_blocks=num_blocks,
+    filter_multiplier=2,
+    stem_filters=(4, 4, 8),
+    init_stddev=init_stddev,
+  )
+  return supernet.Supernet(config, CLASSES, **settings)
+
+
+def pictures(height, width, batch=2):
+  return tf.random.stateless_uniform([batch, height, width, 3], [0, 1], -1, 1)
+
+
+def randomize(net):
+  """Gives a net what training would: logits of size 1, no norm at its start."""
+  for head in net.heads:
+    head.logits.kernel.assign(head.logits.kernel * 100)
+  for variable in net.variables:
+    if variable.shape.rank == 1:
+      is_factor = 'gamma' in variable.name or 'variance' in variable.name
+      low = 0.5 if is_factor else -0.5
+      variable.assign(tf.random.uniform(variable.shape, low, low + 1))
+
+
+@pytest.fixture(scope='module')
+def net():
+  """A built supernet; tests set alphas and betas, and leave the rest alone."""
+  net = make()
+  net(pictures(33, 33))
+  randomize(net)
+  return net
+
+
+def one_hot_logits(indices, size):
+  return np.where(np.eye(size)[indices], CHOSEN, LEFT_OUT).astype(np.float32)
+
+
+def choices_along(path):
+  """The target of each source: `[column][source level]`.
+
+  Sources on the path take it; the others avoid it, so that a node on the path
+  has one input alone.
+  """
+  choices = []
+  for column, level in enumerate(path):
+    targets = {}
+    on_path = path[column - 1] if column else 0
+    for source in lattice.reachable_levels(column - 1):
+      avoiding = [
+        target
+        for target in (source - 1, source, source + 1)
+        if 0 <= target < lattice.NUM_LEVELS and target != level
+      ]
+      targets[source] = level if source == on_path else avoiding[0]
+    choices.append(targets)
+  return choices
+
+
+def one_hot_betas(choices):
+  betas = np.zeros([len(choices), 4, 3], np.float32)
+  for column, targets in enumerate(choices):
+    for source, target in targets.items():
+      betas[column, source] = one_hot_logits(target - source + 1, 3)
+  return betas
+
+
+class DiscreteNetwork:
+  """What is left of a supernet when every source has one target.
+
+  Built of the supernet's layers: node (layer, level) is the sum of its cell
+  over the sources that chose it, and zero if there is none.
+  """
+
+  def __init__(self, net, images, choices, alpha):
+    self.net, self.choices, self.alpha = net, choices, alpha
+    half, stem = net.stem(images)
+    self.before = {-2: [half], -1: [stem]}
+    self.sizes = [stem.shape[1:3]]
+    for _ in range(3):
+      self.sizes.append(operations.halved(self.sizes[-1]))
+    for layer in range(len(choices)):
+      levels = lattice.reachable_levels(layer)
+      self.before[layer] = [self.node(layer, level) for level in levels]
+
+  def node(self, layer, level):
+    node = self.net.nodes[layer][level]
+    sources = lattice.reachable_levels(layer - 1)
+    adjacent = [source for source in sources if abs(source - level) <= 1]
+    size = self.sizes[level]
+    batch = self.before[-1][0].shape[0]
+    total = tf.zeros([batch, *size, node.cell.filters])
+    candidates = self.before[layer - 2]
+    previous = candidates[min(level, len(candidates) - 1)]
+    previous = operations.resize_aligned(previous, size)
+    conv = node.previous_projection.conv
+    previous = conv(tf.nn.relu(previous))
+    for source, projection in zip(adjacent, node.projections):
+      if self.choices[layer][source] != level:
+        continue
+      x = self.before[layer - 1][source]
+      if source > level:
+        x = operations.resize_aligned(x, size)
+      x = projection.conv(tf.nn.relu(x))
+      total += node.cell(x, previous, self.alpha)
+    return total
+
+  def logits(self, level, size):
+    x = self.before[len(self.choices) - 1][level]
+    return operations.resize_aligned(self.net.heads[level](x), size)
+
+
+@pytest.mark.parametrize(
+  'path', [(0, 0, 0), (1, 1, 2), (1, 2, 3), (1, 1, 0), (0, 1, 1)]
+)
+def test_one_hot_choices_give_the_discrete_network(net, path):
+  images = pictures(33, 33)
+  primitives = tuple(genotype_lib.PRIMITIVES)
+  picked = [
+    primitives.index('sep_conv_3x3'),
+    primitives.index('atrous_conv_5x5'),
+  ]
+  choices = choices_along(path)
+  net.alphas.assign(one_hot_logits(picked, len(primitives)))
+  net.betas.assign(one_hot_betas(choices))
+  alpha = tf.one_hot(picked, len(primitives))
+  discrete = DiscreteNetwork(net, images, choices, alpha)
+  # The path itself is a chain.
+  for layer in range(1, LAYERS):
+    arriving = [s for s, t in choices[layer].items() if t == path[layer]]
+    assert arriving == [path[layer - 1]]
+  # No beta weighs a head: the logits are the sum of all four, whether their
+  # node lies on the path or not.
+  expected = [discrete.logits(level, (33, 33)) for level in range(4)]
+  assert np.ptp(expected[path[-1]], axis=(1, 2)).max() > 1e-2
+  np.testing.assert_allclose(net(images), tf.add_n(expected), atol=1e-4)
+
+
+def test_a_node_that_no_source_chose_is_zero(net):
+  choices = choices_along((0, 0, 0))
+  net.betas.assign(one_hot_betas(choices))
+  alpha = net.alpha_weights()
+  discrete = DiscreteNetwork(net, pictures(33, 33), choices, alpha)
+  (half,), (stem,) = discrete.before[-2], discrete.before[-1]
+  probabilities = net.transition_probabilities()
+  node = net.nodes[0][1]
+  off_path = node(
+    [stem], half, alpha, probabilities[0, 0, lattice.DOWN :], (5, 5)
+  )
+  assert not np.any(off_path)
+  assert not np.any(discrete.before[0][1])
+
+
+def test_the_lattice_of_the_paper_has_45_nodes():
+  net = make(num_layers=12)
+  nodes = [node for layer in net.nodes for node in layer]
+  assert len(nodes) == 45
+  assert sum(len(node.projections) for node in nodes) == 105
+  assert len(net.heads) == 4
+  assert net.betas.shape == (12, 4, 3)
+  assert make(num_blocks=5).alphas.shape == (20, 8)
+
+
+def test_weights_and_architecture_share_nothing_and_lack_nothing(net):
+  weights = {id(v) for v in net.weight_variables}
+  arch = {id(v) for v in net.arch_variables}
+  assert arch == {id(net.alphas), id(net.betas)}
+  assert not weights & arch
+  assert weights | arch == {id(v) for v in net.trainable_variables}
+  assert len(net.weight_variables) == len(weights)
+
+
+def test_every_weight_gets_a_gradient():
+  net = make(num_layers=4)  # All four levels have a head and a way to it.
+  images = pictures(17, 17)
+  with tf.GradientTape() as tape:
+    logits = net(images, training=True)
+    loss = tf.reduce_mean(tf.square(logits - 1))
+  gradients = tape.gradient(loss, net.trainable_variables)
+  for variable, gradient in zip(net.trainable_variables, gradients):
+    assert gradient is not None, variable.name
+
+
+def test_transition_probabilities_are_the_decoders(net):
+  betas = np.random.default_rng(0).normal(size=net.betas.shape) * 3
+  net.betas.assign(betas)
+  np.testing.assert_allclose(
+    net.transition_probabilities(),
+    decode.transition_probabilities(betas),
+    atol=1e-6,
+  )
+
+
+def test_alpha_weights_are_a_softmax_over_primitives(net):
+  net.alphas.assign(np.random.default_rng(0).normal(size=net.alphas.shape))
+  np.testing.assert_allclose(
+    net.alpha_weights(),
+    decode.operation_probabilities(net.alphas.numpy()),
+    atol=1e-6,
+  )
+
+
+def test_seeds_draw_the_first_alphas_and_betas():
+  first, again, other = (make(seed=seed) for seed in (1, 1, 2))
+  for name in ('alphas', 'betas'):
+    drawn = getattr(first, name).numpy()
+    np.testing.assert_array_equal(drawn, getattr(again, name))
+    assert (drawn != getattr(other, name).numpy()).all()
+    assert 0 < np.abs(drawn).max() < 5e-3  # Of deviation 1e-3.
+
+
+@pytest.mark.parametrize('size', [(33, 47), (64, 64), (66, 50)])
+def test_any_crop_size_works(net, size):
+  logits = net(pictures(*size))
+  assert logits.shape == (2, *size, CLASSES)
+  assert logits.dtype == tf.float32
+  assert np.isfinite(logits).all()
+
+
+def test_sizes_that_are_unknown_while_tracing_give_the_same(net):
+  function = tf.function(
+    lambda images: net(images),
+    input_signature=[tf.TensorSpec([None, None, None, 3])],
+  )
+  images = pictures(33, 47)
+  np.testing.assert_allclose(function(images), net(images), atol=1e-4)
+
+
+@pytest.fixture(scope='module')
+def tiny():
+  """A net, its loss, and the loss's gradients by alphas and betas."""
+  net = make(num_layers=2, init_stddev=1.0)
+  images = pictures(17, 17)
+  net(images)
+  randomize(net)
+  weights = tf.random.stateless_normal([2, 17, 17, CLASSES], [4, 4])
+
+  @tf.function
+  def loss():
+    # Squared: the gradient itself has a slope, and no cancellation hides it.
+    return tf.reduce_mean(tf.square(net(images) - weights))
+
+  with tf.GradientTape() as tape:
+    value = loss()
+  return loss, net, tape.gradient(value, net.arch_variables)
+
+
+@pytest.mark.parametrize('index', [0, 1])
+def test_gradients_equal_finite_differences(tiny, index):
+  loss, net, gradients = tiny
+  variable, gradient = net.arch_variables[index], gradients[index].numpy()
+  start, step = variable.numpy(), 0.02
+  largest = np.abs(gradient).max()
+  assert largest > 1e-4
+  entries = np.argsort(-np.abs(gradient), axis=None)[:4]
+  for entry in entries:
+    values = []
+    for sign in (1, -1):
+      moved = start.copy()
+      moved.flat[entry] += sign * step
+      variable.assign(moved)
+      values.append(float(loss()))
+    variable.assign(start)
+    slope = (values[0] - values[1]) / (2 * step)
+    assert slope == pytest.approx(gradient.flat[entry], abs=0.03 * largest)
+
+
+def test_illegal_transitions_get_no_gradient_and_legal_ones_do(tiny):
+  _, net, (_, gradient) = tiny
+  mask = lattice.legal_mask(2)
+  assert mask.shape == gradient.shape
+  assert not np.any(gradient.numpy()[~mask])
+  assert np.all(gradient.numpy()[mask])
+  probabilities = net.transition_probabilities().numpy()
+  assert not np.any(probabilities[~mask])
+
+
+def test_one_class_is_refused():
+  message = re.escape('`num_classes` (1) must be at least 2.')
+  with pytest.raises(ValueError, match=message):
+    supernet.Supernet(configs.SupernetConfig(num_layers=2), 1)
+
+
+def test_images_of_less_than_four_pixels_are_refused(net):
+  message = re.escape('the image size (33x2) must be at least 4 pixels')
+  with pytest.raises(ValueError, match=message):
+    net(pictures(33, 2))
