@@ -248,7 +248,7 @@ def final_cell(direction, **settings):
 @pytest.mark.parametrize('size', [(9, 7), (8, 6)])
 @pytest.mark.parametrize('direction', [lattice.UP, lattice.SAME, lattice.DOWN])
 def test_final_cell_wires_its_operations(direction, size):
-  inputs = random_map(2, *size, channels=5)
+  inputs = random_map(2, size[0], size[1], 5)
   previous = random_map(2, 5, 12, channels=6, seed=1)
   cell = final_cell(direction)
   outputs = cell(inputs, previous)
@@ -279,6 +279,7 @@ def test_drop_path_draws_for_each_operation_and_sample():
   cell = cells.Cell(blocks, FILTERS, lattice.SAME, NORM)
   inputs, previous = random_map(batch=64), random_map(batch=64, seed=1)
   outputs = cell(inputs, previous, keep_prob=tf.constant(0.5), seed=[1, 2])
+  assert cell.previous_projection is not None
   states = [
     cell.previous_projection(tf.nn.relu(previous)),
     cell.projection(tf.nn.relu(inputs)),
@@ -287,7 +288,7 @@ def test_drop_path_draws_for_each_operation_and_sample():
   seen = set()
   for sample in range(64):
     first, second = (states[s][sample].numpy() for s in (0, 1))
-    kept = []
+    kept: list[int] = []
     for block in tf.split(outputs[sample], 2, axis=-1):
       matches = [
         (i, j)
