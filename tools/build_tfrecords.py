@@ -138,7 +138,7 @@ def main() -> None:
   print(
     f'Wrote {counts} examples of {info.num_classes} classes to '
     f'{_OUTPUT_DIR.value}. Next:\n  python tools/search.py '
-    f'--data_dir={_OUTPUT_DIR.value} --run_dir=runs/{info.name}/search '
+    f'--data_dir={_OUTPUT_DIR.value} --run_dir=NEW_RUN '
     f'--gin_file=gin_configs/{recipe}_search.gin'
   )
 
