@@ -297,6 +297,22 @@ def test_illegal_transitions_get_no_gradient_and_legal_ones_do(tiny):
   assert not np.any(probabilities[~mask])
 
 
+def test_choices_are_float32_within_a_call_in_mixed_precision(monkeypatch):
+  seen = []
+
+  def look(self, images, training):
+    seen.extend([self.alpha_weights(), self.transition_probabilities()])
+    return [images]
+
+  monkeypatch.setattr(supernet.Supernet, '_lattice', look)
+  tf.keras.mixed_precision.set_global_policy('mixed_bfloat16')
+  try:
+    make()(pictures(5, 5))
+  finally:
+    tf.keras.mixed_precision.set_global_policy('float32')
+  assert [y.dtype for y in seen] == [tf.float32, tf.float32]
+
+
 def test_one_class_is_refused():
   message = re.escape('`num_classes` (1) must be at least 2.')
   with pytest.raises(ValueError, match=message):
