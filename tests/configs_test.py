@@ -139,4 +139,4 @@ def test_whole_numbers_are_floats_too():
 
 def test_configurations_do_not_change():
   with pytest.raises(dataclasses.FrozenInstanceError):
-    tiny.train_config().input.batch_size = 4
+    tiny.train_config().input.batch_size = 4  # type: ignore[misc]
