@@ -1,0 +1,80 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""`tools/train.py` as a user runs it."""
+
+import json
+import re
+
+import pytest
+
+from auto_deeplab import configs
+from tests.tools import tool_runs
+from tests.training import tiny
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A data set, a recipe and a genotype."""
+  path = tmp_path_factory.mktemp('train_tool')
+  tiny.write_data(path)
+  config = tiny.train_config(schedule={'train_steps': 2})
+  (path / 'recipe.gin').write_text(configs.to_gin(config))
+  tiny.GENOTYPE.save(path / 'genotype.json')
+  return path
+
+
+def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
+  result = tool_runs.run(
+    'train',
+    cwd=folder,
+    gin_file='recipe.gin',
+    genotype='genotype.json',
+    data_dir='data',
+    run_dir='run',
+  )
+  assert result.returncode == 0, result.stderr
+  first, last = result.stdout.splitlines()
+  assert re.fullmatch(
+    r'Wrote run/checkpoints; mIoU on val is 0\.\d{4}\. Next:', first
+  )
+  assert last == (
+    '  python tools/export.py --run_dir=run --output_dir=run/saved_model'
+  )
+  lines = result.stderr.splitlines()
+  assert [line.split(' | ')[0] for line in lines] == ['train 1/2', 'train 2/2']
+  names = {path.name for path in (folder / 'run').iterdir()}
+  assert names == {
+    'checkpoints',
+    'config.gin',
+    'dataset.json',
+    'genotype.json',
+    'metrics.jsonl',
+    'summaries',
+  }
+
+
+def test_a_genotype_of_another_version_is_refused(folder):
+  document = json.loads((folder / 'genotype.json').read_text())
+  text = json.dumps(document | {'version': 2})
+  (folder / 'other.json').write_text(text)
+  result = tool_runs.run(
+    'train', cwd=folder, genotype='other.json', data_dir='data', run_dir='new'
+  )
+  assert result.stderr.startswith('train: other.json: ')
+  assert '2' in result.stderr
+  tool_runs.assert_refused(result, result.stderr.strip(), folder / 'new')
+
+
+def test_an_unknown_binding_is_refused(folder):
+  result = tool_runs.run(
+    'train',
+    cwd=folder,
+    gin_bindings='InputConfig.batch_sise = 2',
+    data_dir='data',
+    run_dir='new',
+  )
+  message = (
+    "train: Configurable 'InputConfig' doesn't have a parameter named "
+    "'batch_sise'."
+  )
+  tool_runs.assert_refused(result, message, folder / 'new')
