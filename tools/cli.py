@@ -3,6 +3,7 @@
 """What every tool shares: start-up, and errors of the user in one line."""
 
 from collections.abc import Callable, Sequence
+import logging as python_logging
 import os
 import sys
 
@@ -13,6 +14,14 @@ from absl import app, flags, logging
 
 # What bad input raises; anything else is a defect and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError)
+
+
+def _quieten() -> None:
+  """Leaves the word to the tools; --verbosity brings the others back."""
+  # `app.run` turns INFO on, and orbit logs each of its loops there.
+  logging.set_verbosity(logging.WARNING)
+  # Of a checkpoint that is refused, TensorFlow lists all that it did not read.
+  python_logging.getLogger('tensorflow').setLevel('ERROR')
 
 
 def run(main: Callable[[], None]) -> None:
@@ -28,8 +37,7 @@ def run(main: Callable[[], None]) -> None:
     if len(argv) > 1:
       raise app.UsageError(f'unexpected argument: {argv[1]}')
     if not flags.FLAGS['verbosity'].present:
-      # `app.run` turns INFO on, and orbit logs each of its loops there.
-      logging.set_verbosity(logging.WARNING)
+      _quieten()
     try:
       main()
     except _USER_ERRORS as e:
