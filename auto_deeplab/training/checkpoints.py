@@ -60,6 +60,8 @@ def make_manager(
   runtime: configs.RuntimeConfig,
   folder: str | os.PathLike[str],
   global_step: tf.Variable,
+  *,
+  save_folder: str | os.PathLike[str] | None = None,
   **objects: Any,
 ) -> tf.train.CheckpointManager:
   """Builds what saves a run, and restores the newest checkpoint if any.
@@ -68,6 +70,7 @@ def make_manager(
     runtime: how often to save, how many to keep.
     folder: of the checkpoints.
     global_step: counts the steps.
+    save_folder: where new ones go; `folder` by default.
     **objects: all else that has a state, by its name in the checkpoint; the
       model is called `model`.
 
@@ -80,7 +83,7 @@ def make_manager(
     restore(checkpoint, path)
   return tf.train.CheckpointManager(
     checkpoint,
-    os.fspath(folder),
+    os.fspath(save_folder or folder),
     max_to_keep=runtime.checkpoints_to_keep,
     step_counter=global_step,
     # Orbit saves nothing, in silence, where this is None.

@@ -53,3 +53,13 @@ def replica_batch_size(
       f'number of replicas ({replicas}).'
     )
   return batch_size // replicas
+
+
+def worker_index(strategy: tf.distribute.Strategy) -> int:
+  """Returns which of the workers this process is; 0 where there is but one."""
+  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return 0
+  resolver = strategy.cluster_resolver
+  has_chief = 'chief' in resolver.cluster_spec().jobs
+  is_worker = resolver.task_type == 'worker'
+  return (resolver.task_id or 0) + int(has_chief and is_worker)

@@ -114,6 +114,7 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
   copies = {'dataset.json': tfrecord.info_to_text(info)}
   folder.check(config, copies)
   strategy = _start(config.runtime, place)
+  folder = folder.of_worker(distribution.worker_index(strategy))
   dataset = _distribute(strategy, config, place, folder, halves=('A', 'B'))
   with strategy.scope():
     search = _make_searcher(config, info, strategy, dataset)
@@ -121,6 +122,7 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
     config.runtime,
     folder.checkpoints,
     search.global_step,
+    save_folder=folder.saves,
     model=search.supernet,
     weight_optimizer=search.weight_step.optimizer,
     architecture_optimizer=search.architecture_step.optimizer,
@@ -219,6 +221,7 @@ def run_training(
   }
   folder.check(config, copies)
   strategy = _start(config.runtime, place)
+  folder = folder.of_worker(distribution.worker_index(strategy))
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
     model = _make_segmenter(config, genotype, info)
@@ -228,6 +231,7 @@ def run_training(
     config.runtime,
     folder.checkpoints,
     train.global_step,
+    save_folder=folder.saves,
     model=model,
     optimizer=train.step.optimizer,
   )

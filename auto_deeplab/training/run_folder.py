@@ -33,15 +33,30 @@ Experiment = TypeVar(
 
 
 class RunFolder:
-  """Paths of a run, and its configuration and metrics files."""
+  """Paths of a run, and its configuration and metrics files.
 
-  def __init__(self, run_dir: str | os.PathLike[str]):
-    self.path = pathlib.Path(run_dir)
+  Of several workers the first one writes the run's folder. The others take
+  part in every save, so they write a folder of their own below it; all restore
+  from the first one's checkpoints.
+
+  Attributes:
+    checkpoints: where the run restores from.
+    saves: where this process saves checkpoints.
+  """
+
+  def __init__(self, run_dir: str | os.PathLike[str], worker: int = 0):
+    self._run_dir = pathlib.Path(run_dir)
+    self.path = self._run_dir / f'worker-{worker}' if worker else self._run_dir
+    self.checkpoints = self._run_dir / 'checkpoints'
+    self.saves = self.path / 'checkpoints'
     self.config = self.path / 'config.gin'
-    self.checkpoints = self.path / 'checkpoints'
     self.genotype = self.path / 'genotype.json'
     self.metrics = self.path / 'metrics.jsonl'
     self.summaries = self.path / 'summaries'
+
+  def of_worker(self, worker: int) -> 'RunFolder':
+    """Returns the folder that a worker writes, counted from 0."""
+    return RunFolder(self._run_dir, worker)
 
   def check(self, experiment: Experiment, copies: Mapping[str, str]) -> None:
     """Refuses the folder of another run; writes nothing.
