@@ -70,17 +70,18 @@ class ImagePooling(tf.keras.layers.Layer):
     if self.window is None or training:
       pooled = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
     else:
-      self._check_window(x)
+      _check_window(x, self.window)
       pooled = tf.nn.avg_pool2d(x, self.window, 1, 'VALID')
     return tf.nn.relu(self.conv(pooled, training=training))
 
-  def _check_window(self, x: tf.Tensor) -> None:
-    for size, window in zip(x.shape[1:3], self.window):
-      if size is not None and size < window:
-        raise ValueError(
-          f'the feature map ({x.shape[1]}x{x.shape[2]}) must not be smaller '
-          f'than `pooling_size` ({self.window}).'
-        )
+
+def _check_window(x: tf.Tensor, window: tuple[int, int]) -> None:
+  for size, needed in zip(x.shape[1:3], window):
+    if size is not None and size < needed:
+      raise ValueError(
+        f'the feature map ({x.shape[1]}x{x.shape[2]}) must not be smaller '
+        f'than `pooling_size` ({window}).'
+      )
 
 
 class Aspp(tf.keras.layers.Layer):

@@ -12,9 +12,6 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import cells, deeplab, operations
 
-# Auto-DeepLab-S, -M and -L (method, section 2).
-FILTER_MULTIPLIERS = {'s': 20, 'm': 32, 'l': 48}
-
 # Seeds of the two uses of randomness, apart from the cells' 0 to L - 1.
 _DROPOUT_USE = 1_000_000
 
@@ -30,12 +27,11 @@ def auto_deeplab(size: str, num_classes: int = 19, **settings) -> 'Segmenter':
   Raises:
     ValueError: if `size` is none of the three.
   """
-  if size not in FILTER_MULTIPLIERS:
-    raise ValueError(
-      f'`size` ({size!r}) must be one of {tuple(FILTER_MULTIPLIERS)}.'
-    )
+  multipliers = genotype_lib.PUBLISHED_FILTER_MULTIPLIERS
+  if size not in multipliers:
+    raise ValueError(f'`size` ({size!r}) must be one of {tuple(multipliers)}.')
   config = configs.SegmenterConfig(
-    filter_multiplier=FILTER_MULTIPLIERS[size], **settings
+    filter_multiplier=multipliers[size], **settings
   )
   return Segmenter(genotype_lib.PUBLISHED, config, num_classes)
 
