@@ -15,6 +15,9 @@ import dataclasses
 import functools
 import json
 import os
+import resource
+import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -130,7 +133,7 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
   first_step = int(search.global_step.numpy())
   with tfrecord.naming_damaged_shards(place.data_dir):
     if first_step < config.schedule.train_steps:
-      search.rehearse()
+      _rehearse(search)
     folder.claim(config, copies)
     folder.forget_metrics_after(first_step)
     outer_loop.run(
@@ -144,6 +147,21 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
       actions=[_snapshot_action(config.schedule, folder, search)],
     )
   return decode.latest_snapshot(folder.path)
+
+
+def _rehearse(search: searcher.Searcher) -> None:
+  """Tries both steps, and says what they take before hours are spent."""
+  print('search: tracing and trying both steps', file=sys.stderr, flush=True)
+  start = time.monotonic()
+  search.rehearse()
+  seconds = time.monotonic() - start
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+  print(
+    f'search: both ran once, in {seconds:.0f} s with tracing; the peak memory '
+    f'of this process is {peak:.1f} GiB',
+    file=sys.stderr,
+    flush=True,
+  )
 
 
 def _make_searcher(
