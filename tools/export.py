@@ -21,7 +21,7 @@ from absl import flags
 import cli
 
 from auto_deeplab.serving import exporter
-from auto_deeplab.training import experiment
+from auto_deeplab.training import networks
 
 _RUN_DIR = flags.DEFINE_string(
   'run_dir', None, 'Run folder that tools/train.py wrote.', required=True
@@ -40,7 +40,7 @@ _CHECKPOINT = flags.DEFINE_string(
 def main() -> None:
   """Loads the run, writes the SavedModel, and says what comes next."""
   exporter.require_free(_OUTPUT_DIR.value)  # Before the minute of loading.
-  segmenter = experiment.load_segmenter(
+  segmenter = networks.load_segmenter(
     _RUN_DIR.value, checkpoint=_CHECKPOINT.value
   )
   exporter.export(

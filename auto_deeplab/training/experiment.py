@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 import dataclasses
 import functools
 import json
-import os
 import resource
 import sys
 import time
@@ -35,6 +34,7 @@ from auto_deeplab.training import (
   distribution,
   evaluator,
   gradient_step,
+  networks,
   optimizers,
   outer_loop,
   run_folder,
@@ -62,25 +62,6 @@ class Place:
   tpu_address: str | None = None
   train_split: str = 'train'
   eval_split: str = 'val'
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadedSegmenter:
-  """A trained network with what is needed to use it.
-
-  Attributes:
-    model: built, weights restored.
-    genotype: what it was built from.
-    dataset_info: classes and colours.
-    step: of the checkpoint.
-    run_dir: where it was trained.
-  """
-
-  model: segmenter_lib.Segmenter
-  genotype: genotype_lib.Genotype
-  dataset_info: datasets.DatasetInfo
-  step: int
-  run_dir: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +157,7 @@ def _make_searcher(
     synchronized_batch_norm=config.runtime.synchronized_batch_norm,
     seed=config.runtime.seed,
   )
-  _build(supernet, config.input, strategy)
+  networks.build(supernet, config.input, strategy)
   make_step = functools.partial(
     _make_step,
     strategy,
@@ -242,7 +223,7 @@ def run_training(
   folder = folder.of_worker(distribution.worker_index(strategy))
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
-    model = _make_segmenter(config, genotype, info)
+    model = networks.make_segmenter(config, genotype, info)
     train = _make_trainer(config, model, strategy, dataset)
   evaluate = _make_evaluator(strategy, model, place, info)
   manager = checkpoints.make_manager(
@@ -276,7 +257,7 @@ def _make_trainer(
   dataset: tf.distribute.DistributedDataset,
 ) -> trainer.Trainer:
   global_step = orbit.utils.create_global_step()
-  _build(model, config.input, strategy, step=tf.constant(0))
+  networks.build(model, config.input, strategy, step=tf.constant(0))
   step = _make_step(
     strategy,
     lambda images: model(images, training=True, step=global_step),
@@ -305,7 +286,7 @@ def run_evaluation(place: Place, checkpoint: str | None = None) -> Evaluation:
   info.split(place.eval_split)
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
   with strategy.scope():
-    loaded = load_segmenter(place.run_dir, checkpoint)
+    loaded = networks.load_segmenter(place.run_dir, checkpoint)
   if info.class_names != loaded.dataset_info.class_names:
     raise ValueError(
       f'{place.data_dir} has the classes {info.class_names}, the network of '
@@ -315,46 +296,6 @@ def run_evaluation(place: Place, checkpoint: str | None = None) -> Evaluation:
   with tfrecord.naming_damaged_shards(place.data_dir):
     scores = evaluate.evaluate(tf.constant(-1))
   return Evaluation(loaded.step, scores, evaluate.confusion_matrix)
-
-
-def load_segmenter(
-  run_dir: str | os.PathLike[str], checkpoint: str | None = None
-) -> LoadedSegmenter:
-  """Builds the network of a training's folder and restores its weights.
-
-  The network computes in float32, whatever it was trained in.
-
-  Args:
-    run_dir: folder of a training.
-    checkpoint: path prefix of a checkpoint; the newest by default.
-
-  Raises:
-    FileNotFoundError: if the folder holds no training, or no checkpoint.
-    ValueError: if the checkpoint does not fit the configuration.
-  """
-  folder = run_folder.RunFolder(run_dir)
-  config = folder.load_config(configs.TrainExperiment)
-  if not folder.genotype.exists():
-    raise FileNotFoundError(
-      f'{folder.genotype} does not exist; is {str(folder.path)!r} the folder '
-      'of a training?'
-    )
-  genotype = genotype_lib.Genotype.load(folder.genotype)
-  info = tfrecord.load_info(folder.path)
-  path = checkpoint or checkpoints.newest(folder.checkpoints)
-  if path is None or not tf.io.gfile.exists(f'{path}.index'):
-    raise FileNotFoundError(
-      f'{path or folder.checkpoints} holds no checkpoint; has the training '
-      'saved one yet?'
-    )
-  tf.keras.mixed_precision.set_global_policy('float32')
-  model = _make_segmenter(config, genotype, info)
-  _build(model, config.input, step=tf.constant(0))
-  step = tf.Variable(0, dtype=tf.int64)
-  checkpoints.restore(tf.train.Checkpoint(model=model, global_step=step), path)
-  return LoadedSegmenter(
-    model, genotype, info, int(step.numpy()), str(folder.path)
-  )
 
 
 # Parts -----------------------------------------------------------------------
@@ -408,18 +349,22 @@ def _distribute(
   return strategy.distribute_datasets_from_function(make_dataset)
 
 
-def _make_segmenter(
-  config: configs.TrainExperiment,
-  genotype: genotype_lib.Genotype,
+def _make_evaluator(
+  strategy: tf.distribute.Strategy,
+  model: tf.keras.Model,
+  place: Place,
   info: datasets.DatasetInfo,
-) -> segmenter_lib.Segmenter:
-  return segmenter_lib.Segmenter(
-    genotype,
-    config.segmenter,
-    info.num_classes,
-    synchronized_batch_norm=config.runtime.synchronized_batch_norm,
-    seed=config.runtime.seed,
-    drop_path_steps=config.schedule.train_steps,
+) -> evaluator.Evaluator:
+  """One picture a replica and step, of whatever size."""
+  dataset = input_pipeline.eval_dataset(
+    place.data_dir, place.eval_split, batch_size=strategy.num_replicas_in_sync
+  )
+  dataset = dataset.map(lambda x: {k: x[k] for k in ('image', 'label')})
+  return evaluator.Evaluator(
+    strategy,
+    model,
+    strategy.experimental_distribute_dataset(dataset),
+    info.class_names,
   )
 
 
@@ -437,43 +382,4 @@ def _make_step(
     variables,
     optimizers.make_optimizer(config, train_steps),
     optimizers.coupled_weight_decay(config),
-  )
-
-
-def _build(
-  model: tf.keras.Model,
-  config: configs.InputConfig,
-  strategy: tf.distribute.Strategy | None = None,
-  **settings: Any,
-) -> None:
-  """Creates the variables.
-
-  In a graph, so that nothing is computed: an eager call would run the whole
-  network once. With the shapes of training, so that what the supernet's cells
-  share is traced here once for all.
-  """
-  batch_size = config.batch_size
-  if strategy is not None:
-    batch_size = distribution.replica_batch_size(strategy, batch_size)
-  images = tf.TensorSpec([batch_size, *config.crop_size, 3], tf.float32)
-  forward = functools.partial(model, training=True, **settings)
-  tf.function(lambda x: forward(x)).get_concrete_function(images)
-
-
-def _make_evaluator(
-  strategy: tf.distribute.Strategy,
-  model: tf.keras.Model,
-  place: Place,
-  info: datasets.DatasetInfo,
-) -> evaluator.Evaluator:
-  """One picture a replica and step, of whatever size."""
-  dataset = input_pipeline.eval_dataset(
-    place.data_dir, place.eval_split, batch_size=strategy.num_replicas_in_sync
-  )
-  dataset = dataset.map(lambda x: {k: x[k] for k in ('image', 'label')})
-  return evaluator.Evaluator(
-    strategy,
-    model,
-    strategy.experimental_distribute_dataset(dataset),
-    info.class_names,
   )

@@ -13,7 +13,7 @@ from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data import datasets, input_pipeline, synthetic, tfrecord
 from auto_deeplab.serving import client
-from auto_deeplab.training import experiment
+from auto_deeplab.training import experiment, networks
 
 GENOTYPE = Genotype(
   cell=(((0, 'sep_conv_3x3'), (1, 'skip_connect')),), backbone=(0, 1)
@@ -86,7 +86,7 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   assert Genotype.from_json(model.metadata['genotype']) == GENOTYPE
   assert model.metadata['step'] == 1
   image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
-  trained = experiment.load_segmenter(run_dir).model
+  trained = networks.load_segmenter(run_dir).model
   logits = trained(input_pipeline.normalize(image[np.newaxis]), training=False)
   np.testing.assert_allclose(
     model.predict(image).probabilities, tf.nn.softmax(logits)[0], atol=1e-5

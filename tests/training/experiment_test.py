@@ -16,7 +16,7 @@ import tensorflow as tf
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture.genotype import PUBLISHED
 from auto_deeplab.data import tfrecord
-from auto_deeplab.training import experiment, run_folder
+from auto_deeplab.training import experiment, networks, run_folder
 from tests.training import tiny
 
 
@@ -302,13 +302,13 @@ def run_dir(trained, tmp_path):
 
 def _load_error(run_dir, error_type=ValueError, **kwargs):
   with pytest.raises(error_type) as error:
-    experiment.load_segmenter(run_dir, **kwargs)
+    networks.load_segmenter(run_dir, **kwargs)
   assert len(str(error.value).splitlines()) == 1
   return str(error.value)
 
 
 def test_the_network_comes_back_with_its_weights(trained):
-  loaded = experiment.load_segmenter(trained)
+  loaded = networks.load_segmenter(trained)
   assert (loaded.step, loaded.genotype) == (1, tiny.GENOTYPE)
   values = _checkpoint(trained, 1)
   kernel = loaded.model.logits.kernel
@@ -337,7 +337,7 @@ def test_a_checkpoint_of_another_configuration_is_named(run_dir):
 
 
 def test_a_checkpoint_that_is_not_finite_is_named(run_dir):
-  loaded = experiment.load_segmenter(run_dir)
+  loaded = networks.load_segmenter(run_dir)
   loaded.model.logits.kernel.assign(
     loaded.model.logits.kernel * tf.constant(np.nan)
   )

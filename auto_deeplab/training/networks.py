@@ -1,0 +1,111 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of runs: made with their variables, or loaded from a folder."""
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.data import datasets, tfrecord
+from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.training import checkpoints, distribution, run_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedSegmenter:
+  """A trained network with what is needed to use it.
+
+  Attributes:
+    model: built, weights restored.
+    genotype: what it was built from.
+    dataset_info: classes and colours.
+    step: of the checkpoint.
+    run_dir: where it was trained.
+  """
+
+  model: segmenter_lib.Segmenter
+  genotype: genotype_lib.Genotype
+  dataset_info: datasets.DatasetInfo
+  step: int
+  run_dir: str
+
+
+def make_segmenter(
+  config: configs.TrainExperiment,
+  genotype: genotype_lib.Genotype,
+  info: datasets.DatasetInfo,
+) -> segmenter_lib.Segmenter:
+  """Makes the segmenter of a training; its variables follow with `build`."""
+  return segmenter_lib.Segmenter(
+    genotype,
+    config.segmenter,
+    info.num_classes,
+    synchronized_batch_norm=config.runtime.synchronized_batch_norm,
+    seed=config.runtime.seed,
+    drop_path_steps=config.schedule.train_steps,
+  )
+
+
+def build(
+  model: tf.keras.Model,
+  config: configs.InputConfig,
+  strategy: tf.distribute.Strategy | None = None,
+  **settings: Any,
+) -> None:
+  """Creates the variables.
+
+  In a graph, so that nothing is computed: an eager call would run the whole
+  network once. With the shapes of training, so that what the supernet's cells
+  share is traced here once for all.
+  """
+  batch_size = config.batch_size
+  if strategy is not None:
+    batch_size = distribution.replica_batch_size(strategy, batch_size)
+  images = tf.TensorSpec([batch_size, *config.crop_size, 3], tf.float32)
+  forward = functools.partial(model, training=True, **settings)
+  tf.function(lambda x: forward(x)).get_concrete_function(images)
+
+
+def load_segmenter(
+  run_dir: str | os.PathLike[str], checkpoint: str | None = None
+) -> LoadedSegmenter:
+  """Builds the network of a training's folder and restores its weights.
+
+  The network computes in float32, whatever it was trained in.
+
+  Args:
+    run_dir: folder of a training.
+    checkpoint: path prefix of a checkpoint; the newest by default.
+
+  Raises:
+    FileNotFoundError: if the folder holds no training, or no checkpoint.
+    ValueError: if the checkpoint does not fit the configuration.
+  """
+  folder = run_folder.RunFolder(run_dir)
+  config = folder.load_config(configs.TrainExperiment)
+  if not folder.genotype.exists():
+    raise FileNotFoundError(
+      f'{folder.genotype} does not exist; is {str(folder.path)!r} the folder '
+      'of a training?'
+    )
+  genotype = genotype_lib.Genotype.load(folder.genotype)
+  info = tfrecord.load_info(folder.path)
+  path = checkpoint or checkpoints.newest(folder.checkpoints)
+  if path is None or not tf.io.gfile.exists(f'{path}.index'):
+    raise FileNotFoundError(
+      f'{path or folder.checkpoints} holds no checkpoint; has the training '
+      'saved one yet?'
+    )
+  tf.keras.mixed_precision.set_global_policy('float32')
+  model = make_segmenter(config, genotype, info)
+  build(model, config.input, step=tf.constant(0))
+  step = tf.Variable(0, dtype=tf.int64)
+  checkpoints.restore(tf.train.Checkpoint(model=model, global_step=step), path)
+  return LoadedSegmenter(
+    model, genotype, info, int(step.numpy()), str(folder.path)
+  )
