@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strategies by name, and how they share out a batch."""
 
+import functools
+
 import tensorflow as tf
 
 STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
@@ -27,7 +29,7 @@ def make_strategy(
     devices = tf.config.list_logical_devices(
       'GPU'
     ) or tf.config.list_logical_devices('CPU')
-    return tf.distribute.MirroredStrategy([d.name for d in devices])
+    return _mirrored(tuple(d.name for d in devices))
   if name == 'multi_worker':
     return tf.distribute.MultiWorkerMirroredStrategy()
   if name == 'tpu':
@@ -36,6 +38,16 @@ def make_strategy(
     )
     return tf.distribute.TPUStrategy(resolver)
   raise ValueError(f'`distribution` ({name!r}) must be one of {STRATEGIES}.')
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+  """Returns the one strategy of this process over these devices.
+
+  TensorFlow numbers the collective operations of every strategy from the same
+  start, so those of two strategies in a process are taken for each other.
+  """
+  return tf.distribute.MirroredStrategy(list(devices))
 
 
 def replica_batch_size(

@@ -320,7 +320,7 @@ def test_image_and_label_stay_aligned():
     assert agrees.mean() > 0.8
 
 
-@pytest.mark.parametrize('crop_size', [(1, 1), (17, 24), (40, 60), (99, 65)])
+@pytest.mark.parametrize('crop_size', [(4, 4), (17, 24), (40, 60), (99, 65)])
 @pytest.mark.parametrize('step', [0.0, 0.25])
 def test_views_lie_within_picture_and_crop(crop_size, step):
   config = dataclasses.replace(CONFIG, crop_size=crop_size, scale_step=step)

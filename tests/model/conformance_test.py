@@ -15,6 +15,7 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import cells, deeplab, operations, segmenter, supernet
+from auto_deeplab.training import distribution
 
 MODULES = (operations, cells, deeplab, supernet, segmenter)
 NORM = operations.NormSettings(momentum=0.5)
@@ -222,7 +223,7 @@ def test_a_saved_model_gives_the_outputs(case, answers, tmp_path):
 @each_layer
 def test_two_replicas_share_a_batch_and_average_statistics(case, answers):
   layer, inputs, expected = answers(case)
-  strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+  strategy = distribution.make_strategy('mirrored')
   halves = [tf.split(x, 2) for x in inputs]
   distributed = [
     strategy.experimental_distribute_values_from_function(

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 
+from auto_deeplab.training import distribution
 from tests.training import tiny
 
 # As if the machine had two devices; to be set before the first op of all.
@@ -24,4 +25,4 @@ def data_dir(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture
 def mirrored() -> tf.distribute.MirroredStrategy:
-  return tf.distribute.MirroredStrategy(['/cpu:0', '/cpu:1'])
+  return distribution.make_strategy('mirrored')
