@@ -51,12 +51,12 @@ endef
 ##@ Develop
 
 .PHONY: test
-test: lint  ## Format, lint, types and all tests (25 minutes on 2 cores)
+test: lint  ## Format, lint, types and all tests (12 minutes on 2 cores)
 	$(RUN) -m pytest
 
 .PHONY: check
-check: lint  ## The same without the tests of whole chains (5 minutes)
-	$(RUN) -m pytest -m 'not chain'
+check: lint  ## The same without slow tests and whole chains (5 minutes)
+	$(RUN) -m pytest -m 'not chain and not slow'
 
 .PHONY: lint
 lint: $(STAMP)  ## Format, lint and types alone

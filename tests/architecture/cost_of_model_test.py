@@ -14,6 +14,8 @@ from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import segmenter
 
+pytestmark = pytest.mark.slow
+
 SETTINGS: dict[str, Any] = {
   'filter_multiplier': 3,
   'stem_filters': (4, 6, 10),

@@ -17,6 +17,8 @@ from auto_deeplab.architecture import lattice
 from auto_deeplab.model import cells, deeplab, operations, segmenter, supernet
 from auto_deeplab.training import distribution
 
+pytestmark = pytest.mark.slow
+
 MODULES = (operations, cells, deeplab, supernet, segmenter)
 NORM = operations.NormSettings(momentum=0.5)
 FILTERS, BATCH, SIZE = 4, 4, 6

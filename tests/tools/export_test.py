@@ -15,6 +15,8 @@ from auto_deeplab.data import datasets, input_pipeline, synthetic, tfrecord
 from auto_deeplab.serving import client
 from auto_deeplab.training import experiment, networks
 
+pytestmark = pytest.mark.slow
+
 GENOTYPE = Genotype(
   cell=(((0, 'sep_conv_3x3'), (1, 'skip_connect')),), backbone=(0, 1)
 )

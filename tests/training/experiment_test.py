@@ -19,6 +19,8 @@ from auto_deeplab.data import tfrecord
 from auto_deeplab.training import experiment, networks, run_folder
 from tests.training import tiny
 
+pytestmark = pytest.mark.slow
+
 
 class Broken(Exception):
   """In the place of a power cut."""
