@@ -11,6 +11,8 @@ from auto_deeplab import configs
 from tests.tools import tool_runs
 from tests.training import tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):

@@ -12,6 +12,8 @@ from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import tf1_names
 from auto_deeplab.training import parity
 
+pytestmark = pytest.mark.slow
+
 FILTERS = 2
 
 

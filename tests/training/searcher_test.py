@@ -11,6 +11,8 @@ from auto_deeplab.training import distribution, experiment
 from auto_deeplab.training import run_folder as run_folder_lib
 from tests.training import tiny
 
+pytestmark = pytest.mark.slow
+
 ARCH_START_STEP = 2
 
 
