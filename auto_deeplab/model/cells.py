@@ -332,7 +332,7 @@ def _convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:
   """Convolves with the kernels `[k, k, c, num_edges, c]` of some edges."""
   k, _, c, num_edges, filters = kernel.shape
   kernel = tf.reshape(kernel, [k, k, c, num_edges * filters])
-  return tf.nn.conv2d(x, kernel, 1, 'SAME', dilations=atrous_rate)
+  return operations.conv2d(x, kernel, atrous_rate=atrous_rate)
 
 
 def _linear_edges(

@@ -10,7 +10,10 @@ aligns the corner pixels, so a map of n pixels halves to ceil(n / 2) by all
 ways (method, section 2), and maps of 32m + 1 pixels nest exactly.
 """
 
+from collections.abc import Callable, Iterator
+import contextlib
 import dataclasses
+import itertools
 
 import tensorflow as tf
 
@@ -96,6 +99,87 @@ def _padded(x: tf.Tensor, kernel_size: int, strides: int):
   return tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), 'VALID'
 
 
+def conv2d(
+  x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME', atrous_rate=1
+) -> tf.Tensor:
+  """`tf.nn.conv2d`, with a right gradient where it is atrous and in bfloat16.
+
+  Of such a kernel, oneDNN's gradient reads beyond its inputs: on CPUs with
+  bfloat16 arithmetic TensorFlow 2.15 dies, or returns NaN.
+
+  Args:
+    x: `[n, h, w, c]`.
+    kernel: `[k, k, c, filters]`, of the dtype of `x`.
+    strides: 1 or 2.
+    padding: 'SAME' or 'VALID'.
+    atrous_rate: 1 or more; more than 1 only with a stride of 1.
+
+  Returns:
+    `[n, h', w', filters]`.
+  """
+  if atrous_rate == 1 or x.dtype != tf.bfloat16:
+    return tf.nn.conv2d(x, kernel, strides, padding, dilations=atrous_rate)
+  return _with_float32_kernel_gradient(
+    tf.raw_ops.Conv2D,
+    tf.raw_ops.Conv2DBackpropInput,
+    tf.raw_ops.Conv2DBackpropFilter,
+    strides=[1, strides, strides, 1],
+    padding=padding,
+    dilations=[1, atrous_rate, atrous_rate, 1],
+  )(x, kernel)
+
+
+def depthwise_conv2d(
+  x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME'
+) -> tf.Tensor:
+  """`tf.nn.depthwise_conv2d`, with a faster gradient in bfloat16.
+
+  On CPUs the gradient of a 5x5 kernel takes four times as long in bfloat16 as
+  in float32.
+
+  Args:
+    x: `[n, h, w, c]`.
+    kernel: `[k, k, c, 1]`, of the dtype of `x`.
+    strides: 1 or 2.
+    padding: 'SAME' or 'VALID'.
+
+  Returns:
+    `[n, h', w', c]`.
+  """
+  strides = [1, strides, strides, 1]
+  if x.dtype != tf.bfloat16:
+    return tf.nn.depthwise_conv2d(x, kernel, strides, padding)
+  return _with_float32_kernel_gradient(
+    tf.raw_ops.DepthwiseConv2dNative,
+    tf.raw_ops.DepthwiseConv2dNativeBackpropInput,
+    tf.raw_ops.DepthwiseConv2dNativeBackpropFilter,
+    strides=strides,
+    padding=padding,
+  )(x, kernel)
+
+
+def _with_float32_kernel_gradient(convolution, of_input, of_kernel, **settings):
+  """Returns a convolution of (x, kernel) from TensorFlow's three ops of it."""
+
+  @tf.custom_gradient
+  def convolve(x: tf.Tensor, kernel: tf.Tensor):
+    def gradients(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+      dx = of_input(
+        input_sizes=tf.shape(x), filter=kernel, out_backprop=dy, **settings
+      )
+      dkernel = of_kernel(
+        input=tf.cast(x, tf.float32),
+        filter_sizes=tf.shape(kernel),
+        out_backprop=tf.cast(dy, tf.float32),
+        **settings,
+      )
+      return dx, tf.cast(dkernel, kernel.dtype)
+
+    return convolution(input=x, filter=kernel, **settings), gradients
+
+  return convolve
+
+
 class Conv2D(tf.keras.layers.Conv2D):
   """A square convolution with the padding of this module.
 
@@ -126,9 +210,7 @@ class Conv2D(tf.keras.layers.Conv2D):
 
   def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     inputs, padding = _padded(inputs, self.kernel_size[0], self.strides[0])
-    return tf.nn.conv2d(
-      inputs, kernel, self.strides, padding, dilations=self.atrous_rate
-    )
+    return conv2d(inputs, kernel, self.strides[0], padding, self.atrous_rate)
 
 
 class ConvBn(tf.keras.layers.Layer):
@@ -221,8 +303,7 @@ class SeparableConv2D(tf.keras.layers.Layer):
     if self.merge:
       kernel = separable_kernel(depthwise, pointwise)
       return tf.nn.conv2d(x, kernel, self.strides, padding)
-    strides = [1, self.strides, self.strides, 1]
-    x = tf.nn.depthwise_conv2d(x, depthwise, strides, padding)
+    x = depthwise_conv2d(x, depthwise, self.strides, padding)
     return tf.nn.conv2d(x, pointwise, 1, 'VALID')
 
 
@@ -418,6 +499,48 @@ def schedule_keep_prob(
 def fold_in(seed: tf.Tensor, index: int) -> tf.Tensor:
   """Returns another seed, int32 `[2]`, for the `index`-th use of one seed."""
   return tf.random.experimental.stateless_fold_in(seed, index)
+
+
+def recomputed(
+  layer: tf.keras.layers.Layer, **settings
+) -> Callable[..., tf.Tensor]:
+  """Returns a layer that forgets its inside until the backward pass.
+
+  It is computed a second time there: less memory for more time. What it
+  returns, its gradients and what moves are those of the layer: the second pass
+  leaves the moving statistics of batch norm alone.
+
+  Args:
+    layer: to be called with tensors.
+    **settings: its other arguments.
+  """
+  num_passes = itertools.count()
+
+  def compute(*inputs: tf.Tensor) -> tf.Tensor:
+    if next(num_passes) == 0:
+      return layer(*inputs, **settings)
+    with _still_statistics(layer):
+      return layer(*inputs, **settings)
+
+  return tf.recompute_grad(compute)
+
+
+@contextlib.contextmanager
+def _still_statistics(layer: tf.keras.layers.Layer) -> Iterator[None]:
+  """Keeps moving statistics where they are, whatever the batch's."""
+  norms = [
+    module
+    for module in layer.submodules
+    if isinstance(module, tf.keras.layers.BatchNormalization)
+  ]
+  momenta = [norm.momentum for norm in norms]
+  for norm in norms:
+    norm.momentum = 1.0
+  try:
+    yield
+  finally:
+    for norm, momentum in zip(norms, momenta):
+      norm.momentum = momentum
 
 
 def check_map_size(images: tf.Tensor, min_pixels: int = 4) -> None:

@@ -155,6 +155,36 @@ def test_atrous_convolution_equals_tensorflows(rate):
   close(y, tf.nn.convolution(x, layer.kernel, 1, 'SAME', dilations=rate))
 
 
+def kernel_gradients(convolution, x, kernel):
+  """Of input and kernel, for a random gradient of the output."""
+  with tf.GradientTape() as tape:
+    tape.watch([x, kernel])
+    y = convolution(x, kernel)
+    target = tf.reduce_sum(tf.cast(y, tf.float32) * random_map(*y.shape[1:]))
+  return [tf.cast(g, tf.float32) for g in tape.gradient(target, [x, kernel])]
+
+
+@pytest.mark.parametrize(
+  'convolution, kernel_shape',
+  [
+    # At this size and width the gradient of TensorFlow 2.15 itself is not
+    # finite, or the process dies.
+    (lambda x, k: operations.conv2d(x, k, atrous_rate=2), [5, 5, 40, 40]),
+    (operations.depthwise_conv2d, [5, 5, 40, 1]),
+  ],
+)
+def test_gradients_in_bfloat16_are_those_in_float32(convolution, kernel_shape):
+  x = tf.constant(random_map(65, 65, 40))
+  kernel = tf.random.stateless_normal(kernel_shape, [1, 2])
+  expected = kernel_gradients(convolution, x, kernel)
+  actual = kernel_gradients(
+    convolution, tf.cast(x, tf.bfloat16), tf.cast(kernel, tf.bfloat16)
+  )
+  for a, b in zip(actual, expected):
+    # Eight bits of mantissa.
+    np.testing.assert_allclose(a, b, atol=0.02 * np.abs(b).max())
+
+
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('strides', [1, 2])
 def test_pools_see_no_padding(size, strides):
