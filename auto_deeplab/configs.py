@@ -90,6 +90,9 @@ class RuntimeConfig:
       `steps_per_loop`.
     checkpoints_to_keep: number of newest checkpoints kept.
     synchronized_batch_norm: whether batch norm sums statistics over replicas.
+    use_xla: compile the network's forward and backward pass by XLA. For GPUs;
+      XLA's convolutions for CPUs are slower than TensorFlow's own. Not together
+      with `synchronized_batch_norm`.
   """
 
   seed: int = 0
@@ -98,6 +101,7 @@ class RuntimeConfig:
   checkpoint_interval: int = 1000
   checkpoints_to_keep: int = 3
   synchronized_batch_norm: bool = False
+  use_xla: bool = False
 
   def __post_init__(self):
     _require_types(self)
@@ -113,6 +117,12 @@ class RuntimeConfig:
       self,
       'checkpoint_interval',
       f'a multiple of `steps_per_loop` ({self.steps_per_loop})',
+    )
+    _require(
+      not (self.use_xla and self.synchronized_batch_norm),
+      self,
+      'use_xla',
+      'False where `synchronized_batch_norm` is True',
     )
 
 
@@ -218,6 +228,8 @@ class SegmenterConfig:
     merge_separable: compute depthwise + pointwise as the one full convolution
       with the product kernel: equal outputs and parameters, faster on CPUs
       where channels are few.
+    recompute_cells: compute stem and cells again in the backward pass instead
+      of keeping what is inside them: equal results, less memory, more time.
   """
 
   filter_multiplier: int = 20
@@ -232,6 +244,7 @@ class SegmenterConfig:
   batch_norm_epsilon: float = 1e-3
   head_batch_norm_epsilon: float = 1e-5
   merge_separable: bool = False
+  recompute_cells: bool = False
 
   def __post_init__(self):
     _require_types(self)

@@ -87,6 +87,12 @@ def test_later_files_and_bindings_win(tmp_path):
       "'adam', 'adamw').",
     ),
     (
+      'RuntimeConfig.use_xla = True\n'
+      'RuntimeConfig.synchronized_batch_norm = True',
+      '`RuntimeConfig.use_xla` (True) must be False where '
+      '`synchronized_batch_norm` is True.',
+    ),
+    (
       'RuntimeConfig.checkpoint_interval = 150',
       '`RuntimeConfig.checkpoint_interval` (150) must be a multiple of '
       '`steps_per_loop` (100).',

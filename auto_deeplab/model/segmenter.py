@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network that a genotype describes: stem, cells, ASPP, decoder."""
 
+from collections.abc import Callable
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -144,7 +146,7 @@ class Segmenter(tf.keras.Model):
     images = tf.convert_to_tensor(images)
     operations.check_map_size(images)
     randomness = self._randomness(training, step)
-    half, stem = self.stem(images, training=training)
+    half, stem = self._caller(self.stem, training=training)(images)
     outputs = {'Stem': stem}
     low_level = self._backbone(half, stem, outputs, training, randomness)
     outputs['features'] = tf.nn.relu(outputs[f'Cell_{len(self.cells) - 1}'])
@@ -173,17 +175,24 @@ class Segmenter(tf.keras.Model):
       inputs = last
       if cell.direction == lattice.UP:
         inputs = operations.resize_aligned(last, sizes[backbone[layer]])
-      y = cell(
-        inputs,
-        before,
+      y = self._caller(
+        cell,
         training=training,
         **self._drop_path(layer, training, randomness),
-      )
+      )(inputs, before)
       outputs[f'Cell_{layer}'] = y
       if layer == low_level_layer:
         low_level = y
       before, last = last, y
     return low_level
+
+  def _caller(
+    self, layer: tf.keras.layers.Layer, **settings
+  ) -> Callable[..., tf.Tensor]:
+    """Returns the layer with its settings, recomputed if so configured."""
+    if self.config.recompute_cells and settings['training']:
+      return operations.recomputed(layer, **settings)
+    return functools.partial(layer, **settings)
 
   def _randomness(self, training, step) -> '_Randomness | None':
     """Returns this step's and replica's; None if nothing is random."""

@@ -164,6 +164,7 @@ def _make_searcher(
     # In training mode for both steps, as in the paper's alternation.
     lambda images: supernet(images, training=True),
     train_steps=config.schedule.train_steps,
+    use_xla=config.runtime.use_xla,
   )
   return searcher.Searcher(
     supernet,
@@ -264,6 +265,7 @@ def _make_trainer(
     model.trainable_variables,
     config.weight_optimizer,
     train_steps=config.schedule.train_steps,
+    use_xla=config.runtime.use_xla,
   )
   return trainer.Trainer(step, dataset, global_step)
 
@@ -375,6 +377,7 @@ def _make_step(
   config: configs.OptimizerConfig,
   *,
   train_steps: int,
+  use_xla: bool,
 ) -> gradient_step.GradientStep:
   return gradient_step.GradientStep(
     strategy,
@@ -382,4 +385,5 @@ def _make_step(
     variables,
     optimizers.make_optimizer(config, train_steps),
     optimizers.coupled_weight_decay(config),
+    use_xla,
   )

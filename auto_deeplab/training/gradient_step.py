@@ -28,6 +28,7 @@ class GradientStep:
     variables: Sequence[tf.Variable],
     optimizer: tf.keras.optimizers.Optimizer,
     weight_decay: float = 0.0,
+    use_xla: bool = False,
   ):
     """Initializes the step and the optimizer's variables.
 
@@ -37,8 +38,12 @@ class GradientStep:
       variables: what the step moves; it moves no other trainable variable.
       optimizer: moves them.
       weight_decay: wd, for wd/2 * sum(w^2) as part of the loss.
+      use_xla: compile `forward` and its gradient by XLA. Not the rest: sums
+        over replicas may not lie within a compiled function.
     """
     self._strategy = strategy
+    if use_xla:
+      forward = tf.function(forward, jit_compile=True)
     self._forward = forward
     self._variables = list(variables)
     self.optimizer = optimizer

@@ -214,6 +214,29 @@ def test_every_endpoint_equals_the_authors(reference, merge_separable):
     assert error < 1e-3, name
 
 
+def test_recomputation_changes_no_gradient_and_no_statistic():
+  def step(recompute_cells):
+    model = make(
+      drop_path_keep_prob=0.5,
+      batch_norm_momentum=0.5,
+      recompute_cells=recompute_cells,
+    )
+    images = pictures(33, 33)
+    model(images)
+
+    @tf.function
+    def loss_and_gradients():
+      with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model(images, training=True, step=1) ** 2)
+      return loss, tape.gradient(loss, model.trainable_variables)
+
+    loss, gradients = loss_and_gradients()
+    return [loss, *gradients, *model.non_trainable_variables]
+
+  for recomputed, kept in zip(step(True), step(False), strict=True):
+    np.testing.assert_allclose(recomputed, kept, atol=1e-6)
+
+
 def test_names_of_a_network_that_is_not_built_are_refused():
   message = 'the segmenter must be called once before its variables'
   with pytest.raises(ValueError, match=message):

@@ -158,6 +158,22 @@ def test_evaluations_come_at_their_interval(data_dir, tmp_path):
   assert steps == [2, 4]
 
 
+def test_xla_and_recomputation_change_no_result(data_dir, tmp_path):
+  runs = {
+    'plain': {},
+    'recomputed': {'segmenter': {'recompute_cells': True}},
+    'xla': {'runtime': {'use_xla': True}},
+  }
+  losses = {}
+  for name, parts in runs.items():
+    _train(data_dir, tmp_path / name, schedule={'train_steps': 2}, **parts)
+    rows = _metrics(tmp_path / name)
+    losses[name] = [r['train/loss'] for r in rows if 'train/loss' in r]
+  assert len(losses['plain']) == 2
+  np.testing.assert_allclose(losses['recomputed'], losses['plain'], rtol=1e-5)
+  np.testing.assert_allclose(losses['xla'], losses['plain'], rtol=1e-4)
+
+
 # Replicas --------------------------------------------------------------------
 
 

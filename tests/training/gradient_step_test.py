@@ -65,8 +65,8 @@ def test_weight_decay_is_added_to_the_gradient(batch):
   np.testing.assert_allclose(decayed, plain - 0.1 * 0.5 * np.eye(3), atol=1e-6)
 
 
-def test_two_replicas_make_the_step_of_one(batch, mirrored):
-  def run(strategy):
+def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
+  def run(strategy, use_xla=False):
     kernel = _kernel(strategy=strategy)
     with strategy.scope():
       step = gradient_step.GradientStep(
@@ -75,15 +75,20 @@ def test_two_replicas_make_the_step_of_one(batch, mirrored):
         [kernel],
         tf.keras.optimizers.SGD(0.1),
         weight_decay=0.5,
+        use_xla=use_xla,
       )
     dataset = tf.data.Dataset.from_tensors(batch).unbatch().batch(2)
     dataset = strategy.experimental_distribute_dataset(dataset)
     return step(next(iter(dataset)))['loss'].numpy(), kernel.numpy()
 
-  one = run(ONE_DEVICE)
-  two = run(mirrored)
-  np.testing.assert_allclose(two[0], one[0], rtol=1e-6)
-  np.testing.assert_allclose(two[1], one[1], atol=1e-6)
+  loss, kernel = run(ONE_DEVICE)
+  for other in (
+    run(mirrored),
+    run(ONE_DEVICE, use_xla=True),
+    run(mirrored, use_xla=True),
+  ):
+    np.testing.assert_allclose(other[0], loss, rtol=1e-6)
+    np.testing.assert_allclose(other[1], kernel, atol=1e-6)
 
 
 def test_the_log_gives_means_and_forgets():
