@@ -79,7 +79,7 @@ setup: $(STAMP)  ## Make .venv from requirements.lock, or bring it up to date
 .PHONY: clean
 clean:  ## Delete caches and build outputs; .venv and runs stay
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find auto_deeplab tools tests -name __pycache__ -prune -exec rm -rf {} +
+	find auto_deeplab benchmarks tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help
 help:
