@@ -15,13 +15,17 @@ import time
 
 
 def alternating_seconds(
-  runs: Mapping[str, Callable[[], object]], num_rounds: int
+  runs: Mapping[str, Callable[[], object]],
+  num_rounds: int,
+  clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
   """Times each function once a round, in turns; what is first changes.
 
   Args:
     runs: what to time, by name. Each is called once beforehand, untimed.
     num_rounds: calls of each that are timed.
+    clock: seconds of the wall, or of the CPU (`time.process_time`), which other
+      users of the machine disturb less.
 
   Returns:
     Seconds of each round, by name.
@@ -32,9 +36,9 @@ def alternating_seconds(
   seconds: dict[str, list[float]] = {name: [] for name in names}
   for number in range(num_rounds):
     for name in names if number % 2 == 0 else names[::-1]:
-      start = time.perf_counter()
+      start = clock()
       runs[name]()
-      seconds[name].append(time.perf_counter() - start)
+      seconds[name].append(clock() - start)
   return seconds
 
 

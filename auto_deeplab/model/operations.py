@@ -177,7 +177,8 @@ def _with_float32_kernel_gradient(convolution, of_input, of_kernel, **settings):
 
     return convolution(input=x, filter=kernel, **settings), gradients
 
-  return convolve
+  # A variable that casts itself would be read, and cast, within `convolve`.
+  return lambda x, kernel: convolve(x, tf.convert_to_tensor(kernel))
 
 
 class Conv2D(tf.keras.layers.Conv2D):

@@ -185,6 +185,24 @@ def test_gradients_in_bfloat16_are_those_in_float32(convolution, kernel_shape):
     np.testing.assert_allclose(a, b, atol=0.02 * np.abs(b).max())
 
 
+def test_an_atrous_layer_in_bfloat16_trains_its_float32_kernel():
+  def gradient(dtype):
+    layer = operations.Conv2D(
+      4, 3, atrous_rate=2, kernel_initializer='ones', dtype=dtype
+    )
+    with tf.GradientTape() as tape:
+      y = tf.cast(layer(random_map(9, 7)), tf.float32)
+      target = tf.reduce_sum(y * random_map(9, 7, 4, seed=1))
+    return tape.gradient(target, layer.kernel)
+
+  expected = gradient('float32')
+  actual = gradient('mixed_bfloat16')
+  assert actual.dtype == tf.float32
+  np.testing.assert_allclose(
+    actual, expected, atol=0.02 * np.abs(expected).max()
+  )
+
+
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('strides', [1, 2])
 def test_pools_see_no_padding(size, strides):
