@@ -26,20 +26,6 @@ _DISTRIBUTION = flags.DEFINE_enum(
 _TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
 
 
-def define_gin_flags() -> None:
-  """Adds --gin_file and --gin_bindings."""
-  flags.DEFINE_multi_string(
-    'gin_file',
-    [],
-    'A recipe of gin_configs/; repeat it to override one by the next.',
-  )
-  flags.DEFINE_multi_string(
-    'gin_bindings',
-    [],
-    "One setting, stronger than any recipe: 'InputConfig.batch_size = 4'.",
-  )
-
-
 def place(**splits: str) -> experiment.Place:
   """Returns where the run reads, writes and computes."""
   return experiment.Place(

@@ -12,21 +12,16 @@ beta, which decode.py turns into a genotype at any time, also while the search
 is running. The same command again goes on from the newest checkpoint.
 """
 
-from absl import flags
 import cli
+import gin_flags
 import run_flags
 
 from auto_deeplab import configs
 from auto_deeplab.training import experiment
 
-FLAGS = flags.FLAGS
-run_flags.define_gin_flags()
-
 
 def main() -> None:
-  config = configs.load(
-    configs.SearchExperiment, FLAGS.gin_file, FLAGS.gin_bindings
-  )
+  config = gin_flags.load(configs.SearchExperiment)
   place = run_flags.place()
   snapshot = experiment.run_search(config, place)
   print(

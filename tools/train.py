@@ -14,23 +14,20 @@ same command again goes on from the newest checkpoint.
 
 from absl import flags
 import cli
+import gin_flags
 import run_flags
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.training import experiment
 
-FLAGS = flags.FLAGS
-run_flags.define_gin_flags()
 _GENOTYPE = flags.DEFINE_string(
   'genotype', None, 'File of decode.py; by default the published genotype.'
 )
 
 
 def main() -> None:
-  config = configs.load(
-    configs.TrainExperiment, FLAGS.gin_file, FLAGS.gin_bindings
-  )
+  config = gin_flags.load(configs.TrainExperiment)
   genotype = genotype_lib.PUBLISHED
   if _GENOTYPE.value is not None:
     genotype = genotype_lib.Genotype.load(_GENOTYPE.value)

@@ -1,0 +1,23 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The flags of a configuration: recipes, and single settings."""
+
+from absl import flags
+
+from auto_deeplab import configs
+
+_GIN_FILE = flags.DEFINE_multi_string(
+  'gin_file',
+  [],
+  'A recipe of gin_configs/; repeat it to override one by the next.',
+)
+_GIN_BINDINGS = flags.DEFINE_multi_string(
+  'gin_bindings',
+  [],
+  "One setting, stronger than any recipe: 'InputConfig.batch_size = 4'.",
+)
+
+
+def load(kind: type[configs.Experiment]) -> configs.Experiment:
+  """Returns the configuration that the flags describe."""
+  return configs.load(kind, _GIN_FILE.value, _GIN_BINDINGS.value)
