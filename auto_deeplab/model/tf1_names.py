@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The authors' TF1 variable names for the variables of a segmenter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import operations
 from auto_deeplab.model import segmenter as segmenter_lib
+
+# Their shapes tell the width and the classes of a network.
+FIRST_PROJECTION = 'hnasnet/cell_0/1x1/weights'
+LOGITS_BIAS = 'logits/semantic/biases'
 
 _NORM_SUFFIXES = ('gamma', 'beta', 'moving_mean', 'moving_variance')
 _SIDES = ('left', 'right')
@@ -38,6 +43,46 @@ def variables_by_name(
   return dict(_all(segmenter))
 
 
+def assign(
+  segmenter: segmenter_lib.Segmenter, arrays: Mapping[str, np.ndarray]
+) -> None:
+  """Sets all variables of a built segmenter by TF1 name.
+
+  Raises:
+    ValueError: if a variable is missing, unknown, of another shape, or not
+      finite; the message names the first and says how many there are. Nothing
+      is assigned then.
+  """
+  targets = variables_by_name(segmenter)
+  faults = [
+    f'the network has no variable {name!r}'
+    for name in sorted(arrays.keys() - targets)
+  ]
+  for name, target in targets.items():
+    faults += _faults(name, tuple(target.shape), arrays.get(name))
+  if faults:
+    others = f' ({len(faults) - 1} more do not fit)' if faults[1:] else ''
+    raise ValueError(f'{faults[0]}{others}.')
+  for name, target in targets.items():
+    target.assign(arrays[name])
+
+
+def _faults(
+  name: str, shape: tuple[int, ...], array: np.ndarray | None
+) -> Iterator[str]:
+  """What keeps an array from being the value of a variable, if anything."""
+  if array is None:
+    yield f'the variable {name!r} is missing'
+  elif array.shape != shape:
+    yield (
+      f"the variable {name!r} has the shape {array.shape}, the network's has "
+      f'{shape}'
+    )
+  elif not np.isfinite(array).all():
+    index = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+    yield f'the variable {name!r} is {array[index]} at {list(index)}'
+
+
 def _all(segmenter: segmenter_lib.Segmenter) -> Named:
   for index, conv_bn in enumerate(segmenter.stem.convs):
     yield from _conv_bn(
@@ -55,7 +100,7 @@ def _all(segmenter: segmenter_lib.Segmenter) -> Named:
     name = f'decoder/decoder_conv0/decoder_conv0_{index + 1}'
     yield from _head(conv_bn, name)
   yield 'logits/semantic/weights', segmenter.logits.kernel
-  yield 'logits/semantic/biases', segmenter.logits.bias
+  yield LOGITS_BIAS, segmenter.logits.bias
 
 
 def _norm(bn: tf.keras.layers.Layer, scope: str) -> Named:

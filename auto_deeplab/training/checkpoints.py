@@ -52,7 +52,7 @@ def newest_step(folder: str | os.PathLike[str]) -> int:
   path = newest(folder)
   if path is None:
     return 0
-  with _refusing(path):
+  with refusing(path):
     return int(tf.train.load_variable(path, _STEP_KEY))
 
 
@@ -98,7 +98,7 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
     ValueError: the file is damaged, holds something else, or a variable of
       the model that is not finite.
   """
-  with _refusing(path):
+  with refusing(path):
     status = checkpoint.read(path)
     status.assert_existing_objects_matched()
     status.expect_partial()
@@ -106,8 +106,15 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
 
 
 @contextlib.contextmanager
-def _refusing(path: str) -> Iterator[None]:
-  """Turns TensorFlow's ways to say that a checkpoint does not fit into one."""
+def refusing(path: str) -> Iterator[None]:
+  """Turns TensorFlow's ways to say that a checkpoint does not fit into one.
+
+  Args:
+    path: of the checkpoint that is read within.
+
+  Raises:
+    ValueError: in the place of any of them.
+  """
   try:
     yield
   except _REFUSALS as e:

@@ -13,7 +13,6 @@ seed and the step, so nothing else needs to be saved.
 from collections.abc import Callable, Sequence
 import dataclasses
 import functools
-import json
 import resource
 import sys
 import time
@@ -215,10 +214,7 @@ def run_training(
   info = tfrecord.load_info(place.data_dir)
   info.split(place.eval_split)
   folder = run_folder.RunFolder(place.run_dir)
-  copies = {
-    'dataset.json': tfrecord.info_to_text(info),
-    'genotype.json': json.dumps(genotype.to_json(), indent=1),
-  }
+  copies = networks.definition(genotype, info)
   folder.check(config, copies)
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))

@@ -4,6 +4,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 from typing import Any
 
@@ -49,6 +50,20 @@ def make_segmenter(
     seed=config.runtime.seed,
     drop_path_steps=config.schedule.train_steps,
   )
+
+
+def definition(
+  genotype: genotype_lib.Genotype, info: datasets.DatasetInfo
+) -> dict[str, str]:
+  """Returns what defines a training besides its configuration.
+
+  Contents by file name, for `run_folder.RunFolder.claim`; `load_segmenter`
+  reads them.
+  """
+  return {
+    tfrecord.INFO_NAME: tfrecord.info_to_text(info),
+    'genotype.json': json.dumps(genotype.to_json(), indent=1),
+  }
 
 
 def build(

@@ -21,7 +21,6 @@ from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import tf1_names
 
 _OUTPUT_PREFIX = 'out/'
-_LOGITS_BIAS = 'logits/semantic/biases'
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -66,47 +65,20 @@ def endpoint_errors(
   }
   if not expected:
     raise ValueError(f'the reference has no `{_OUTPUT_PREFIX}<endpoint>`.')
-  if _LOGITS_BIAS not in variables:
-    raise ValueError(f'the variable {_LOGITS_BIAS!r} is missing.')
+  if tf1_names.LOGITS_BIAS not in variables:
+    raise ValueError(f'the variable {tf1_names.LOGITS_BIAS!r} is missing.')
   segmenter = segmenter_lib.Segmenter(
     genotype_lib.PUBLISHED,
     configs.SegmenterConfig(filter_multiplier=filter_multiplier),
-    num_classes=len(variables[_LOGITS_BIAS]),
+    num_classes=len(variables[tf1_names.LOGITS_BIAS]),
   )
   images = input_pipeline.normalize(tf.constant(reference['input']))
   segmenter(images)
-  assign(segmenter, variables)
+  tf1_names.assign(segmenter, variables)
   outputs = segmenter.endpoints(images)
   return {
     name: _error(name, outputs, value) for name, value in expected.items()
   }
-
-
-def assign(
-  segmenter: segmenter_lib.Segmenter, variables: Mapping[str, np.ndarray]
-) -> None:
-  """Sets all variables of a built segmenter by TF1 name.
-
-  Raises:
-    ValueError: if a variable is missing, unknown, of another shape, or not
-      finite. Nothing is assigned then.
-  """
-  targets = tf1_names.variables_by_name(segmenter)
-  missing, unknown = targets.keys() - variables, variables.keys() - targets
-  if missing:
-    raise ValueError(f'the variable {min(missing)!r} is missing.')
-  if unknown:
-    raise ValueError(f'the network has no variable {min(unknown)!r}.')
-  for name, target in targets.items():
-    if target.shape != variables[name].shape:
-      raise ValueError(
-        f'the variable {name!r} has the shape {variables[name].shape}; the '
-        f"network's has {tuple(target.shape)}."
-      )
-    if not np.isfinite(variables[name]).all():
-      raise ValueError(f'the variable {name!r} has values that are not finite.')
-  for name, target in targets.items():
-    target.assign(variables[name])
 
 
 def _error(

@@ -72,11 +72,15 @@ def test_bad_variables_are_named(recorded):
     with pytest.raises(ValueError, match=message):
       parity.endpoint_errors(changed, reference, FILTERS)
 
-  check({k: v for k, v in variables.items() if k != name}, f'{name}.*missing')
+  check(
+    {k: v for k, v in variables.items() if k != name}, f"{name}' is missing."
+  )
   check(variables | {'conv9': np.zeros(1)}, "no variable 'conv9'")
   check(variables | {name: np.zeros([1, 2])}, rf'{name}.*shape \(1, 2\)')
   nan = np.full_like(variables[name], np.nan)
-  check(variables | {name: nan}, f'{name}.*not finite')
+  check(variables | {name: nan}, rf"'{name}' is nan at \[0, 0, 0, 0\]\.")
+  two = variables | {name: nan, 'conv9': np.zeros(1)}
+  check(two, r"'conv9' \(1 more do not fit\)\.")
 
 
 def test_a_bad_reference_is_named(recorded, tmp_path):
