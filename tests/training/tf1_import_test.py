@@ -1,0 +1,218 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a TF1 checkpoint holds arrives; what does not fit is named."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.data import tfrecord
+from auto_deeplab.model import tf1_names
+from auto_deeplab.serving import client, exporter
+from auto_deeplab.training import experiment, networks, tf1_import
+from tests.training import tf1_checkpoints, tiny
+
+pytestmark = pytest.mark.slow
+
+STEP = 7
+GOES_ON = tiny.train_config(schedule={'train_steps': STEP + 2})
+
+
+@pytest.fixture(autouse=True)
+def seeds_and_policy():
+  """What a training sets for its whole process."""
+  yield
+  tf.config.optimizer.set_experimental_options(
+    {'disable_meta_optimizer': False}
+  )
+
+
+def _run(data_dir, tmp_path, arrays, config=None, genotype=tiny.GENOTYPE):
+  return tf1_import.run(
+    config or tiny.train_config(),
+    genotype,
+    tf1_checkpoint=tf1_checkpoints.write(tmp_path, arrays),
+    data_dir=data_dir,
+    run_dir=tmp_path / 'run',
+  )
+
+
+@pytest.fixture(scope='module')
+def variables(data_dir):
+  """Of the tiny network."""
+  return tf1_checkpoints.random_variables(
+    tiny.GENOTYPE,
+    tiny.train_config().segmenter,
+    tfrecord.load_info(data_dir).num_classes,
+  )
+
+
+# What arrives ----------------------------------------------------------------
+
+
+def test_the_published_network_arrives(data_dir, tmp_path):
+  config = tiny.train_config()
+  num_classes = tfrecord.load_info(data_dir).num_classes
+  arrays = tf1_checkpoints.random_variables(
+    genotype_lib.PUBLISHED, config.segmenter, num_classes
+  )
+  state = tf1_checkpoints.training_state(arrays, STEP)
+  imported = _run(data_dir, tmp_path, state, config, genotype_lib.PUBLISHED)
+  assert imported.path == str(tmp_path / f'run/checkpoints/ckpt-{STEP}')
+  assert (imported.num_variables, imported.step) == (1370, STEP)
+  slots = [name for name in state if name.endswith('/Momentum')]
+  assert len(slots) == 890
+  assert list(imported.unused) == sorted(slots)
+  loaded = networks.load_segmenter(tmp_path / 'run')
+  assert (loaded.step, loaded.genotype) == (STEP, genotype_lib.PUBLISHED)
+  found = tf1_names.variables_by_name(loaded.model)
+  assert found.keys() == arrays.keys()
+  for name, value in arrays.items():
+    np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.fixture
+def run_dir(data_dir, tmp_path, variables):
+  """The tiny network, imported."""
+  state = tf1_checkpoints.training_state(variables, STEP)
+  _run(data_dir, tmp_path, state, GOES_ON)
+  return tmp_path / 'run'
+
+
+def test_evaluation_and_export_take_the_folder(run_dir, data_dir, tmp_path):
+  place = experiment.Place(str(data_dir), str(run_dir))
+  assert experiment.run_evaluation(place).step == STEP
+  loaded = networks.load_segmenter(run_dir)
+  exporter.export(
+    loaded.model,
+    dataset_info=loaded.dataset_info,
+    genotype=loaded.genotype,
+    output_dir=tmp_path / 'saved_model',
+    step=loaded.step,
+  )
+  image = np.zeros([33, 41, 3], np.uint8)
+  prediction = client.SavedModelClient(tmp_path / 'saved_model').predict(image)
+  assert prediction.labels.shape == (33, 41)
+
+
+def test_a_training_goes_on_from_the_step(run_dir, data_dir):
+  place = experiment.Place(str(data_dir), str(run_dir))
+  experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
+  reader = tf.train.load_checkpoint(str(run_dir / 'checkpoints'))
+  keys = reader.get_variable_to_shape_map()
+  # The learning rate follows from the optimizer's own count.
+  (count,) = [key for key in keys if key.startswith('optimizer/_iterations/')]
+  assert reader.get_tensor(count) == STEP + 2
+  rows = (run_dir / 'metrics.jsonl').read_text().splitlines()
+  assert rows[0].startswith(f'{{"step": {STEP + 1}, ')
+
+
+def test_without_a_step_the_training_begins_at_0(data_dir, tmp_path, variables):
+  # As a recipe for another precision has it: one more optimizer around ours.
+  config = tiny.train_config(runtime={'precision': 'mixed_float16'})
+  extra = {'ema/decay': np.array(0.5, np.float32)}
+  imported = _run(data_dir, tmp_path, variables | extra, config)
+  assert (imported.step, imported.unused) == (0, ('ema/decay',))
+  assert networks.load_segmenter(tmp_path / 'run').step == 0
+
+
+# Refusals --------------------------------------------------------------------
+
+NAME = 'hnasnet/conv0/weights'
+
+
+def _refusal(data_dir, tmp_path, arrays, config=None):
+  with pytest.raises(ValueError) as error:
+    _run(data_dir, tmp_path, arrays, config)
+  assert not (tmp_path / 'run').exists()
+  return str(error.value)
+
+
+def test_missing_variables_are_named_and_counted(data_dir, tmp_path, variables):
+  arrays = {k: v for k, v in variables.items() if 'aspp1/' not in k}
+  assert _refusal(data_dir, tmp_path, arrays) == (
+    "the variable 'aspp1/weights' is missing (4 more do not fit)."
+  )
+
+
+def test_a_misshaped_variable_is_named(data_dir, tmp_path, variables):
+  arrays = variables | {NAME: np.zeros([3, 3, 3, 5], np.float32)}
+  assert _refusal(data_dir, tmp_path, arrays) == (
+    f"the variable '{NAME}' has the shape (3, 3, 3, 5), the network's has "
+    '(3, 3, 3, 4).'
+  )
+
+
+def test_nan_is_refused_by_name_and_place(data_dir, tmp_path, variables):
+  value = variables[NAME].copy()
+  value[0, 2, 1, 3] = np.nan
+  assert _refusal(data_dir, tmp_path, variables | {NAME: value}) == (
+    f"the variable '{NAME}' is nan at [0, 2, 1, 3]."
+  )
+
+
+def test_another_width_is_refused_as_the_setting(data_dir, tmp_path, variables):
+  config = tiny.train_config(segmenter={'filter_multiplier': 3})
+  assert _refusal(data_dir, tmp_path, variables, config) == (
+    '`SegmenterConfig.filter_multiplier` (3) must be 2: '
+    "'hnasnet/cell_0/1x1/weights' has the shape (1, 1, 8, 2)."
+  )
+
+
+def test_other_classes_are_refused(data_dir, tmp_path, variables):
+  info = tfrecord.load_info(data_dir)
+  bias = {'logits/semantic/biases': np.zeros(19, np.float32)}
+  assert _refusal(data_dir, tmp_path, variables | bias) == (
+    f'the data set {info.name} has {info.num_classes} classes, the checkpoint '
+    "19 ('logits/semantic/biases')."
+  )
+
+
+def test_a_folder_that_is_in_use_is_refused(data_dir, tmp_path):
+  (tmp_path / 'notes.txt').touch()
+  with pytest.raises(ValueError) as error:
+    tf1_import.run(
+      tiny.train_config(),
+      tiny.GENOTYPE,
+      tf1_checkpoint='none',
+      data_dir=data_dir,
+      run_dir=tmp_path,
+    )
+  assert str(error.value) == f'{tmp_path} already exists and is not empty.'
+
+
+@pytest.mark.parametrize('content', [None, b'', b'no checkpoint' * 100])
+def test_a_path_that_is_no_checkpoint_is_named(data_dir, tmp_path, content):
+  path = tmp_path / 'model.ckpt'
+  if content is not None:
+    path.with_suffix('.ckpt.index').write_bytes(content)
+  with pytest.raises((FileNotFoundError, ValueError)) as error:
+    tf1_import.run(
+      tiny.train_config(),
+      tiny.GENOTYPE,
+      tf1_checkpoint=str(path),
+      data_dir=data_dir,
+      run_dir=tmp_path / 'run',
+    )
+  if content is None:
+    assert str(error.value) == (
+      f'{path} is no checkpoint: {path}.index does not exist.'
+    )
+  assert str(path) in str(error.value)
+  assert 'damaged' in str(error.value) or content is None
+  assert not (tmp_path / 'run').exists()
+
+
+def test_a_damaged_checkpoint_is_named(data_dir, tmp_path, variables):
+  path = tf1_checkpoints.write(tmp_path, variables)
+  data = tmp_path / 'model.ckpt.data-00000-of-00001'
+  data.write_bytes(data.read_bytes()[:100])
+  with pytest.raises(ValueError, match=f'{path} does not fit .* damaged'):
+    tf1_import.run(
+      tiny.train_config(),
+      tiny.GENOTYPE,
+      tf1_checkpoint=path,
+      data_dir=data_dir,
+      run_dir=tmp_path / 'run',
+    )

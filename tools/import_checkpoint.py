@@ -1,0 +1,72 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Moves a checkpoint of the authors' TF1 code over to a run folder.
+
+  python tools/import_checkpoint.py --tf1_checkpoint=model.ckpt-1500000 \
+    --gin_file=gin_configs/cityscapes_s.gin --data_dir=DATA \
+    --output_dir=runs/imported
+
+evaluate.py and export.py take OUTPUT_DIR as their --run_dir, and the training
+goes on from its step with
+
+  python tools/train.py --gin_file=runs/imported/config.gin \
+    --genotype=runs/imported/genotype.json --data_dir=DATA \
+    --run_dir=runs/imported
+
+DATA, made by build_tfrecords.py, has the classes of the network, in its order.
+The recipe sets the network's width and how a training goes on. The momentum
+starts from zero: its slots and all else that is not of the network are listed.
+"""
+
+from absl import flags
+import cli
+import gin_flags
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.training import tf1_import
+
+_TF1_CHECKPOINT = flags.DEFINE_string(
+  'tf1_checkpoint', None, 'Path prefix of the TF1 checkpoint.', required=True
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir',
+  None,
+  'Folder that build_tfrecords.py wrote; names the classes.',
+  required=True,
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+  'output_dir',
+  None,
+  'Run folder to write; must not exist, or be empty.',
+  required=True,
+)
+_GENOTYPE = flags.DEFINE_string(
+  'genotype', None, 'File of decode.py; by default the published genotype.'
+)
+
+
+def main() -> None:
+  genotype = genotype_lib.PUBLISHED
+  if _GENOTYPE.value is not None:
+    genotype = genotype_lib.Genotype.load(_GENOTYPE.value)
+  imported = tf1_import.run(
+    gin_flags.load(configs.TrainExperiment),
+    genotype,
+    tf1_checkpoint=_TF1_CHECKPOINT.value,
+    data_dir=_DATA_DIR.value,
+    run_dir=_OUTPUT_DIR.value,
+  )
+  for name in imported.unused:
+    print(f'not used: {name}')
+  print(
+    f'Wrote {imported.path}: {imported.num_variables} variables of step '
+    f'{imported.step}; {len(imported.unused)} more of the checkpoint were not '
+    'used. Momentum starts from zero. Next:\n'
+    f'  python tools/evaluate.py --data_dir={_DATA_DIR.value} '
+    f'--run_dir={_OUTPUT_DIR.value}'
+  )
+
+
+if __name__ == '__main__':
+  cli.run(main)
