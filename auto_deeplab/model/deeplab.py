@@ -48,7 +48,8 @@ class ImagePooling(tf.keras.layers.Layer):
 
   Attributes:
     window: (height, width) at inference; None pools over the whole map, as
-      training always does. The window slides by 1 without padding.
+      training always does. The window slides by 1 without padding; on a map
+      with a shorter side it is as long as that side.
   """
 
   def __init__(
@@ -70,18 +71,32 @@ class ImagePooling(tf.keras.layers.Layer):
     if self.window is None or training:
       pooled = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
     else:
-      _check_window(x, self.window)
-      pooled = tf.nn.avg_pool2d(x, self.window, 1, 'VALID')
+      pooled = _windowed_mean(x, self.window)
     return tf.nn.relu(self.conv(pooled, training=training))
 
 
-def _check_window(x: tf.Tensor, window: tuple[int, int]) -> None:
-  for size, needed in zip(x.shape[1:3], window):
-    if size is not None and size < needed:
-      raise ValueError(
-        f'the feature map ({x.shape[1]}x{x.shape[2]}) must not be smaller '
-        f'than `pooling_size` ({window}).'
-      )
+def _windowed_mean(x: tf.Tensor, window: tuple[int, int]) -> tf.Tensor:
+  """Averages over a sliding window as two matrix products.
+
+  `tf.nn.avg_pool2d` sums each window anew, and refuses one that is larger than
+  the map: 97x97 on a map of 129x257x200 takes it 1.1 s of 2 cores, this 0.03.
+  """
+  rows, columns = (
+    _windows(pixels, length)
+    for pixels, length in zip(operations.spatial_size(x), window)
+  )
+  # In float32: weights of 1/97 are not to be rounded to 8 bits.
+  means = tf.einsum('ih,nhwc->niwc', rows, tf.cast(x, tf.float32))
+  return tf.cast(tf.einsum('jw,niwc->nijc', columns, means), x.dtype)
+
+
+def _windows(pixels, length: int) -> tf.Tensor:
+  """`[positions, pixels]`: the weight of each pixel at each position."""
+  length = tf.minimum(length, pixels)
+  positions = tf.range(pixels - length + 1)
+  places = tf.range(pixels) - positions[:, tf.newaxis]
+  is_inside = (places >= 0) & (places < length)
+  return tf.cast(is_inside, tf.float32) / tf.cast(length, tf.float32)
 
 
 class Aspp(tf.keras.layers.Layer):

@@ -304,12 +304,21 @@ def test_the_pooling_window_slides_without_padding():
   assert layer(x, training=True).shape == (1, 1, 1, 4)
 
 
-def test_a_map_below_the_pooling_window_is_refused():
-  message = re.escape(
-    'the feature map (4x6) must not be smaller than `pooling_size` ((5, 6)).'
+@pytest.mark.parametrize('size', [(4, 7), (2, 2), (5, 6)])
+def test_a_pooling_window_ends_where_the_map_ends(size):
+  window = (5, 6)
+  settings = operations.NormSettings()
+  layer = deeplab.ImagePooling(4, settings, window)
+  x = tf.random.stateless_normal([2, *size, 3], [1, 2])
+  # Sizes unknown, as an exported network has them.
+  function = tf.function(
+    lambda x: layer(x), input_signature=[tf.TensorSpec([None, None, None, 3])]
   )
-  with pytest.raises(ValueError, match=message):
-    make((0, 1), pooling_size=(5, 6))(pictures(30, 41))
+  actual = function(x)
+  height, width = (min(pair) for pair in zip(size, window))
+  pooled = tf.nn.avg_pool2d(x, (height, width), 1, 'VALID')
+  np.testing.assert_allclose(actual, tf.nn.relu(layer.conv(pooled)), atol=1e-5)
+  np.testing.assert_allclose(actual, layer(x), atol=1e-6)
 
 
 @pytest.mark.parametrize(
