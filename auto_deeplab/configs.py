@@ -217,7 +217,8 @@ class SegmenterConfig:
     decoder_filters: channels of the decoder's two 3x3 convolutions.
     pooling_size: (height, width) in feature pixels of the image pooling's
       window at inference; None averages over the whole map, as training does.
-      The paper uses the training crop's feature size (97x97 for 769).
+      The paper uses the training crop's feature size (97x97 for 769), which
+      is the largest allowed. A smaller picture is averaged as a whole.
     drop_path_keep_prob: keep probability of the last cell at the last step,
       in (0, 1]; 1 switches ScheduledDropPath off.
     dropout_rate: dropout before the logits' decoder, in [0, 1).

@@ -78,6 +78,14 @@ def test_later_files_and_bindings_win(tmp_path):
       '`SegmenterConfig.drop_path_keep_prob` (0.0) must be in (0, 1].',
     ),
     (
+      'SegmenterConfig.drop_path_keep_prob = 1.5',
+      '`SegmenterConfig.drop_path_keep_prob` (1.5) must be in (0, 1].',
+    ),
+    (
+      'SegmenterConfig.filter_multiplier = 0',
+      '`SegmenterConfig.filter_multiplier` (0) must be greater than 0.',
+    ),
+    (
       'SegmenterConfig.stem_filters = 8',
       '`SegmenterConfig.stem_filters` (8) must be three positive integers.',
     ),
@@ -105,6 +113,16 @@ def test_a_bad_binding_is_one_line_that_names_it(binding, message):
   assert str(error.value).startswith(message)
   if message.endswith('.'):
     assert str(error.value) == message
+
+
+def test_a_supernet_without_filters_is_refused():
+  with pytest.raises(ValueError) as error:
+    configs.load(
+      configs.SearchExperiment, [], ['SupernetConfig.filter_multiplier = 0']
+    )
+  assert str(error.value) == (
+    '`SupernetConfig.filter_multiplier` (0) must be greater than 0.'
+  )
 
 
 def test_architecture_steps_must_begin_before_the_end():

@@ -128,8 +128,11 @@ def refusing(path: str) -> Iterator[None]:
 def _require_finite(variables: Sequence[tf.Variable], path: str) -> None:
   for variable in variables:
     value = tf.convert_to_tensor(variable)
-    is_float = value.dtype.is_floating
-    if is_float and not tf.reduce_all(tf.math.is_finite(value)):
+    if not value.dtype.is_floating:
+      continue
+    bad = tf.boolean_mask(value, ~tf.math.is_finite(value))
+    if len(bad):
       raise ValueError(
-        f'checkpoint {path} has a value in {variable.name} that is not finite.'
+        f'checkpoint {path} has {float(bad[0])} in {variable.name}, which is '
+        'not finite.'
       )

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from auto_deeplab import configs
+from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets, tfrecord
 from auto_deeplab.model import segmenter as segmenter_lib
@@ -41,7 +42,13 @@ def make_segmenter(
   genotype: genotype_lib.Genotype,
   info: datasets.DatasetInfo,
 ) -> segmenter_lib.Segmenter:
-  """Makes the segmenter of a training; its variables follow with `build`."""
+  """Makes the segmenter of a training; its variables follow with `build`.
+
+  Raises:
+    ValueError: if the window of the image pooling, which stands for a crop at
+      inference, is larger than a crop's feature map.
+  """
+  _check_window(config, genotype)
   return segmenter_lib.Segmenter(
     genotype,
     config.segmenter,
@@ -50,6 +57,19 @@ def make_segmenter(
     seed=config.runtime.seed,
     drop_path_steps=config.schedule.train_steps,
   )
+
+
+def _check_window(
+  config: configs.TrainExperiment, genotype: genotype_lib.Genotype
+) -> None:
+  window, crop = config.segmenter.pooling_size, config.input.crop_size
+  network = cost.Network(genotype, input_size=crop)
+  if window is not None and not network.can_pool(window):
+    raise ValueError(
+      f'`SegmenterConfig.pooling_size` ({window}) must not be larger than the '
+      f'feature map {network.feature_size} of an `InputConfig.crop_size` of '
+      f'{crop}.'
+    )
 
 
 def definition(

@@ -233,6 +233,16 @@ def test_halves_of_fewer_images_than_a_batch_are_refused(data_dir, tmp_path):
   assert not (tmp_path / 'run').exists()
 
 
+def test_a_pooling_window_beyond_the_crop_is_refused(data_dir, tmp_path):
+  with pytest.raises(ValueError) as error:
+    _train(data_dir, tmp_path / 'run', segmenter={'pooling_size': (5, 6)})
+  assert str(error.value) == (
+    '`SegmenterConfig.pooling_size` ((5, 6)) must not be larger than the '
+    'feature map (5, 5) of an `InputConfig.crop_size` of (33, 33).'
+  )
+  assert not (tmp_path / 'run').exists()
+
+
 def test_a_batch_that_replicas_do_not_divide_is_refused(data_dir, tmp_path):
   with pytest.raises(ValueError) as error:
     _train(data_dir, tmp_path / 'run', 'mirrored', input={'batch_size': 3})
@@ -364,8 +374,8 @@ def test_a_checkpoint_that_is_not_finite_is_named(run_dir):
   )
   path = checkpoint.write(str(run_dir / 'checkpoints' / 'nan'))
   message = _load_error(run_dir, checkpoint=path)
-  assert message.startswith(f'checkpoint {path} has a value in ')
-  assert message.endswith('kernel:0 that is not finite.')
+  assert message.startswith(f'checkpoint {path} has nan in ')
+  assert message.endswith('kernel:0, which is not finite.')
 
 
 def test_a_lost_list_of_checkpoints_is_no_new_start(data_dir, run_dir):
