@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Decodes a search: writes the genotype that it found, and draws it.
+r"""Decodes a search: writes the genotype that it found, and draws it.
 
 Takes the latest snapshot of alphas and betas of a run and writes into
 --output_dir (RUN/decoded unless you say otherwise):
@@ -12,19 +12,21 @@ Takes the latest snapshot of alphas and betas of a run and writes into
 Example:
   python tools/decode.py --run_dir=runs/search
 
-With --random_seed=N no search is needed: it draws a genotype at random, the
-baseline that a search has to beat, and writes no lattice.png.
+With --random_seed=N it does not decode but draws a genotype at random, the
+baseline that a search has to beat: of the layers and blocks of the decoded one,
+and of its multiply-adds within 2 %. Without a run it is compared with the
+published one. There is no lattice.png then.
 
-  python tools/decode.py --random_seed=0 --output_dir=runs/random0
+  python tools/decode.py --run_dir=runs/search --random_seed=0 \
+    --output_dir=runs/random0
 """
 
 import os
 
 from absl import flags
 import cli
-import numpy as np
 
-from auto_deeplab.architecture import decode
+from auto_deeplab.architecture import baseline, decode
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import decoded
 
@@ -37,13 +39,7 @@ _SNAPSHOT = flags.DEFINE_string(
   'One snapshot (RUN/architecture/step-*.npz), in place of --run_dir.',
 )
 _RANDOM_SEED = flags.DEFINE_integer(
-  'random_seed', None, 'Draw a random genotype with this seed instead.'
-)
-_NUM_LAYERS = flags.DEFINE_integer(
-  'num_layers', 12, 'Layers of a random genotype.'
-)
-_NUM_BLOCKS = flags.DEFINE_integer(
-  'num_blocks', 5, 'Blocks of the cell of a random genotype.'
+  'random_seed', None, 'Draw a random genotype of equal cost instead.'
 )
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder to write to; RUN/decoded if not given.'
@@ -52,14 +48,17 @@ _OUTPUT_DIR = flags.DEFINE_string(
 
 def main() -> None:
   """Writes a decoded or a random genotype, and says what comes next."""
-  sources = (_RUN_DIR.value, _SNAPSHOT.value, _RANDOM_SEED.value)
-  if sum(source is not None for source in sources) != 1:
-    raise ValueError('give one of --run_dir, --snapshot and --random_seed.')
-  if _RANDOM_SEED.value is not None:
-    output_dir = draw_random(_RANDOM_SEED.value)
-  else:
-    path = _SNAPSHOT.value or decode.latest_snapshot(_RUN_DIR.value)
+  path, seed = _SNAPSHOT.value, _RANDOM_SEED.value
+  if path is not None and _RUN_DIR.value is not None:
+    raise ValueError('give --run_dir or --snapshot, not both.')
+  if _RUN_DIR.value is not None:
+    path = decode.latest_snapshot(_RUN_DIR.value)
+  if seed is not None:
+    output_dir = draw_random(seed, path)
+  elif path is not None:
     output_dir = decode_snapshot(path)
+  else:
+    raise ValueError('give --run_dir, --snapshot or --random_seed.')
   print(
     f'Wrote genotype.json and its pictures to {output_dir}. '
     f'Next: python tools/train.py --genotype={output_dir}/genotype.json '
@@ -67,17 +66,25 @@ def main() -> None:
   )
 
 
-def draw_random(seed: int) -> str:
+def draw_random(seed: int, path: str | None) -> str:
   """Draws a genotype at random and returns the folder that it is in."""
   if _OUTPUT_DIR.value is None:
     raise ValueError('a random genotype needs --output_dir.')
-  genotype = genotype_lib.random_genotype(
-    np.random.default_rng(seed),
-    num_layers=_NUM_LAYERS.value,
-    num_blocks=_NUM_BLOCKS.value,
+  reference, searched = genotype_lib.PUBLISHED, {'random_seed': seed}
+  if path is not None:
+    snapshot = decode.load_snapshot(path)
+    reference = decode.decode(snapshot.alphas, snapshot.betas)
+    searched |= decoded.origin(decoded.run_folder(path), snapshot.step)
+  genotype = baseline.draw(reference, seed)
+  drawn, target = (
+    baseline.multiply_adds(g) / 1e9 for g in (genotype, reference)
   )
-  print(f'Drew a genotype with seed {seed}.\n{decoded.describe(genotype)}')
-  decoded.write(genotype, _OUTPUT_DIR.value, searched={'random_seed': seed})
+  print(
+    f'Drew a genotype with seed {seed}: {drawn:.2f} B multiply-adds for the '
+    f'{target:.2f} B of {path or "the published one"} (F=20, 1025x2049).'
+  )
+  print(decoded.describe(genotype))
+  decoded.write(genotype, _OUTPUT_DIR.value, searched=searched)
   return _OUTPUT_DIR.value
 
 

@@ -5,14 +5,15 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from auto_deeplab.architecture import decode
-from auto_deeplab.architecture.genotype import Genotype
+from auto_deeplab.architecture import baseline, decode
+from auto_deeplab.architecture.genotype import PUBLISHED, Genotype
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
@@ -76,29 +77,45 @@ def test_a_snapshot_can_be_named(run_dir):
   assert document['searched']['step'] == 10
 
 
-def test_a_random_genotype_is_that_of_its_seed(tmp_path):
-  for name, seed in (('a', 1), ('b', 1), ('c', 2)):
-    result = run_tool(
-      f'--random_seed={seed}',
-      '--num_layers=4',
-      '--num_blocks=2',
-      f'--output_dir={name}',
-      cwd=tmp_path,
-    )
-    assert result.returncode == 0, result.stderr
-  a, b, c = (Genotype.load(tmp_path / n / 'genotype.json') for n in 'abc')
-  assert a == b != c
-  assert (a.num_layers, a.num_blocks) == (4, 2)
-  assert not (tmp_path / 'a' / 'lattice.png').exists()
+def test_a_random_genotype_costs_what_the_decoded_one_does(run_dir):
+  result = run_tool(
+    '--run_dir=search',
+    '--random_seed=1',
+    '--output_dir=random',
+    cwd=run_dir.parent,
+  )
+  assert result.returncode == 0, result.stderr
+  latest = decode.load_snapshot(decode.latest_snapshot(run_dir))
+  reference = decode.decode(latest.alphas, latest.betas)
+  folder = run_dir.parent / 'random'
+  drawn = Genotype.load(folder / 'genotype.json')
+  assert drawn == baseline.draw(reference, 1)
+  searched = json.loads((folder / 'genotype.json').read_text())['searched']
+  assert searched['random_seed'] == 1
+  assert (searched['run'], searched['step']) == ('search', 20)
+  assert sorted(os.listdir(folder)) == ['cell.png', 'genotype.json']
+  assert re.match(
+    r'Drew a genotype with seed 1: (\d+\.\d\d) B multiply-adds for the '
+    r'(\d+\.\d\d) B of search/architecture/step-00000020.npz \(F=20, ',
+    result.stdout,
+  )
+
+
+def test_without_a_run_it_costs_what_the_published_one_does(tmp_path):
+  result = run_tool('--random_seed=3', '--output_dir=random', cwd=tmp_path)
+  assert result.returncode == 0, result.stderr
+  drawn = Genotype.load(tmp_path / 'random' / 'genotype.json')
+  assert drawn == baseline.draw(PUBLISHED, 3)
+  assert ' for the 320.45 B of the published one ' in result.stdout
 
 
 @pytest.mark.parametrize(
   ('flags', 'message'),
   [
-    ([], 'decode: give one of --run_dir, --snapshot and --random_seed.'),
+    ([], 'decode: give --run_dir, --snapshot or --random_seed.'),
     (
-      ['--run_dir=a', '--random_seed=1'],
-      'decode: give one of --run_dir, --snapshot and --random_seed.',
+      ['--run_dir=a', '--snapshot=b'],
+      'decode: give --run_dir or --snapshot, not both.',
     ),
     (
       ['--run_dir=nowhere'],
@@ -107,8 +124,8 @@ def test_a_random_genotype_is_that_of_its_seed(tmp_path):
     ),
     (['--random_seed=1'], 'decode: a random genotype needs --output_dir.'),
     (
-      ['--random_seed=1', '--num_layers=0', '--output_dir=o'],
-      'decode: `num_layers` (0) must be at least 1.',
+      ['--random_seed=-1', '--output_dir=o'],
+      'decode: `seed` (-1) must not be negative.',
     ),
     (
       ['--snapshot=nothing.npz'],
