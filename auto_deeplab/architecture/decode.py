@@ -239,6 +239,29 @@ def mean_entropy(probabilities: np.ndarray) -> float:
   return float(-(rows * logs).sum(axis=-1).mean())
 
 
+def entropies(alphas: Any, betas: Any) -> dict[str, float]:
+  """Mean entropies of softmax alpha and softmax beta, in bits, by name."""
+  return {
+    'entropy/alpha': mean_entropy(operation_probabilities(alphas)),
+    'entropy/beta': mean_entropy(transition_probabilities(betas)),
+  }
+
+
+def describe(snapshot: Snapshot) -> dict[str, Any]:
+  """What a search logs with a snapshot, as JSON values.
+
+  Returns:
+    The decoded `genotype` as its JSON object, the `path_probability` of its
+    backbone, and the `entropies`.
+  """
+  genotype = decode(snapshot.alphas, snapshot.betas)
+  return {
+    'genotype': genotype.to_json(),
+    'path_probability': path_probability(snapshot.betas, genotype.backbone),
+    **entropies(snapshot.alphas, snapshot.betas),
+  }
+
+
 def save_snapshot(run_dir: str | os.PathLike[str], snapshot: Snapshot) -> str:
   """Writes a snapshot into the folder of a run, atomically.
 

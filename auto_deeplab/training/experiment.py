@@ -180,15 +180,15 @@ def _snapshot_action(
   folder: run_folder.RunFolder,
   search: searcher.Searcher,
 ) -> outer_loop.Action:
-  """Returns what writes alphas and betas after a loop, if it is time."""
+  """Returns what writes and logs alphas and betas after a loop, if due."""
 
   def save_snapshot(_: dict[str, Any]) -> None:
     step = int(search.global_step.numpy())
     if step % schedule.snapshot_interval == 0 or step == schedule.train_steps:
       alphas, betas = (v.numpy() for v in search.supernet.arch_variables)
-      decode.save_snapshot(
-        folder.path, decode.Snapshot(step, alphas=alphas, betas=betas)
-      )
+      snapshot = decode.Snapshot(step, alphas=alphas, betas=betas)
+      decode.save_snapshot(folder.path, snapshot)
+      folder.append_row(step, decode.describe(snapshot))
 
   return save_snapshot
 

@@ -6,7 +6,7 @@
     RUN/dataset.json     the table of the data set that it is trained on
     RUN/genotype.json    of a training: the network
     RUN/checkpoints/     weights, alphas, betas, optimizers, step
-    RUN/metrics.jsonl    one object a loop or evaluation
+    RUN/metrics.jsonl    one object a loop, evaluation or snapshot
     RUN/summaries/       the same for TensorBoard
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
 
@@ -20,7 +20,7 @@ import os
 import pathlib
 import sys
 import time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tqdm
 
@@ -131,11 +131,14 @@ class RunFolder:
       file.write(''.join(f'{row}\n' for row in kept).encode())
 
   def append_metrics(self, step: int, values: Mapping[str, float]) -> None:
-    """Adds a row to `metrics.jsonl`."""
+    """Adds a row of numbers to `metrics.jsonl`."""
+    self.append_row(step, {key: float(v) for key, v in values.items()})
+
+  def append_row(self, step: int, values: Mapping[str, Any]) -> None:
+    """Adds a row of JSON values to `metrics.jsonl`."""
     self.path.mkdir(parents=True, exist_ok=True)
-    row = {'step': step} | {key: float(v) for key, v in values.items()}
     with self.metrics.open('a') as file:
-      file.write(json.dumps(row) + '\n')
+      file.write(json.dumps({'step': step, **values}) + '\n')
 
 
 def _step_of(row: str) -> float:

@@ -71,19 +71,8 @@ class Searcher(orbit.StandardTrainer):
     self.global_step.assign(self._step)
 
   def train_loop_end(self) -> dict[str, float]:
-    return self._log.flush() | self.entropies()
-
-  def entropies(self) -> dict[str, float]:
-    """Returns the mean entropies of softmax alpha and softmax beta, in bits."""
     alphas, betas = (v.numpy() for v in self.supernet.arch_variables)
-    return {
-      'entropy/alpha': decode.mean_entropy(
-        decode.operation_probabilities(alphas)
-      ),
-      'entropy/beta': decode.mean_entropy(
-        decode.transition_probabilities(betas)
-      ),
-    }
+    return self._log.flush() | decode.entropies(alphas, betas)
 
   def state(self) -> list[tf.Variable]:
     """Returns all that the steps move: moving statistics and slots included."""

@@ -197,6 +197,20 @@ def test_mean_entropy_leaves_out_sources_that_cannot_be_reached():
   assert decode.mean_entropy(uniform) == pytest.approx(1.0)
 
 
+def test_a_snapshot_is_described_by_what_it_decodes_to_and_how_surely():
+  alphas, betas = np.zeros((2, 8)), np.full((1, 4, 3), -80.0)
+  alphas[:, NAMES.index('skip_connect')] = 80.0
+  betas[0, 0, lattice.DOWN] = 80.0
+  described = decode.describe(decode.Snapshot(3, alphas, betas))
+  genotype = genotype_lib.Genotype(
+    (((0, 'skip_connect'), (1, 'skip_connect')),), (1,)
+  )
+  assert described.pop('genotype') == genotype.to_json()
+  assert described == pytest.approx(
+    {'path_probability': 1.0, 'entropy/alpha': 0.0, 'entropy/beta': 0.0}
+  )
+
+
 @pytest.mark.parametrize('shape', [(20, 7), (20,), (20, 8, 1)])
 def test_alphas_of_a_wrong_shape_are_refused(shape):
   message = f'`alphas` has shape {shape}; it must be [num_edges, 8].'

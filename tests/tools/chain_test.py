@@ -86,11 +86,10 @@ class Chain:
     return lines
 
   def assert_steps(self, run_dir, *, is_whole):
-    """Looks for one row of metrics a step, all of them or not yet."""
+    """Looks for one row of losses a step, all of them or not yet."""
     rows = (self.folder / run_dir / 'metrics.jsonl').read_text().splitlines()
-    steps = [
-      r['step'] for r in map(json.loads, rows) if 'eval/mean_iou' not in r
-    ]
+    loss = 'weights/loss' if run_dir == 'search' else 'train/loss'
+    steps = [r['step'] for r in map(json.loads, rows) if loss in r]
     assert steps == list(range(1, len(steps) + 1))
     num_steps = 6 if run_dir == 'search' else 40
     assert (len(steps) == num_steps) == is_whole
