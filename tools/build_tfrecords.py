@@ -43,12 +43,12 @@ from absl import flags
 import cli
 import tqdm
 
-from auto_deeplab.data import datasets, synthetic, tfrecord
+from auto_deeplab.data import layouts, synthetic, tfrecord
 
 _DATASET = flags.DEFINE_string(
   'dataset',
   None,
-  f'Kind of data set: {", ".join(datasets.SOURCES)}.',
+  f'Kind of data set: {", ".join(layouts.SOURCES)}.',
   required=True,
 )
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Folder of the pictures.')
@@ -125,7 +125,7 @@ def main() -> None:
     data_dir = data_dir or os.path.join(_OUTPUT_DIR.value, 'pictures')
     _draw(data_dir)
   info = tfrecord.write_dataset(
-    datasets.open_source(_DATASET.value, data_dir),
+    layouts.open_source(_DATASET.value, data_dir),
     _OUTPUT_DIR.value,
     num_shards=_NUM_SHARDS.value,
     seed=_SEED.value,

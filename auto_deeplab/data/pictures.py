@@ -3,8 +3,8 @@
 """Reads image and label files, and refuses what would be misread later.
 
 An image is passed on as the bytes of its file, a label as an 8-bit greyscale
-PNG. What is passed on has been decoded once with TensorFlow's decoders, the
-ones of the input pipeline.
+PNG, unless both are made smaller. What is passed on has been decoded once with
+TensorFlow's decoders, the ones of the input pipeline.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 import tensorflow as tf
+
+from auto_deeplab.data import datasets, sources
 
 # 8192 x 8192: more is refused before it is decoded, for a decoded picture
 # stands in memory several times over.
@@ -75,13 +77,13 @@ def read_image(path: pathlib.Path) -> EncodedPicture:
 
 
 def read_label(
-  path: pathlib.Path, label_values: Mapping[int, int]
+  label: pathlib.Path | sources.LabelDrawing, label_values: Mapping[int, int]
 ) -> tuple[EncodedPicture, np.ndarray]:
   """Reads a label map.
 
   Args:
-    path: a PNG of one channel, greyscale or palette; of a palette the indices
-      count, not the colours.
+    label: a PNG of one channel, greyscale or palette; of a palette the indices
+      count, not the colours. Or what draws the label.
     label_values: value in the file -> class or ignore label.
 
   Returns:
@@ -92,27 +94,55 @@ def read_label(
     FileNotFoundError: the file is missing.
     ValueError: the file is empty, damaged, no PNG, larger than `MAX_PIXELS`,
       has several channels or 16 bits, or has a value that is not a key of
-      `label_values`.
+      `label_values`; or the label cannot be drawn.
   """
-  data = _read_bytes(path)
-  header = _read_header(path, data)
-  values = _decode_label(path, data, header)
+  data, values = _read_values(label)
   present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
   for value in present:
     if value not in label_values:
       raise ValueError(
-        f'{path} has the label value {value} in '
+        f'{label} has the label value {value} in '
         f'{np.count_nonzero(values == value)} pixels; the values of the '
         f'classes are {_describe(label_values)}.'
       )
-  is_mapped = any(label_values[value] != value for value in present)
-  if is_mapped or not header.is_plain_label:
+  if not data or any(label_values[value] != value for value in present):
     table = np.zeros(256, np.uint8)
     table[list(label_values)] = list(label_values.values())
     values = table[values]
     data = _encode_png(values)
-  counts = np.bincount(values.ravel(), minlength=256)
-  return EncodedPicture(data, 'png', header.size), counts
+  return _as_label(data, values)
+
+
+def ignored_label(
+  size: tuple[int, int],
+) -> tuple[EncodedPicture, np.ndarray]:
+  """Returns what `read_label` does, for a picture without a label."""
+  values = np.full(size, datasets.IGNORE_LABEL, np.uint8)
+  return _as_label(_encode_png(values), values)
+
+
+def reduce_image(image: EncodedPicture, factor: int) -> EncodedPicture:
+  """Makes an image smaller: each block of factor x factor pixels one, its mean.
+
+  Blocks at the right and lower border may be cut. The result is a PNG.
+  """
+  pixels = tf.io.decode_image(image.data, channels=3, expand_animations=False)
+  smaller = Image.fromarray(pixels.numpy()).reduce(factor)
+  size = (smaller.height, smaller.width)
+  return EncodedPicture(_encode_png(np.asarray(smaller)), 'png', size)
+
+
+def reduce_label(
+  label: EncodedPicture, factor: int
+) -> tuple[EncodedPicture, np.ndarray]:
+  """Makes a label smaller: of each block, its upper left pixel.
+
+  Returns:
+    What `read_label` does.
+  """
+  values = tf.io.decode_png(label.data, channels=1).numpy()
+  values = values[::factor, ::factor, 0]
+  return _as_label(_encode_png(values), values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +217,18 @@ def _parse_header(data: bytes) -> _Header:
     )
 
 
+def _read_values(
+  label: pathlib.Path | sources.LabelDrawing,
+) -> tuple[bytes, np.ndarray]:
+  """Returns the file's bytes if they may be kept, and the values in it."""
+  if not isinstance(label, pathlib.Path):
+    return b'', label()
+  data = _read_bytes(label)
+  header = _read_header(label, data)
+  values = _decode_label(label, data, header)
+  return data if header.is_plain_label else b'', values
+
+
 def _decode_label(
   path: pathlib.Path, data: bytes, header: _Header
 ) -> np.ndarray:
@@ -225,6 +267,15 @@ def _decode(path: pathlib.Path, data: bytes, channels: int) -> np.ndarray:
 
 def _damaged(path: pathlib.Path) -> str:
   return f'{path} cannot be decoded: it is truncated or damaged.'
+
+
+def _as_label(
+  data: bytes, values: np.ndarray
+) -> tuple[EncodedPicture, np.ndarray]:
+  """Returns what `read_label` does."""
+  height, width = values.shape
+  counts = np.bincount(values.ravel(), minlength=256)
+  return EncodedPicture(data, 'png', (height, width)), counts
 
 
 def _encode_png(values: np.ndarray) -> bytes:

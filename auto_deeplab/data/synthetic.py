@@ -64,7 +64,7 @@ def draw_folder(
   image_size: tuple[int, int] = (192, 256),
   on_example: Callable[[str, int, int], None] = lambda *_: None,
 ) -> None:
-  """Draws the data set as a folder that `datasets.folder` reads.
+  """Draws the data set as a folder that `data.folder` reads.
 
   Args:
     data_dir: the folder to make. One that an earlier call made is replaced as a

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from auto_deeplab.data import datasets, pictures
+from auto_deeplab.data import datasets, pictures, sources
 from auto_deeplab.data.datasets import DatasetInfo, ShardInfo, SplitInfo
 
 FORMAT = 'auto_deeplab.dataset'
@@ -128,7 +128,7 @@ def _int64_feature(value: int) -> tf.train.Feature:
 
 
 def write_dataset(
-  source: datasets.Source,
+  source: sources.Source,
   output_dir: str | os.PathLike[str],
   *,
   num_shards: int = 8,
@@ -178,7 +178,7 @@ def write_dataset(
 
 def _write_split(
   staging: pathlib.Path,
-  source: datasets.Source,
+  source: sources.Source,
   split: str,
   num_shards: int,
   seed: int,
@@ -203,16 +203,22 @@ def _write_split(
 
 
 def _convert(
-  index: int, pair: datasets.Pair, source: datasets.Source, tally: '_Tally'
+  index: int, pair: sources.Pair, source: sources.Source, tally: '_Tally'
 ) -> bytes:
   """Reads and checks a pair, counts it, and returns its Example."""
   image = pictures.read_image(pair.image)
-  label, counts = pictures.read_label(pair.label, source.label_values)
+  if pair.label is None:
+    label, counts = pictures.ignored_label(image.size)
+  else:
+    label, counts = pictures.read_label(pair.label, source.label_values)
   if image.size != label.size:
     raise ValueError(
       f'{pair.image} has {_describe(image.size)} pixels, its label '
       f'{pair.label} has {_describe(label.size)}.'
     )
+  if source.reduction > 1:
+    image = pictures.reduce_image(image, source.reduction)
+    label, counts = pictures.reduce_label(label, source.reduction)
   tally.add(image.size, counts)
   return encode_example(index, pair.name, image, label)
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from auto_deeplab.data import datasets, tfrecord
+from auto_deeplab.data import datasets, layouts, sources, tfrecord
 
 
 class Folder:
@@ -43,8 +43,8 @@ class Folder:
         self.add(split, f'{split}_{index}', seed=index)
     return self
 
-  def source(self) -> datasets.Source:
-    return datasets.open_source('folder', self.path)
+  def source(self) -> sources.Source:
+    return layouts.open_source('folder', self.path)
 
   def convert(self, output_dir, **kwargs) -> datasets.DatasetInfo:
     return tfrecord.write_dataset(self.source(), output_dir, **kwargs)

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the drawn data set."""
 
+import pathlib
 import re
 
 import numpy as np
 import pytest
 
-from auto_deeplab.data import datasets, pictures, synthetic
+from auto_deeplab.data import layouts, pictures, synthetic
 
 
 def _arrays(*args):
@@ -69,11 +70,12 @@ def test_the_folder_reads_like_any_other(tmp_path):
     on_example=lambda *args: seen.append(args),
   )
   assert seen == [('train', 1, 2), ('train', 2, 2), ('val', 1, 1)]
-  source = datasets.open_source('synthetic', tmp_path / 'pictures')
+  source = layouts.open_source('synthetic', tmp_path / 'pictures')
   assert source.name == 'synthetic'
   assert source.class_names == tuple(synthetic.CLASSES)
   assert source.colors == tuple(synthetic.CLASSES.values())
   pair = source.splits['val'][0]
+  assert isinstance(pair.label, pathlib.Path)
   label, _ = pictures.read_label(pair.label, source.label_values)
   assert label.data == pair.label.read_bytes()
   assert pictures.read_image(pair.image).size == (64, 80)

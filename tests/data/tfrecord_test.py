@@ -12,7 +12,7 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data import datasets, pictures, tfrecord
+from auto_deeplab.data import layouts, pictures, tfrecord
 
 
 def _examples(data_dir, split):
@@ -128,7 +128,7 @@ def test_progress_is_told_for_each_example(folder, tmp_path):
 
 
 def test_camvid_is_copied_and_its_void_ignored(camvid_dir, tmp_path):
-  source = datasets.open_source('camvid', camvid_dir)
+  source = layouts.open_source('camvid', camvid_dir)
   pairs = source.splits['val'][:12]
   source = dataclasses.replace(source, splits={'val': pairs})
   info = tfrecord.write_dataset(source, tmp_path, num_shards=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import datasets, synthetic, tfrecord
+from auto_deeplab.data import layouts, synthetic, tfrecord
 
 GENOTYPE = Genotype(
   cell=(((0, 'sep_conv_3x3'), (1, 'skip_connect')),), backbone=(0, 1)
@@ -20,7 +20,7 @@ def write_data(root: pathlib.Path) -> pathlib.Path:
   synthetic.draw_folder(
     root / 'pictures', num_examples={'train': 8, 'val': 3}, image_size=(64, 64)
   )
-  source = datasets.open_source('folder', root / 'pictures')
+  source = layouts.open_source('folder', root / 'pictures')
   tfrecord.write_dataset(source, root / 'data', num_shards=2)
   return root / 'data'
 

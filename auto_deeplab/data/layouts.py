@@ -1,0 +1,46 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The layouts of pictures that are known, by name."""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+import os
+import pathlib
+
+from auto_deeplab.data import camvid, folder
+from auto_deeplab.data.sources import Source
+
+
+def open_source(
+  dataset: str, data_dir: str | os.PathLike[str] | None
+) -> Source:
+  """Finds the pictures of a data set.
+
+  Args:
+    dataset: a key of `SOURCES`.
+    data_dir: the folder that holds them.
+
+  Raises:
+    FileNotFoundError: the folder or a listed file is missing.
+    ValueError: the data set is unknown, or its layout is not as it should be.
+  """
+  if dataset not in SOURCES:
+    raise ValueError(
+      f'`dataset` ({dataset}) is not one of {", ".join(SOURCES)}.'
+    )
+  if not data_dir:
+    raise ValueError(f'`data_dir` must name the folder of {dataset}.')
+  data_dir = pathlib.Path(data_dir)
+  if not data_dir.is_dir():
+    raise FileNotFoundError(f'`data_dir` ({data_dir}) is not a folder.')
+  return SOURCES[dataset](data_dir)
+
+
+# The layouts that are known. The synthetic data set is drawn as a folder.
+SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
+  'camvid': camvid.open_camvid,
+  'folder': folder.open_folder,
+  'synthetic': lambda data_dir: dataclasses.replace(
+    folder.open_folder(data_dir), name='synthetic'
+  ),
+}
