@@ -7,6 +7,9 @@ from typing import Any
 
 from auto_deeplab.data import datasets, sources
 
+# The list files that are looked for.
+_LISTS = ('train', 'val', 'test')
+
 
 def open_folder(data_dir: pathlib.Path) -> sources.Source:
   """A folder of one's own.
@@ -16,6 +19,11 @@ def open_folder(data_dir: pathlib.Path) -> sources.Source:
     classes.json
     images/train/a.jpg       labels/train/a.png
     images/val/street/b.png  labels/val/street/b.png
+
+  Or lists of the files, which lie anywhere, with lines 'image label' (see
+  `sources.read_pairs`); where there is a train.txt, lists are what counts:
+
+    classes.json  train.txt  val.txt  test.txt
 
   `classes.json` lists the classes; colour and value are optional, and a class
   may be its name alone. Without a value, the pixels of class c have the value
@@ -27,73 +35,51 @@ def open_folder(data_dir: pathlib.Path) -> sources.Source:
      "ignore_label": 255}
   """
   names, colors, values = _read_classes(data_dir / 'classes.json')
-  for kind in ('images', 'labels'):
-    if not (data_dir / kind).is_dir():
-      raise FileNotFoundError(f'The folder {data_dir / kind} is missing.')
-  splits = sorted(
-    {
-      path.name
-      for kind in ('images', 'labels')
-      for path in (data_dir / kind).iterdir()
-      if path.is_dir() and not path.name.startswith('.')
-    }
-  )
-  if not splits:
-    raise ValueError(
-      f'{data_dir / "images"} holds no split: put pictures into '
-      f'{data_dir / "images" / "train"} and {data_dir / "images" / "val"}.'
-    )
+  has_lists = (data_dir / 'train.txt').is_file()
   return sources.Source(
     name='folder',
     class_names=names,
     colors=colors,
     label_values=values,
-    splits={split: _match_files(data_dir, split) for split in splits},
+    splits=_listed(data_dir) if has_lists else _found(data_dir),
   )
 
 
-def _match_files(
-  data_dir: pathlib.Path, split: str
-) -> tuple[sources.Pair, ...]:
-  """Pairs images and labels of one name."""
-  image_dir, label_dir = (data_dir / k / split for k in ('images', 'labels'))
-  images = _files_by_stem(image_dir, sources.IMAGE_SUFFIXES)
-  labels = _files_by_stem(label_dir, ('.png',))
-  for stem in sorted(images.keys() ^ labels.keys()):
-    if stem in images:
-      raise ValueError(
-        f'{images[stem]} has no label: {label_dir / stem}.png is missing.'
-      )
+def _listed(data_dir: pathlib.Path) -> dict[str, tuple[sources.Pair, ...]]:
+  """Returns the splits of which there are lists."""
+  files = {split: data_dir / f'{split}.txt' for split in _LISTS}
+  return {
+    split: sources.read_pairs(file)
+    for split, file in files.items()
+    if file.is_file()
+  }
+
+
+def _found(data_dir: pathlib.Path) -> dict[str, tuple[sources.Pair, ...]]:
+  """Returns the splits of which there are folders."""
+  image_dir, label_dir = data_dir / 'images', data_dir / 'labels'
+  for directory in (image_dir, label_dir):
+    if not directory.is_dir():
+      raise FileNotFoundError(f'The folder {directory} is missing.')
+  splits = sorted(
+    {
+      path.name
+      for directory in (image_dir, label_dir)
+      for path in directory.iterdir()
+      if path.is_dir() and not path.name.startswith('.')
+    }
+  )
+  if not splits:
     raise ValueError(
-      f'{labels[stem]} has no image: {image_dir / stem} with one of '
-      f'{", ".join(sources.IMAGE_SUFFIXES)} is missing.'
+      f'{image_dir} holds no split: put pictures into {image_dir / "train"} '
+      f'and {image_dir / "val"}.'
     )
-  if not images:
-    raise ValueError(f'The split {split} is empty: no pictures in {image_dir}.')
-  return tuple(
-    sources.Pair(
-      images[stem].relative_to(image_dir).as_posix(), images[stem], label
+  return {
+    split: sources.pair_files(
+      image_dir / split, sources.IMAGE_SUFFIXES, label_dir / split, '.png'
     )
-    for stem, label in sorted(labels.items())
-  )
-
-
-def _files_by_stem(
-  directory: pathlib.Path, suffixes: tuple[str, ...]
-) -> dict[str, pathlib.Path]:
-  """Returns the files below a folder by relative path without suffix."""
-  files: dict[str, pathlib.Path] = {}
-  for path in sorted(directory.rglob('*')):
-    # Hidden files are the file manager's, not the user's.
-    if path.is_dir() or path.name.startswith('.'):
-      continue
-    if path.suffix.lower() not in suffixes:
-      raise ValueError(f'{path} is not one of {", ".join(suffixes)}.')
-    stem = path.relative_to(directory).with_suffix('').as_posix()
-    if stem in files:
-      raise ValueError(f'{files[stem]} and {path} have the same name.')
-    files[stem] = path
-  return files
+    for split in splits
+  }
 
 
 def _read_classes(

@@ -2,27 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layouts of pictures that are known, by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import os
 import pathlib
 
-from auto_deeplab.data import camvid, folder
+from auto_deeplab.data import (
+  camvid,
+  folder,
+)
 from auto_deeplab.data.sources import Source
 
 
 def open_source(
-  dataset: str, data_dir: str | os.PathLike[str] | None
+  dataset: str,
+  data_dir: str | os.PathLike[str] | None,
+  *,
+  splits: Sequence[str] = (),
+  reduction: int = 1,
 ) -> Source:
   """Finds the pictures of a data set.
 
   Args:
     dataset: a key of `SOURCES`.
     data_dir: the folder that holds them.
+    splits: those wanted; none means all that are there.
+    reduction: see `Source`.
 
   Raises:
     FileNotFoundError: the folder or a listed file is missing.
-    ValueError: the data set is unknown, or its layout is not as it should be.
+    ValueError: the data set or a split is unknown, or the layout is not as it
+      should be.
   """
   if dataset not in SOURCES:
     raise ValueError(
@@ -33,14 +43,18 @@ def open_source(
   data_dir = pathlib.Path(data_dir)
   if not data_dir.is_dir():
     raise FileNotFoundError(f'`data_dir` ({data_dir}) is not a folder.')
-  return SOURCES[dataset](data_dir)
+  source = SOURCES[dataset](data_dir)
+  source = source.only(splits) if splits else source
+  return dataclasses.replace(source, reduction=reduction)
 
 
-# The layouts that are known. The synthetic data set is drawn as a folder.
+def _synthetic(data_dir: pathlib.Path) -> Source:
+  """The synthetic data set is drawn as a folder."""
+  return dataclasses.replace(folder.open_folder(data_dir), name='synthetic')
+
+
 SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
   'camvid': camvid.open_camvid,
   'folder': folder.open_folder,
-  'synthetic': lambda data_dir: dataclasses.replace(
-    folder.open_folder(data_dir), name='synthetic'
-  ),
+  'synthetic': _synthetic,
 }

@@ -6,9 +6,11 @@
 picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
+import itertools
 import json
+import os
 import pathlib
 from typing import Any, Protocol
 
@@ -123,9 +125,7 @@ def read_pairs(list_file: pathlib.Path, prefix: str = '') -> tuple[Pair, ...]:
     if len(names) != 2:
       raise ValueError(f"{place}: expected 'image label', found {line!r}.")
     image, label = (list_file.parent / name for name in names)
-    for path in (image, label):
-      if not path.is_file():
-        raise FileNotFoundError(f'{place}: {path} does not exist.')
+    require_files((image, label), place)
     if names[0] in pairs:
       raise ValueError(f'{place}: {names[0]} is listed twice.')
     pairs[names[0]] = Pair(names[0], image, label)
@@ -134,15 +134,138 @@ def read_pairs(list_file: pathlib.Path, prefix: str = '') -> tuple[Pair, ...]:
   return tuple(pairs[name] for name in sorted(pairs))
 
 
-def read_json(path: pathlib.Path) -> Any:
+def read_names(list_file: pathlib.Path) -> tuple[str, ...]:
+  """Reads one name a line, sorted.
+
+  Raises:
+    FileNotFoundError: the list is missing.
+    ValueError: it is empty, or a name is listed twice.
+  """
+  names = sorted(read_text(list_file).split())
+  if not names:
+    raise ValueError(f'{list_file} lists no pictures.')
+  for name, following in itertools.pairwise(names):
+    if name == following:
+      raise ValueError(f'{list_file}: {name} is listed twice.')
+  return tuple(names)
+
+
+def pair_files(
+  image_dir: pathlib.Path,
+  image_suffixes: Sequence[str],
+  label_dir: pathlib.Path,
+  label_suffix: str,
+  *,
+  has_others: bool = False,
+) -> tuple[Pair, ...]:
+  """Pairs the files below two folders that have one name but for the suffix.
+
+  Args:
+    image_dir: folder of the images.
+    image_suffixes: ends of their names, in lower case, such as '.jpg'.
+    label_dir: folder of the labels.
+    label_suffix: end of their names, such as '_labelIds.png'.
+    has_others: whether the folders may hold files with other ends.
+
+  Raises:
+    FileNotFoundError: a folder is missing.
+    ValueError: an image has no label or a label no image, there are none, or a
+      file has another end though `has_others` is False.
+  """
+  images = files_by_stem(image_dir, image_suffixes, has_others)
+  labels = files_by_stem(label_dir, (label_suffix,), has_others)
+  for stem in sorted(images.keys() ^ labels.keys()):
+    if stem in images:
+      raise ValueError(
+        f'{images[stem]} has no label: {label_dir / stem}{label_suffix} is '
+        'missing.'
+      )
+    raise ValueError(
+      f'{labels[stem]} has no image: {image_dir / stem} with one of '
+      f'{", ".join(image_suffixes)} is missing.'
+    )
+  if not images:
+    raise ValueError(
+      f'{image_dir} holds no pictures with one of {", ".join(image_suffixes)}.'
+    )
+  return tuple(
+    Pair(name_below(image_dir, images[stem]), images[stem], labels[stem])
+    for stem in sorted(labels)
+  )
+
+
+def files_by_stem(
+  directory: pathlib.Path, suffixes: Sequence[str], has_others: bool
+) -> dict[str, pathlib.Path]:
+  """Returns the files below a folder by relative path without suffix.
+
+  See `pair_files`. Links to folders are followed.
+  """
+  files: dict[str, pathlib.Path] = {}
+  for name in _walk(directory):
+    path = directory / name
+    suffix = next((s for s in suffixes if name.lower().endswith(s.lower())), '')
+    if suffix:
+      stem = name[: -len(suffix)]
+      if stem in files:
+        raise ValueError(f'{files[stem]} and {path} have the same name.')
+      files[stem] = path
+    elif not has_others:
+      raise ValueError(f'{path} is not one of {", ".join(suffixes)}.')
+  return files
+
+
+def name_below(directory: pathlib.Path, path: pathlib.Path) -> str:
+  """Returns the name of a file within a folder, with '/'."""
+  return path.relative_to(directory).as_posix()
+
+
+def require_files(paths: Iterable[pathlib.Path], place: object) -> None:
+  """Raises a FileNotFoundError that names the first path that is no file.
+
+  Args:
+    paths: the files.
+    place: the list that names them.
+  """
+  for path in paths:
+    if not os.path.isfile(path):
+      raise FileNotFoundError(f'{place}: {path} does not exist.')
+
+
+def _walk(directory: pathlib.Path) -> Iterator[str]:
+  """Yields the files below a folder, relative to it, in order of their names.
+
+  Hidden ones are the file manager's, not the user's.
+  """
+
+  def fail(error: OSError) -> None:
+    raise error
+
+  root = str(directory)
+  for folder, folders, names in os.walk(root, onerror=fail, followlinks=True):
+    folders[:] = sorted(name for name in folders if not name.startswith('.'))
+    prefix = folder[len(root) :].replace(os.sep, '/').lstrip('/')
+    for name in sorted(names):
+      if not name.startswith('.'):
+        yield f'{prefix}/{name}' if prefix else name
+
+
+def read_json(
+  path: pathlib.Path,
+  object_hook: Callable[[dict[str, Any]], Any] | None = None,
+) -> Any:
   """Reads a JSON file.
+
+  Args:
+    path: the file.
+    object_hook: makes something else of each object as it is read.
 
   Raises:
     FileNotFoundError: it is missing.
     ValueError: it is not JSON.
   """
   try:
-    return json.loads(read_text(path))
+    return json.loads(read_text(path), object_hook=object_hook)
   except json.JSONDecodeError as e:
     raise ValueError(f'{path} is not valid JSON: {e}') from e
 

@@ -133,5 +133,24 @@ def test_empty_and_missing_splits_are_named(folder):
     folder.source()
   folder.fill()
   (folder.path / 'images' / 'test').mkdir()
-  with pytest.raises(ValueError, match='The split test is empty: no pictures'):
+  with pytest.raises(FileNotFoundError, match=r'labels/test'):
     folder.source()
+  (folder.path / 'labels' / 'test').mkdir()
+  with pytest.raises(ValueError, match=r'images/test holds no pictures with'):
+    folder.source()
+
+
+def test_lists_name_files_anywhere(folder):
+  folder.fill()
+  line = 'images/{0}/{0}_0.jpg labels/{0}/{0}_0.png\n'
+  for split in ('train', 'val'):
+    (folder.path / f'{split}.txt').write_text(line.format(split))
+  source = folder.source()
+  assert {split: len(pairs) for split, pairs in source.splits.items()} == {
+    'train': 1,
+    'val': 1,
+  }
+  (pair,) = source.splits['val']
+  assert pair.name == 'images/val/val_0.jpg'
+  assert pair.label == folder.label('val', 'val_0.png')
+  assert source.class_names == ('sky', 'road', 'car')
