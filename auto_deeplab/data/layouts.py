@@ -8,7 +8,9 @@ import os
 import pathlib
 
 from auto_deeplab.data import (
+  ade20k,
   camvid,
+  cityscapes,
   folder,
 )
 from auto_deeplab.data.sources import Source
@@ -54,7 +56,10 @@ def _synthetic(data_dir: pathlib.Path) -> Source:
 
 
 SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
+  'ade20k': ade20k.open_ade20k,
   'camvid': camvid.open_camvid,
+  'cityscapes': cityscapes.open_fine,
+  'cityscapes_coarse': cityscapes.open_coarse,
   'folder': folder.open_folder,
   'synthetic': _synthetic,
 }
