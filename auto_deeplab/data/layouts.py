@@ -12,6 +12,7 @@ from auto_deeplab.data import (
   camvid,
   cityscapes,
   folder,
+  pascal,
 )
 from auto_deeplab.data.sources import Source
 
@@ -62,4 +63,6 @@ SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
   'cityscapes_coarse': cityscapes.open_coarse,
   'folder': folder.open_folder,
   'synthetic': _synthetic,
+  'voc': pascal.open_voc,
+  'voc_aug': pascal.open_voc_aug,
 }
