@@ -11,6 +11,7 @@ from auto_deeplab.data import (
   ade20k,
   camvid,
   cityscapes,
+  coco,
   folder,
   pascal,
 )
@@ -61,6 +62,8 @@ SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
   'camvid': camvid.open_camvid,
   'cityscapes': cityscapes.open_fine,
   'cityscapes_coarse': cityscapes.open_coarse,
+  'coco': coco.open_coco,
+  'coco_voc': coco.open_coco_voc,
   'folder': folder.open_folder,
   'synthetic': _synthetic,
   'voc': pascal.open_voc,

@@ -61,7 +61,7 @@ def test_pictures_are_drawn_and_converted(tmp_path):
 @pytest.mark.parametrize(
   'flags, message',
   [
-    (['--dataset=coco'], '`dataset` (coco) is not one of camvid, folder, s'),
+    (['--dataset=kitti'], '`dataset` (kitti) is not one of ade20k, camvid, c'),
     (
       ['--dataset=synthetic', '--image_size=64'],
       '`image_size` (64) must be height,width.',
