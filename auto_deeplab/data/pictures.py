@@ -5,6 +5,10 @@
 An image is passed on as the bytes of its file, a label as an 8-bit greyscale
 PNG, unless both are made smaller. What is passed on has been decoded once with
 TensorFlow's decoders, the ones of the input pipeline.
+
+Read is what has one meaning: greyscale and palette images, an EXIF orientation
+that says upright, an alpha channel that is opaque everywhere, labels of 1 to 8
+bits. Anything that would need a choice is an error that names the file.
 """
 
 from collections.abc import Mapping
@@ -24,9 +28,10 @@ MAX_PIXELS = 2**26
 
 _SUFFIXES = {'jpeg': ('.jpg', '.jpeg'), 'png': ('.png',)}
 
-# Pillow's names of pixels that turn into RGB without a choice to be made.
-_IMAGE_MODES = ('RGB', 'L', 'P', '1')
+# Pillow's names of pixels that turn into RGB without a choice to be made, if
+# they are opaque.
 _ALPHA_MODES = ('RGBA', 'LA', 'PA')
+_IMAGE_MODES = ('RGB', 'L', 'P', '1', *_ALPHA_MODES)
 
 _ORIENTATION_TAG, _UPRIGHT = 0x0112, 1
 
@@ -58,10 +63,7 @@ def read_image(path: pathlib.Path) -> EncodedPicture:
       contents, larger than `MAX_PIXELS`, turned by an EXIF tag, or its pixels
       have no one meaning in RGB (CMYK, 16 bits, transparency).
   """
-  data = _read_bytes(path)
-  header = _read_header(path, data)
-  if header.has_alpha:
-    raise ValueError(f'{path} has transparent pixels; save it as plain RGB.')
+  data, header = _read_file(path)
   if header.mode not in _IMAGE_MODES or header.bits == 16:
     raise ValueError(
       f'{path} has pixels of the kind {header.mode} with {header.bits} bits; '
@@ -72,7 +74,11 @@ def read_image(path: pathlib.Path) -> EncodedPicture:
       f'{path} is turned by its EXIF orientation ({header.orientation}), of '
       'which its label knows nothing; save both upright.'
     )
-  _decode(path, data, channels=3)
+  if not header.has_alpha:
+    decode_image(path, data)
+  # The input pipeline drops the alpha channel, which is right where it is 255.
+  elif np.any(_decode(path, data, channels=4)[..., 3] != 255):
+    raise ValueError(f'{path} has transparent pixels; save it as plain RGB.')
   return EncodedPicture(data, header.format, header.size)
 
 
@@ -97,28 +103,18 @@ def read_label(
       `label_values`; or the label cannot be drawn.
   """
   data, values = _read_values(label)
-  present = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
-  for value in present:
-    if value not in label_values:
-      raise ValueError(
-        f'{label} has the label value {value} in '
-        f'{np.count_nonzero(values == value)} pixels; the values of the '
-        f'classes are {_describe(label_values)}.'
-      )
-  if not data or any(label_values[value] != value for value in present):
-    table = np.zeros(256, np.uint8)
-    table[list(label_values)] = list(label_values.values())
-    values = table[values]
-    data = _encode_png(values)
-  return _as_label(data, values)
+  classes, counts = _classify(label, values, label_values)
+  if not data or classes is not values:
+    data = _encode_png(classes)
+  height, width = values.shape
+  return EncodedPicture(data, 'png', (height, width)), counts
 
 
 def ignored_label(
   size: tuple[int, int],
 ) -> tuple[EncodedPicture, np.ndarray]:
   """Returns what `read_label` does, for a picture without a label."""
-  values = np.full(size, datasets.IGNORE_LABEL, np.uint8)
-  return _as_label(_encode_png(values), values)
+  return _as_label(np.full(size, datasets.IGNORE_LABEL, np.uint8))
 
 
 def reduce_image(image: EncodedPicture, factor: int) -> EncodedPicture:
@@ -126,8 +122,7 @@ def reduce_image(image: EncodedPicture, factor: int) -> EncodedPicture:
 
   Blocks at the right and lower border may be cut. The result is a PNG.
   """
-  pixels = tf.io.decode_image(image.data, channels=3, expand_animations=False)
-  smaller = Image.fromarray(pixels.numpy()).reduce(factor)
+  smaller = Image.fromarray(decode_image('', image.data)).reduce(factor)
   size = (smaller.height, smaller.width)
   return EncodedPicture(_encode_png(np.asarray(smaller)), 'png', size)
 
@@ -140,9 +135,29 @@ def reduce_label(
   Returns:
     What `read_label` does.
   """
-  values = tf.io.decode_png(label.data, channels=1).numpy()
-  values = values[::factor, ::factor, 0]
-  return _as_label(_encode_png(values), values)
+  return _as_label(decode_label('', label.data)[::factor, ::factor])
+
+
+def decode_image(name: object, data: bytes) -> np.ndarray:
+  """Decodes an image as the input pipeline does, uint8 [height, width, 3].
+
+  Raises:
+    ValueError: it is damaged; the message begins with `name`.
+  """
+  return _decode(name, data, channels=3)
+
+
+def decode_label(name: object, data: bytes) -> np.ndarray:
+  """Decodes a label as `read_label` returns it, uint8 [height, width].
+
+  Raises:
+    ValueError: it is damaged, or not an 8-bit greyscale PNG, of which the input
+      pipeline would make other values; the message begins with `name`.
+  """
+  header = _parse_checked(name, data)
+  if header.format != 'png' or not header.is_plain_label:
+    raise ValueError(f'{name} is no 8-bit greyscale PNG.')
+  return _decode(name, data, channels=1)[:, :, 0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,33 +182,36 @@ class _Header:
     return is_grey and self.bits == 8 and not self.has_alpha
 
 
-def _read_bytes(path: pathlib.Path) -> bytes:
+def _read_file(path: pathlib.Path) -> tuple[bytes, _Header]:
+  """Returns the contents of a picture file and what they say of themselves."""
   if not path.is_file():
     raise FileNotFoundError(f'{path} does not exist.')
   data = path.read_bytes()
   if not data:
     raise ValueError(f'{path} is empty.')
-  return data
+  header = _parse_checked(path, data)
+  if path.suffix.lower() not in _SUFFIXES[header.format]:
+    raise ValueError(
+      f'{path} holds a {header.format.upper()}, unlike its name says.'
+    )
+  return data, header
 
 
-def _read_header(path: pathlib.Path, data: bytes) -> _Header:
+def _parse_checked(name: object, data: bytes) -> _Header:
+  """Returns the header of a picture that may be decoded."""
   try:
     header = _parse_header(data)
   except Image.DecompressionBombError as e:
     raise ValueError(
-      f'{path} is larger than the limit of {MAX_PIXELS} pixels.'
+      f'{name} is larger than the limit of {MAX_PIXELS} pixels.'
     ) from e
   except Exception as e:  # Pillow raises anything on bytes that are damaged.
-    raise ValueError(f'{path} is no readable JPEG or PNG.') from e
+    raise ValueError(f'{name} is no readable JPEG or PNG.') from e
   height, width = header.size
   if height * width > MAX_PIXELS:
     raise ValueError(
-      f'{path} has {width}x{height} pixels, more than the limit of '
+      f'{name} has {width}x{height} pixels, more than the limit of '
       f'{MAX_PIXELS}.'
-    )
-  if path.suffix.lower() not in _SUFFIXES[header.format]:
-    raise ValueError(
-      f'{path} holds a {header.format.upper()}, unlike its name says.'
     )
   return header
 
@@ -223,13 +241,12 @@ def _read_values(
   """Returns the file's bytes if they may be kept, and the values in it."""
   if not isinstance(label, pathlib.Path):
     return b'', label()
-  data = _read_bytes(label)
-  header = _read_header(label, data)
-  values = _decode_label(label, data, header)
+  data, header = _read_file(label)
+  values = _label_values(label, data, header)
   return data if header.is_plain_label else b'', values
 
 
-def _decode_label(
+def _label_values(
   path: pathlib.Path, data: bytes, header: _Header
 ) -> np.ndarray:
   """Returns the values in a label file as they stand, uint8 [height, width]."""
@@ -256,26 +273,45 @@ def _decode_label(
     raise ValueError(_damaged(path)) from e
 
 
-def _decode(path: pathlib.Path, data: bytes, channels: int) -> np.ndarray:
+def _classify(
+  label: object, values: np.ndarray, label_values: Mapping[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the classes, `values` itself if they are, and pixels a class."""
+  counts = np.bincount(values.ravel(), minlength=256)
+  present = np.flatnonzero(counts).tolist()
+  for value in present:
+    if value not in label_values:
+      raise ValueError(
+        f'{label} has the label value {value} in {counts[value]} pixels; the '
+        f'values of the classes are {_describe(label_values)}.'
+      )
+  if all(label_values[value] == value for value in present):
+    return values, counts
+  table = np.zeros(256, np.uint8)
+  table[list(label_values)] = list(label_values.values())
+  class_counts = np.zeros_like(counts)
+  np.add.at(class_counts, table[present], counts[present])
+  return table[values], class_counts
+
+
+def _decode(name: object, data: bytes, channels: int) -> np.ndarray:
   try:
     return tf.io.decode_image(
       data, channels=channels, expand_animations=False
     ).numpy()
   except tf.errors.InvalidArgumentError as e:
-    raise ValueError(_damaged(path)) from e
+    raise ValueError(_damaged(name)) from e
 
 
-def _damaged(path: pathlib.Path) -> str:
-  return f'{path} cannot be decoded: it is truncated or damaged.'
+def _damaged(name: object) -> str:
+  return f'{name} cannot be decoded: it is truncated or damaged.'
 
 
-def _as_label(
-  data: bytes, values: np.ndarray
-) -> tuple[EncodedPicture, np.ndarray]:
+def _as_label(classes: np.ndarray) -> tuple[EncodedPicture, np.ndarray]:
   """Returns what `read_label` does."""
-  height, width = values.shape
-  counts = np.bincount(values.ravel(), minlength=256)
-  return EncodedPicture(data, 'png', (height, width)), counts
+  height, width = classes.shape
+  counts = np.bincount(classes.ravel(), minlength=256)
+  return EncodedPicture(_encode_png(classes), 'png', (height, width)), counts
 
 
 def _encode_png(values: np.ndarray) -> bytes:

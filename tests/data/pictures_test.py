@@ -60,12 +60,15 @@ def _cmyk(path):
   return _save(path.with_suffix('.jpg'), RGB, 'CMYK')
 
 
-def _alpha(path):
-  return _save(path.with_suffix('.png'), RGB, 'RGBA')
+def _alpha(path, alpha=254):
+  pixels = np.dstack([RGB, np.full_like(CLASSES, 255)])
+  pixels[0, 0, 3] = alpha
+  return _save(path.with_suffix('.png'), pixels)
 
 
 def _transparent_colour(path):
-  return _save(path.with_suffix('.png'), RGB, transparency=(1, 2, 3))
+  color = tuple(RGB[5, 6].tolist())
+  return _save(path.with_suffix('.png'), RGB, transparency=color)
 
 
 def _grey16(path):
@@ -113,6 +116,13 @@ def _gif(path):
 def test_a_bad_image_is_refused_by_name(tmp_path, make, message):
   with pytest.raises(ValueError, match=re.escape(message)):
     pictures.read_image(make(tmp_path / 'a'))
+
+
+def test_an_opaque_alpha_channel_is_no_matter(tmp_path):
+  path = _alpha(tmp_path / 'a', alpha=255)
+  image = pictures.read_image(path)
+  assert image.data == path.read_bytes()
+  np.testing.assert_array_equal(pictures.decode_image('', image.data), RGB)
 
 
 def test_a_missing_image_is_named(tmp_path):
@@ -237,6 +247,47 @@ def test_a_value_outside_the_classes_is_named(tmp_path):
     r'classes are 0\.\.3, 255\.',
   ):
     pictures.read_label(path, IDENTITY)
+
+
+def test_a_drawn_label_is_treated_as_one_from_a_file(tmp_path):
+  values = {0: 255, 1: 0, 2: 1, 3: 255}
+  path = _save(tmp_path / 'a.png', CLASSES)
+  drawn, drawn_counts = pictures.read_label(lambda: CLASSES, values)
+  label, counts = pictures.read_label(path, values)
+  assert drawn == label
+  np.testing.assert_array_equal(drawn_counts, counts)
+
+
+@pytest.mark.parametrize('factor', [2, 3])
+def test_image_and_label_become_smaller_together(tmp_path, factor):
+  # 20 x 30 pixels of blocks that have one colour and class each.
+  small_size = (-(-20 // factor), -(-30 // factor))
+  blocks = np.arange(np.prod(small_size)).reshape(small_size).astype(np.uint8)
+  classes = blocks.repeat(factor, 0).repeat(factor, 1)[:20, :30]
+  pixels = np.stack([classes, 255 - classes, classes // 2], -1)
+  image = pictures.read_image(_save(tmp_path / 'a.png', pixels))
+  identity = {value: value for value in range(256)}
+  label, _ = pictures.read_label(lambda: classes, identity)
+  small_image = pictures.reduce_image(image, factor)
+  small_label, counts = pictures.reduce_label(label, factor)
+  assert small_image.size == small_label.size == small_size
+  decoded = pictures.decode_image('', small_image.data)
+  np.testing.assert_array_equal(decoded[..., 1], 255 - blocks)
+  np.testing.assert_array_equal(_decoded(small_label), blocks)
+  np.testing.assert_array_equal(counts, np.bincount(blocks.ravel(), None, 256))
+
+
+def test_a_stored_label_that_would_be_misread_is_refused(tmp_path):
+  path = _save(tmp_path / 'a.png', CLASSES)
+  decoded = pictures.decode_label('x', path.read_bytes())
+  np.testing.assert_array_equal(decoded, CLASSES)
+  for path in (
+    _palette_png(tmp_path / 'b.png', CLASSES, 8),
+    _save(tmp_path / 'c.png', CLASSES, transparency=1),
+    _jpeg_label(tmp_path / 'd'),
+  ):
+    with pytest.raises(ValueError, match=r'^x is no 8-bit greyscale PNG'):
+      pictures.decode_label('x', path.read_bytes())
 
 
 def _jpeg_label(path):
