@@ -32,18 +32,19 @@ synthetic  Drawn landscapes with exact labels, to try everything out. They are
       --output_dir=runs/demo/data --num_train=400 --num_val=100
 
 A picture or label that cannot be used stops the conversion with its name, and
-what was in --output_dir stays as it was.
+what was in --output_dir stays as it was. With --skip_invalid such pictures are
+left out and listed in OUTPUT_DIR/skipped.json. A conversion that was stopped,
+by a bad picture, a full disk or a kill, goes on from its finished shards when
+it is started again.
 """
 
 import os
-import sys
-import time
 
 from absl import flags
 import cli
-import tqdm
+import progress
 
-from auto_deeplab.data import layouts, synthetic, tfrecord
+from auto_deeplab.data import conversion, layouts, synthetic
 
 _DATASET = flags.DEFINE_string(
   'dataset',
@@ -57,6 +58,20 @@ _OUTPUT_DIR = flags.DEFINE_string(
 )
 _NUM_SHARDS = flags.DEFINE_integer(
   'num_shards', 8, 'Files a split.', lower_bound=1
+)
+_NUM_WORKERS = flags.DEFINE_integer(
+  'num_workers',
+  1,
+  'Processes, each for a shard at a time; each takes seconds to start.',
+  lower_bound=1,
+)
+_SPLIT = flags.DEFINE_list(
+  'split', None, 'Splits to convert, such as train,val. Default: all.'
+)
+_SKIP_INVALID = flags.DEFINE_bool(
+  'skip_invalid',
+  False,
+  'Leave out pictures that cannot be used, and list them.',
 )
 _SEED = flags.DEFINE_integer(
   'seed', 0, 'Decides the order on disk and, for synthetic, the pictures.'
@@ -72,39 +87,13 @@ _IMAGE_SIZE = flags.DEFINE_list(
 )
 
 
-class _Progress:
-  """A bar a split on a terminal, a line now and then elsewhere."""
-
-  _SECONDS_A_LINE = 10
-
-  def __init__(self, verb: str):
-    self._verb = verb
-
-  def __call__(self, split: str, done: int, total: int) -> None:
-    if done == 1:
-      self._bar = tqdm.tqdm(
-        total=total,
-        desc=f'{self._verb} {split}',
-        unit=' pictures',
-        disable=not sys.stderr.isatty(),
-      )
-      self._last_line = time.monotonic()
-    self._bar.update()
-    if done == total:
-      self._bar.close()
-    is_due = time.monotonic() - self._last_line >= self._SECONDS_A_LINE
-    if self._bar.disable and (is_due or done == total):
-      self._last_line = time.monotonic()
-      print(f'{self._verb} {split}: {done}/{total} pictures', flush=True)
-
-
-def _draw(data_dir: str) -> None:
+def _draw(data_dir: str, told: progress.Progress) -> None:
   synthetic.draw_folder(
     data_dir,
     seed=_SEED.value,
     num_examples={'train': _NUM_TRAIN.value, 'val': _NUM_VAL.value},
     image_size=_image_size(),
-    on_example=_Progress('Drawing'),
+    on_example=lambda split, *counts: told(f'Drawing {split}', *counts),
   )
 
 
@@ -120,17 +109,27 @@ def _image_size() -> tuple[int, int]:
 
 def main() -> None:
   """Converts a data set and says what comes next."""
-  data_dir = _DATA_DIR.value
+  data_dir, told = _DATA_DIR.value, progress.Progress()
   if _DATASET.value == 'synthetic':
     data_dir = data_dir or os.path.join(_OUTPUT_DIR.value, 'pictures')
-    _draw(data_dir)
-  info = tfrecord.write_dataset(
-    layouts.open_source(_DATASET.value, data_dir),
+    _draw(data_dir, told)
+  source = layouts.open_source(_DATASET.value, data_dir)
+  info = conversion.write_dataset(
+    source.only(_SPLIT.value) if _SPLIT.value else source,
     _OUTPUT_DIR.value,
     num_shards=_NUM_SHARDS.value,
+    num_workers=_NUM_WORKERS.value,
     seed=_SEED.value,
-    on_example=_Progress('Converting'),
+    skip_invalid=_SKIP_INVALID.value,
+    on_progress=lambda *counts: told('Converting', *counts),
   )
+  skipped = conversion.load_skipped(_OUTPUT_DIR.value)
+  if skipped:
+    print(
+      f'Left out {len(skipped)} pictures that cannot be used, see '
+      f'{os.path.join(_OUTPUT_DIR.value, conversion.SKIPPED_NAME)}. The first: '
+      f'{skipped[0].reason}'
+    )
   counts = ', '.join(
     f'{split.num_examples} {name}' for name, split in info.splits.items()
   )

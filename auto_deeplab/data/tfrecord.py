@@ -7,28 +7,27 @@
     DATA/val-00000-of-00008.tfrecord
 
 `dataset.json` tells what is in the shards and holds their checksums: a data set
-exists once it is there, and it is written last. Each record is a
+exists once it is there, and `data.conversion` writes it last. Each record is a
 `tf.train.Example` with the keys of DeepLab's own converters plus `image/index`,
 the place of the picture in its split sorted by name.
 
-The bytes depend on the pictures, the number of shards and the seed, and on
-nothing else.
+A record carries checksums of its length and of its bytes, and so does the PNG
+of a label within it: a label that was changed on its way is an error, not
+another label.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from auto_deeplab.data import datasets, pictures, sources
+from auto_deeplab.data import datasets, pictures
 from auto_deeplab.data.datasets import DatasetInfo, ShardInfo, SplitInfo
 
 FORMAT = 'auto_deeplab.dataset'
@@ -44,8 +43,6 @@ _CHANNELS = 'image/channels'
 _INDEX = 'image/index'
 _LABEL = 'image/segmentation/class/encoded'
 _LABEL_FORMAT = 'image/segmentation/class/format'
-
-_STAGING = '.incomplete'
 
 
 # One example -----------------------------------------------------------------
@@ -124,170 +121,18 @@ def _int64_feature(value: int) -> tf.train.Feature:
   return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
 
-# Writing ---------------------------------------------------------------------
-
-
-def write_dataset(
-  source: sources.Source,
-  output_dir: str | os.PathLike[str],
-  *,
-  num_shards: int = 8,
-  seed: int = 0,
-  on_example: Callable[[str, int, int], None] = lambda *_: None,
-) -> DatasetInfo:
-  """Converts pictures to a data set.
-
-  All is written into a folder aside and renamed at the end, so that a failure
-  leaves nothing behind and a data set that was in `output_dir` as it was.
-
-  Args:
-    source: the pictures.
-    output_dir: the folder to write to, made if it is missing.
-    num_shards: files a split; a split of fewer pictures gets one a picture.
-    seed: decides in which order the pictures of a split are written.
-    on_example: called with (split, number written, number in all).
+@contextlib.contextmanager
+def record_writer(path: pathlib.Path) -> Iterator[tf.io.TFRecordWriter]:
+  """Opens a shard to write to.
 
   Raises:
-    FileNotFoundError: a picture is missing.
-    ValueError: a picture or label cannot be used; see `data.pictures`.
+    OSError: it cannot be written, as of any file.
   """
-  if num_shards < 1:
-    raise ValueError(f'`num_shards` ({num_shards}) must be at least 1.')
-  output_dir = pathlib.Path(output_dir)
-  is_new = not output_dir.exists()
-  staging = output_dir / _STAGING
-  # Of a run that was killed.
-  shutil.rmtree(staging, ignore_errors=True)
-  try:
-    staging.mkdir(parents=True)
-    splits = {
-      split: _write_split(staging, source, split, num_shards, seed, on_example)
-      for split in source.splits
-    }
-    info = DatasetInfo(
-      source.name, source.class_names, source.colors, splits=splits
-    )
-    (staging / INFO_NAME).write_text(info_to_text(info), encoding='utf-8')
-    _publish(staging, output_dir, info)
-  except BaseException:
-    shutil.rmtree(output_dir if is_new else staging, ignore_errors=True)
-    raise
-  staging.rmdir()
-  return info
-
-
-def _write_split(
-  staging: pathlib.Path,
-  source: sources.Source,
-  split: str,
-  num_shards: int,
-  seed: int,
-  on_example: Callable[[str, int, int], None],
-) -> SplitInfo:
-  pairs = source.splits[split]
-  order = datasets.seeded_order(len(pairs), seed, split)
-  num_shards = min(num_shards, len(pairs))
-  tally = _Tally()
-  shards = []
-  for shard in range(num_shards):
-    path = staging / f'{split}-{shard:05d}-of-{num_shards:05d}.tfrecord'
-    members = order[shard::num_shards]
-    with _record_writer(path) as writer:
-      for index in members:
-        writer.write(_convert(index, pairs[index], source, tally))
-        on_example(split, tally.num_examples, len(pairs))
-    shards.append(
-      ShardInfo(path.name, len(members), path.stat().st_size, _sha256(path))
-    )
-  return tally.summarize(tuple(shards), len(source.class_names))
-
-
-def _convert(
-  index: int, pair: sources.Pair, source: sources.Source, tally: '_Tally'
-) -> bytes:
-  """Reads and checks a pair, counts it, and returns its Example."""
-  image = pictures.read_image(pair.image)
-  if pair.label is None:
-    label, counts = pictures.ignored_label(image.size)
-  else:
-    label, counts = pictures.read_label(pair.label, source.label_values)
-  if image.size != label.size:
-    raise ValueError(
-      f'{pair.image} has {_describe(image.size)} pixels, its label '
-      f'{pair.label} has {_describe(label.size)}.'
-    )
-  if source.reduction > 1:
-    image = pictures.reduce_image(image, source.reduction)
-    label, counts = pictures.reduce_label(label, source.reduction)
-  tally.add(image.size, counts)
-  return encode_example(index, pair.name, image, label)
-
-
-@contextlib.contextmanager
-def _record_writer(path: pathlib.Path) -> Iterator[tf.io.TFRecordWriter]:
-  """Opens a shard; a failure to write is an OSError, as of any file."""
   try:
     with tf.io.TFRecordWriter(str(path)) as writer:
       yield writer
   except tf.errors.OpError as e:
-    raise OSError(f'{path} cannot be written: {e.message}') from e
-
-
-class _Tally:
-  """Sizes and label values of the pictures so far."""
-
-  def __init__(self):
-    self.num_examples = 0
-    self._sizes: set[tuple[int, int]] = set()
-    self._counts = np.zeros(256, np.int64)
-
-  def add(self, size: tuple[int, int], counts: np.ndarray) -> None:
-    self.num_examples += 1
-    self._sizes.add(size)
-    self._counts += counts
-
-  def summarize(
-    self, shards: tuple[ShardInfo, ...], num_classes: int
-  ) -> SplitInfo:
-    heights, widths = zip(*self._sizes, strict=True)
-    shares = np.round(self._counts / self._counts.sum(), 6).tolist()
-    return SplitInfo(
-      num_examples=self.num_examples,
-      shards=shards,
-      min_size=(min(heights), min(widths)),
-      max_size=(max(heights), max(widths)),
-      class_pixel_shares=tuple(shares[:num_classes]),
-      ignored_pixel_share=shares[datasets.IGNORE_LABEL],
-    )
-
-
-def _publish(
-  staging: pathlib.Path, output_dir: pathlib.Path, info: DatasetInfo
-) -> None:
-  """Gives all files their final names, `dataset.json` last.
-
-  A reader in between, or one after a kill in between, finds shards that are not
-  the ones of the old `dataset.json`, and says so.
-  """
-  stale = _shard_names(output_dir)
-  names = [s.name for split in info.splits.values() for s in split.shards]
-  for name in (*names, INFO_NAME):
-    os.replace(staging / name, output_dir / name)
-  for name in stale - set(names):
-    (output_dir / name).unlink(missing_ok=True)
-
-
-def _shard_names(data_dir: pathlib.Path) -> set[str]:
-  """Returns the shards of the data set in a folder, if there is one."""
-  try:
-    info = _info_from_text((data_dir / INFO_NAME).read_text(encoding='utf-8'))
-  except (OSError, ValueError):
-    return set()
-  return {s.name for split in info.splits.values() for s in split.shards}
-
-
-def _describe(size: tuple[int, int]) -> str:
-  return f'{size[1]}x{size[0]}'
+    raise OSError(f'{path} cannot be written: {e.message}.') from e
 
 
 # Reading ---------------------------------------------------------------------
@@ -336,7 +181,7 @@ def verify(
   info = load_info(data_dir)
   for name in info.splits if split is None else (split,):
     for shard in info.split(name).shards:
-      _verify_shard(shard_path(data_dir, shard), shard, with_checksums)
+      verify_shard(shard_path(data_dir, shard), shard, with_checksums)
 
 
 @contextlib.contextmanager
@@ -362,7 +207,10 @@ def shard_path(data_dir: str | os.PathLike[str], shard: ShardInfo) -> str:
   return os.path.join(data_dir, shard.name)
 
 
-def _verify_shard(path: str, shard: ShardInfo, with_checksum: bool) -> None:
+def verify_shard(
+  path: str, shard: ShardInfo, with_checksum: bool = True
+) -> None:
+  """Does for one file what `verify` does for all."""
   if not tf.io.gfile.exists(path):
     raise FileNotFoundError(
       f'{path} is missing, though {INFO_NAME} names it; convert the data set '
@@ -374,14 +222,15 @@ def _verify_shard(path: str, shard: ShardInfo, with_checksum: bool) -> None:
       f'{path} is damaged: it has {num_bytes} bytes, {INFO_NAME} says '
       f'{shard.num_bytes}; convert the data set again.'
     )
-  if with_checksum and shard.sha256 != _sha256(path):
+  if with_checksum and shard.sha256 != sha256(path):
     raise ValueError(
       f'{path} is damaged: {INFO_NAME} has another checksum; convert the data '
       'set again.'
     )
 
 
-def _sha256(path: str | os.PathLike[str]) -> str:
+def sha256(path: str | os.PathLike[str]) -> str:
+  """Returns the hexadecimal digest of a file."""
   digest = hashlib.sha256()
   with tf.io.gfile.GFile(path, 'rb') as file:
     while chunk := file.read(2**22):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from auto_deeplab.data import datasets, layouts, sources, tfrecord
+from auto_deeplab.data import conversion, datasets, layouts, sources
 
 
 class Folder:
@@ -47,7 +47,7 @@ class Folder:
     return layouts.open_source('folder', self.path)
 
   def convert(self, output_dir, **kwargs) -> datasets.DatasetInfo:
-    return tfrecord.write_dataset(self.source(), output_dir, **kwargs)
+    return conversion.write_dataset(self.source(), output_dir, **kwargs)
 
   def _file(self, kind: str, split: str, name: str) -> pathlib.Path:
     path = self.path / kind / split / name

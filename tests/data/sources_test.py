@@ -11,7 +11,7 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data import sources, tfrecord
+from auto_deeplab.data import conversion, sources, tfrecord
 from auto_deeplab.data.sources import Pair, Source
 
 PALE = (200, 100, 50)
@@ -48,7 +48,7 @@ def _source(path: pathlib.Path, label, **changes) -> Source:
 
 def _convert(source: Source, data_dir: pathlib.Path):
   """Returns image [h, w, 3] and label [h, w] of the one example, as uint8."""
-  tfrecord.write_dataset(source, data_dir)
+  conversion.write_dataset(source, data_dir)
   (shard,) = data_dir.glob('*.tfrecord')
   (record,) = tf.data.TFRecordDataset(str(shard))
   example = tfrecord.parse_example(record)
@@ -66,10 +66,10 @@ def test_a_label_may_be_drawn(tmp_path):
 def test_a_drawn_label_is_checked_like_a_file(tmp_path):
   source = _source(tmp_path, Stripes(2))
   with pytest.raises(ValueError, match='stripes of 2 has the label value 2 in'):
-    tfrecord.write_dataset(source, tmp_path / 'data')
+    conversion.write_dataset(source, tmp_path / 'data')
   source = _source(tmp_path, Stripes(1, (4, 5)))
   with pytest.raises(ValueError, match='6x4 pixels, its label stripes of 1 h'):
-    tfrecord.write_dataset(source, tmp_path / 'data')
+    conversion.write_dataset(source, tmp_path / 'data')
 
 
 def test_without_a_label_all_pixels_are_ignored(tmp_path):
@@ -99,7 +99,7 @@ def test_unlike_sizes_are_named_before_they_are_reduced(tmp_path):
   # Both would be 3x2.
   source = _source(tmp_path, Stripes(1, (4, 5)), reduction=2)
   with pytest.raises(ValueError, match=r'6x4 pixels, its label .* has 5x4'):
-    tfrecord.write_dataset(source, tmp_path / 'data')
+    conversion.write_dataset(source, tmp_path / 'data')
 
 
 def test_splits_can_be_chosen(tmp_path):

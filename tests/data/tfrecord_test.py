@@ -1,35 +1,15 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the shards and of dataset.json, whole and damaged."""
+"""Tests of the records and of dataset.json, whole and damaged."""
 
-import dataclasses
 import json
 import re
 import shutil
 
-import numpy as np
-from PIL import Image
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data import layouts, pictures, tfrecord
-
-
-def _examples(data_dir, split):
-  info = tfrecord.load_info(data_dir).split(split)
-  paths = [tfrecord.shard_path(data_dir, shard) for shard in info.shards]
-  records = tf.data.TFRecordDataset(paths)
-  return [
-    {key: value.numpy() for key, value in tfrecord.parse_example(r).items()}
-    for r in records
-  ]
-
-
-def _contents(path):
-  return {p.name: p.read_bytes() for p in path.iterdir() if p.is_file()}
-
-
-# Writing ---------------------------------------------------------------------
+from auto_deeplab.data import pictures, tfrecord
 
 
 def test_an_example_is_parsed_as_it_was_written():
@@ -63,165 +43,10 @@ def test_an_example_has_the_keys_of_deeplab():
   assert feature['image/channels'].int64_list.value == [3]
 
 
-def test_every_pair_is_written_once_with_its_bytes(folder, tmp_path):
-  folder.fill(num_train=7)
-  info = folder.convert(tmp_path / 'data', num_shards=3)
-  assert [s.name for s in info.split('train').shards] == [
-    f'train-0000{i}-of-00003.tfrecord' for i in range(3)
-  ]
-  assert [s.num_examples for s in info.split('train').shards] == [3, 2, 2]
-  examples = _examples(tmp_path / 'data', 'train')
-  assert sorted(e['index'] for e in examples) == list(range(7))
-  for example in examples:
-    name = f'train_{example["index"]}'
-    assert example['filename'].decode() == f'{name}.jpg'
-    image = folder.image('train', f'{name}.jpg').read_bytes()
-    label = folder.label('train', f'{name}.png').read_bytes()
-    assert example['image'] == image
-    assert example['label'] == label
-
-
-def test_dataset_json_tells_what_is_there(folder, tmp_path):
-  folder.add('train', 'a', (10, 40))
-  folder.add('train', 'b', (20, 30))
-  label = np.full((20, 30), 255, np.uint8)
-  label[:, :3] = 2
-  Image.fromarray(label).save(folder.label('train', 'b.png'))
-  written = folder.convert(tmp_path / 'data')
-  assert tfrecord.load_info(tmp_path / 'data') == written
-  split = written.split('train')
-  assert (split.min_size, split.max_size) == ((10, 30), (20, 40))
-  # Of 1000 pixels: a has 140, 130, 130 of the classes, b has 60 of class 2.
-  assert split.class_pixel_shares == (0.14, 0.13, 0.19)
-  assert split.ignored_pixel_share == 0.54
-  assert written.class_names == ('sky', 'road', 'car')
-  document = json.loads((tmp_path / 'data/dataset.json').read_text())
-  assert document['format'] == 'auto_deeplab.dataset'
-  assert document['version'] == 1
-  tfrecord.verify(tmp_path / 'data')
-
-
-def test_the_bytes_depend_on_pictures_shards_and_seed_alone(folder, tmp_path):
-  folder.fill(num_train=9)
-  for name, seed in (('a', 0), ('b', 0), ('c', 1)):
-    folder.convert(tmp_path / name, num_shards=2, seed=seed)
-  assert _contents(tmp_path / 'a') == _contents(tmp_path / 'b')
-  assert _contents(tmp_path / 'a') != _contents(tmp_path / 'c')
-
-
-def test_a_split_has_no_more_shards_than_pictures(folder, tmp_path):
-  info = folder.fill(num_train=5, num_val=2).convert(tmp_path, num_shards=4)
-  assert len(info.split('train').shards) == 4
-  assert len(info.split('val').shards) == 2
-  with pytest.raises(
-    ValueError, match=r'`num_shards` \(0\) must be at least 1'
-  ):
-    folder.convert(tmp_path, num_shards=0)
-
-
-def test_progress_is_told_for_each_example(folder, tmp_path):
-  seen = []
-  folder.fill(num_train=2, num_val=1).convert(
-    tmp_path, on_example=lambda *args: seen.append(args)
-  )
-  assert seen == [('train', 1, 2), ('train', 2, 2), ('val', 1, 1)]
-
-
-def test_camvid_is_copied_and_its_void_ignored(camvid_dir, tmp_path):
-  source = layouts.open_source('camvid', camvid_dir)
-  pairs = source.splits['val'][:12]
-  source = dataclasses.replace(source, splits={'val': pairs})
-  info = tfrecord.write_dataset(source, tmp_path, num_shards=2)
-  assert info.num_classes == 11
-  split = info.split('val')
-  assert (split.min_size, split.max_size) == ((360, 480), (360, 480))
-  for example in _examples(tmp_path, 'val'):
-    pair = pairs[example['index']]
-    assert example['image'] == pair.image.read_bytes()
-    raw = np.asarray(Image.open(pair.label))
-    expected = np.where(raw == 11, 255, raw)
-    label = tf.io.decode_png(example['label'], 1).numpy()[:, :, 0]
-    np.testing.assert_array_equal(label, expected)
-
-
-# Failing ---------------------------------------------------------------------
-
-
-def _break_last_picture(folder):
-  folder.image('val', 'val_1.jpg').write_bytes(b'')
-
-
-def test_a_failure_leaves_nothing(folder, tmp_path):
-  folder.fill()
-  _break_last_picture(folder)
-  with pytest.raises(ValueError, match=r'val_1\.jpg is empty'):
-    folder.convert(tmp_path / 'data')
-  assert not (tmp_path / 'data').exists()
-
-
-def test_a_failure_leaves_the_old_data_set_as_it_was(folder, tmp_path):
-  folder.fill()
-  folder.convert(tmp_path / 'data')
-  old = _contents(tmp_path / 'data')
-  _break_last_picture(folder)
-  folder.add('train', 'one_more')
-  with pytest.raises(ValueError, match=r'val_1\.jpg is empty'):
-    folder.convert(tmp_path / 'data')
-  assert _contents(tmp_path / 'data') == old
-  tfrecord.verify(tmp_path / 'data')
-
-
-def test_a_second_conversion_replaces_the_first_and_nothing_else(
-  folder, tmp_path
-):
-  folder.fill()
-  folder.convert(tmp_path / 'data', num_shards=5)
-  (tmp_path / 'data' / 'notes.txt').write_text('mine')
-  # What a killed run leaves.
-  (tmp_path / 'data' / '.incomplete').mkdir()
-  (tmp_path / 'data' / '.incomplete' / 'x').write_text('x')
-  folder.convert(tmp_path / 'data', num_shards=1)
-  assert sorted(p.name for p in (tmp_path / 'data').iterdir()) == [
-    'dataset.json',
-    'notes.txt',
-    'train-00000-of-00001.tfrecord',
-    'val-00000-of-00001.tfrecord',
-  ]
-  tfrecord.verify(tmp_path / 'data')
-
-
-def test_an_image_and_a_label_of_unlike_size_are_named(folder, tmp_path):
-  folder.fill()
-  label = np.zeros((32, 24), np.uint8)
-  Image.fromarray(label).save(folder.label('val', 'val_0.png'))
-  with pytest.raises(
-    ValueError,
-    match=r'val_0\.jpg has 32x24 pixels, its label .*val_0\.png has 24x32',
-  ):
-    folder.convert(tmp_path / 'data')
-
-
-def test_a_label_value_outside_the_classes_is_named(folder, tmp_path):
-  folder.fill()
-  label = np.full((24, 32), 3, np.uint8)
-  Image.fromarray(label).save(folder.label('train', 'train_2.png'))
-  with pytest.raises(
-    ValueError, match=r'train_2\.png has the label value 3 in 768 pixels'
-  ):
-    folder.convert(tmp_path / 'data')
-
-
-def test_a_picture_that_vanished_is_named(folder, tmp_path):
-  source = folder.fill().source()
-  folder.image('train', 'train_1.jpg').unlink()
-  with pytest.raises(FileNotFoundError, match=r'train_1\.jpg does not exist'):
-    tfrecord.write_dataset(source, tmp_path / 'data')
-
-
 def test_a_shard_that_cannot_be_written_is_an_error_of_files(tmp_path):
   with (
     pytest.raises(OSError, match=r'no/x\.tfrecord cannot be written'),
-    tfrecord._record_writer(tmp_path / 'no' / 'x.tfrecord') as writer,
+    tfrecord.record_writer(tmp_path / 'no' / 'x.tfrecord') as writer,
   ):
     writer.write(b'x')
 

@@ -43,8 +43,7 @@ def test_pictures_are_drawn_and_converted(tmp_path):
   assert result.stdout.splitlines() == [
     'Drawing train: 3/3 pictures',
     'Drawing val: 2/2 pictures',
-    'Converting train: 3/3 pictures',
-    'Converting val: 2/2 pictures',
+    'Converting: 5/5 pictures',
     f'Wrote 3 train, 2 val examples of 7 classes to {data_dir}. Next:',
     f'  python tools/search.py --data_dir={data_dir} '
     '--run_dir=NEW_RUN --gin_file=gin_configs/demo_search.gin',

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import input_pipeline, layouts, synthetic, tfrecord
+from auto_deeplab.data import conversion, input_pipeline, layouts, synthetic
 from auto_deeplab.serving import client
 from auto_deeplab.training import experiment, networks
 
@@ -28,7 +28,7 @@ def run_dir(tmp_path_factory):
   synthetic.draw_folder(
     root / 'pictures', num_examples={'train': 2, 'val': 1}, image_size=(64, 64)
   )
-  tfrecord.write_dataset(
+  conversion.write_dataset(
     layouts.open_source('folder', root / 'pictures'), root / 'data'
   )
   config = configs.TrainExperiment(

@@ -8,7 +8,7 @@ from typing import Any
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import layouts, synthetic, tfrecord
+from auto_deeplab.data import conversion, layouts, synthetic
 
 GENOTYPE = Genotype(
   cell=(((0, 'sep_conv_3x3'), (1, 'skip_connect')),), backbone=(0, 1)
@@ -21,7 +21,7 @@ def write_data(root: pathlib.Path) -> pathlib.Path:
     root / 'pictures', num_examples={'train': 8, 'val': 3}, image_size=(64, 64)
   )
   source = layouts.open_source('folder', root / 'pictures')
-  tfrecord.write_dataset(source, root / 'data', num_shards=2)
+  conversion.write_dataset(source, root / 'data', num_shards=2)
   return root / 'data'
 
 
