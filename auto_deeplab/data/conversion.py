@@ -172,7 +172,7 @@ def _summarize(
   source: sources.Source, reports: Sequence[ShardReport]
 ) -> DatasetInfo:
   splits = {
-    split: _summarize_split(
+    split: summarize_split(
       [report for report in reports if report.split == split],
       len(source.class_names),
     )
@@ -183,9 +183,10 @@ def _summarize(
   )
 
 
-def _summarize_split(
+def summarize_split(
   reports: Sequence[ShardReport], num_classes: int
 ) -> SplitInfo:
+  """Returns what `dataset.json` says of the shards of a split, in order."""
   files = tuple(report.shard for report in reports if report.shard)
   counts = np.sum([report.pixel_counts for report in reports], axis=0)
   shares = np.round(counts / counts.sum(), 6).tolist()

@@ -110,7 +110,7 @@ def write_shard(
   if report:
     advance(len(task.members))
     return report
-  tally, faults = _Tally(), []
+  tally, faults = Tally(), []
   with _part_of(task.path) as part:
     with tfrecord.record_writer(part) as writer:
       for index, pair in task.members:
@@ -186,20 +186,22 @@ def _part_of(path: pathlib.Path) -> Iterator[pathlib.Path]:
     part.unlink(missing_ok=True)
 
 
-class _Tally:
-  """Sizes and label values of the pictures so far."""
+class Tally:
+  """Sizes and label values of the pictures of a shard so far."""
 
   def __init__(self):
     self._sizes: set[tuple[int, int]] = set()
     self._counts = np.zeros(256, np.int64)
 
   def add(self, size: tuple[int, int], counts: np.ndarray) -> None:
+    """Adds a picture: (height, width), and int64 [256] pixels a value."""
     self._sizes.add(size)
     self._counts += counts
 
   def report(
     self, split: str, shard: ShardInfo | None, faults: tuple[Fault, ...] = ()
   ) -> ShardReport:
+    """Returns what is known of the pictures that were added."""
     heights, widths = zip(*self._sizes or {(0, 0)}, strict=True)
     return ShardReport(
       split,

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from auto_deeplab.data import layouts, pictures, tfrecord
+from auto_deeplab.data import conversion, layouts, pictures
 
 VALUES = {
   'labelIds': [[0, 7, 33], [29, 26, 1]],
@@ -55,7 +55,7 @@ def test_a_true_picture_is_read(shared_dir):
 def test_a_true_picture_is_halved(shared_dir, tmp_path):
   root = shared_dir / 'data' / 'samples' / 'cityscapes'
   source = layouts.open_source('cityscapes', root, reduction=2)
-  info = tfrecord.write_dataset(source, tmp_path / 'data').split('train')
+  info = conversion.write_dataset(source, tmp_path / 'data').split('train')
   assert info.min_size == info.max_size == (512, 1024)
   (pair,) = source.splits['train']
   _, counts = _read(source, pair)
