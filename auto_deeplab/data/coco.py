@@ -18,6 +18,7 @@ import array
 from collections.abc import Callable, Mapping
 import dataclasses
 import pathlib
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -265,6 +266,9 @@ def _check(
 
 # Shapes ----------------------------------------------------------------------
 
+# Six bits a character, from '0' on; from 'P' on, the number goes on.
+_COUNTS = re.compile('[0-o]*[0-O]')
+
 
 @dataclasses.dataclass(frozen=True)
 class CocoLabel:
@@ -308,10 +312,21 @@ def _draw(shape: Any, size: tuple[int, int]) -> np.ndarray:
   counts = shape['counts']
   if isinstance(counts, array.array):
     return _draw_runs(np.asarray(counts), size)
-  if not isinstance(counts, str):
-    raise ValueError('its counts are not whole numbers.')
-  drawn = masks.decode(shape)
-  # Of counts that end early, pycocotools leaves the rest as it is in memory.
+  if isinstance(counts, str):
+    return _draw_text(counts, size)
+  raise ValueError('its counts are not whole numbers.')
+
+
+def _draw_text(counts: str, size: tuple[int, int]) -> np.ndarray:
+  """Draws runs in the compressed form of COCO's own library.
+
+  It trusts the text. A number that goes on where the text ends makes it write
+  to memory that is not its own; of runs that end before the last pixel, it
+  returns what the memory happened to hold.
+  """
+  if not _COUNTS.fullmatch(counts):
+    raise ValueError('its counts are no compressed runs.')
+  drawn = masks.decode({'size': size, 'counts': counts})
   if masks.encode(np.asfortranarray(drawn))['counts'] != counts.encode():
     raise ValueError('its counts are not those of a mask of its size.')
   return drawn.astype(bool)

@@ -14,7 +14,10 @@ classes, among them pictures of VOC's own train and val.
 """
 
 import dataclasses
+import io
 import pathlib
+import struct
+import zlib
 
 import numpy as np
 import scipy.io
@@ -71,10 +74,10 @@ class SbdLabel:
     """Reads it; see `sources.LabelDrawing`."""
     if not self.path.is_file():
       raise FileNotFoundError(f'{self.path} does not exist.')
+    data = self.path.read_bytes()
     try:
-      table = scipy.io.loadmat(
-        self.path, appendmat=False, variable_names=['GTcls']
-      )
+      _check_mat(data)
+      table = scipy.io.loadmat(io.BytesIO(data), variable_names=['GTcls'])
       values = table['GTcls']['Segmentation'][0, 0]
     except Exception as e:  # SciPy raises anything on bytes that are damaged.
       raise ValueError(f'{self.path} holds no GTcls.Segmentation: {e}') from e
@@ -87,6 +90,36 @@ class SbdLabel:
 
   def __str__(self) -> str:
     return str(self.path)
+
+
+# A .mat file of version 5: a header, of which the last 4 bytes tell version and
+# byte order, then elements of type, size and contents (The MathWorks,
+# MAT-File Format).
+_MAT_HEADER, _MAT_VERSION = 128, b'\x00\x01IM'
+_MAT_TAG = struct.Struct('<II')
+_COMPRESSED = 15
+_MAX_BYTES = 2**28
+
+
+def _check_mat(data: bytes) -> None:
+  """Raises an error if something compressed in a .mat file is damaged.
+
+  Of flipped bits SciPy makes other labels, or a segmentation fault. MATLAB
+  compresses what it saves, and with that goes a checksum; what is not
+  compressed has none.
+  """
+  if data[_MAT_HEADER - 4 : _MAT_HEADER] != _MAT_VERSION:
+    raise ValueError('it is no little-endian .mat file of version 5.')
+  position = _MAT_HEADER
+  while position < len(data):
+    kind, size = _MAT_TAG.unpack_from(data, position)
+    position += _MAT_TAG.size
+    if kind == _COMPRESSED:
+      unpacker = zlib.decompressobj()
+      unpacker.decompress(data[position : position + size], _MAX_BYTES)
+      if not unpacker.eof:
+        raise ValueError('it is truncated, or too large.')
+    position += size
 
 
 def open_voc(data_dir: pathlib.Path) -> sources.Source:

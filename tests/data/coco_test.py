@@ -241,7 +241,11 @@ def test_an_annotation_that_belongs_nowhere_is_named(archive, changes, message):
       'its counts are not whole numbers',
     ),
     ({'size': [6, 8], 'counts': '12'}, 'its counts are not those of a mask'),
-    ({'size': [6, 8], 'counts': '\u00ff'}, 'Invalid RLE'),
+    ({'size': [6, 8], 'counts': '\u00ff'}, 'its counts are no compressed runs'),
+    ({'size': [6, 8], 'counts': '0P'}, 'its counts are no compressed runs'),
+    ({'size': [6, 8], 'counts': ''}, 'its counts are no compressed runs'),
+    ({'size': [6, 8], 'counts': '00000o'}, 'its counts are no compressed runs'),
+    ({'size': [6, 8], 'counts': 'nnn1'}, 'Invalid RLE mask representation'),
   ],
 )
 def test_a_shape_that_cannot_be_drawn_is_named(archive, segmentation, message):
