@@ -2,31 +2,43 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Converts pictures and their labels to the TFRecords that training reads.
 
-One of three kinds of data set (--dataset):
+--dataset names the data set, --data_dir the folder that holds what its archives
+unpack to:
 
-camvid     CamVid in SegNet's layout: train.txt and val.txt beside the pictures.
+ade20k             ADEChallengeData2016/
+camvid             train.txt, val.txt and the folders that they name (SegNet's)
+cityscapes         leftImg8bit/, gtFine/; test without labels
+cityscapes_coarse  leftImg8bit/, gtCoarse/ to train with, gtFine/ for val
+coco               annotations/, train2017/, val2017/; COCO's own classes
+coco_voc           the same; the classes of VOC, to pretrain for it
+voc                VOCdevkit/VOC2012/
+voc_aug            the same and benchmark_RELEASE/ (SBD), merged as train_aug
+folder             your own pictures
+synthetic          drawn landscapes with exact labels, to try everything out
 
-    python tools/build_tfrecords.py --dataset=camvid \
-      --data_dir=CamVid --output_dir=runs/camvid/data
+    python tools/build_tfrecords.py --dataset=cityscapes \
+      --data_dir=CITYSCAPES --output_dir=runs/cityscapes/data
 
-folder     Your own pictures, JPEG or PNG, and for each a PNG of the same name
-           whose pixel values are classes:
+All splits that are there are converted, or those of --split. With --reduction=2
+pictures and labels become half as high and wide, for the search.
 
-               PICTURES/classes.json
-               PICTURES/images/train/a.jpg   PICTURES/labels/train/a.png
-               PICTURES/images/val/b.jpg     PICTURES/labels/val/b.png
+Of your own, a picture is a JPEG or PNG, its label a PNG of the same name whose
+pixel values are classes:
 
-           classes.json: {"classes": ["sky", "road", "car"]}; a class may also
-           be {"name": "road", "color": [128, 64, 128], "value": 7} to give its
-           colour in pictures and its pixel value. Pixels of "ignore_label"
-           (default 255) do not count.
+    PICTURES/classes.json
+    PICTURES/images/train/a.jpg   PICTURES/labels/train/a.png
+    PICTURES/images/val/b.jpg     PICTURES/labels/val/b.png
+
+classes.json: {"classes": ["sky", "road", "car"]}; a class may also be {"name":
+"road", "color": [128, 64, 128], "value": 7} to give its colour in pictures and
+its pixel value. Pixels of "ignore_label" (default 255) do not count. Instead of
+the two folders, train.txt and val.txt may list the files, 'image label' a line.
 
     python tools/build_tfrecords.py --dataset=folder \
       --data_dir=PICTURES --output_dir=runs/mine/data
 
-synthetic  Drawn landscapes with exact labels, to try everything out. They are
-           drawn into --data_dir (default: OUTPUT_DIR/pictures) as a folder of
-           the kind above, and converted like one.
+The landscapes are drawn into --data_dir (default: OUTPUT_DIR/pictures) as such
+a folder, and converted like one.
 
     python tools/build_tfrecords.py --dataset=synthetic \
       --output_dir=runs/demo/data --num_train=400 --num_val=100
@@ -56,6 +68,16 @@ _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Folder of the pictures.')
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder for the TFRecords.', required=True
 )
+_SPLIT = flags.DEFINE_list(
+  'split', [], 'Splits to convert, such as train,val; all if empty.'
+)
+_REDUCTION = flags.DEFINE_integer(
+  'reduction',
+  1,
+  'How many times smaller pictures become. 1 copies their files; more encodes '
+  'them anew, as PNG.',
+  lower_bound=1,
+)
 _NUM_SHARDS = flags.DEFINE_integer(
   'num_shards', 8, 'Files a split.', lower_bound=1
 )
@@ -64,9 +86,6 @@ _NUM_WORKERS = flags.DEFINE_integer(
   1,
   'Processes, each for a shard at a time; each takes seconds to start.',
   lower_bound=1,
-)
-_SPLIT = flags.DEFINE_list(
-  'split', None, 'Splits to convert, such as train,val. Default: all.'
 )
 _SKIP_INVALID = flags.DEFINE_bool(
   'skip_invalid',
@@ -85,6 +104,9 @@ _NUM_VAL = flags.DEFINE_integer(
 _IMAGE_SIZE = flags.DEFINE_list(
   'image_size', ['192', '256'], 'Synthetic only: height,width in pixels.'
 )
+
+# Whose recipe is proposed; CamVid's for all others.
+_RECIPES = {'synthetic': 'demo', 'cityscapes': 'cityscapes'}
 
 
 def _draw(data_dir: str, told: progress.Progress) -> None:
@@ -113,9 +135,13 @@ def main() -> None:
   if _DATASET.value == 'synthetic':
     data_dir = data_dir or os.path.join(_OUTPUT_DIR.value, 'pictures')
     _draw(data_dir, told)
-  source = layouts.open_source(_DATASET.value, data_dir)
   info = conversion.write_dataset(
-    source.only(_SPLIT.value) if _SPLIT.value else source,
+    layouts.open_source(
+      _DATASET.value,
+      data_dir,
+      splits=_SPLIT.value,
+      reduction=_REDUCTION.value,
+    ),
     _OUTPUT_DIR.value,
     num_shards=_NUM_SHARDS.value,
     num_workers=_NUM_WORKERS.value,
@@ -133,7 +159,7 @@ def main() -> None:
   counts = ', '.join(
     f'{split.num_examples} {name}' for name, split in info.splits.items()
   )
-  recipe = 'demo' if info.name == 'synthetic' else 'camvid'
+  recipe = _RECIPES.get(info.name, 'camvid')
   print(
     f'Wrote {counts} examples of {info.num_classes} classes to '
     f'{_OUTPUT_DIR.value}. Next:\n  python tools/search.py '

@@ -57,6 +57,24 @@ def test_pictures_are_drawn_and_converted(tmp_path):
   assert (data_dir / 'pictures' / 'images' / 'val' / names[0]).exists()
 
 
+def test_a_split_is_converted_at_half_its_size(tmp_path):
+  pictures = tmp_path / 'pictures'
+  synthetic.draw_folder(
+    pictures, num_examples={'train': 1, 'val': 2}, image_size=(64, 96)
+  )
+  result = run_tool(
+    '--dataset=folder',
+    f'--data_dir={pictures}',
+    f'--output_dir={tmp_path / "data"}',
+    '--split=val',
+    '--reduction=2',
+  )
+  assert result.returncode == 0, result.stderr
+  info = tfrecord.load_info(tmp_path / 'data')
+  assert list(info.splits) == ['val']
+  assert info.split('val').max_size == (32, 48)
+
+
 @pytest.mark.parametrize(
   'flags, message',
   [
@@ -76,5 +94,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, flags, message):
 
 def test_help_is_a_page_with_examples():
   result = run_tool('--help')
-  for text in ('--dataset=camvid', 'classes.json', '--num_shards', 'ignore_'):
+  for text in (
+    'voc_aug',
+    '--dataset=folder',
+    'classes.json',
+    '--split',
+    'ignore_',
+  ):
     assert text in result.stdout
