@@ -202,12 +202,7 @@ def _read_instances(path: pathlib.Path) -> _Instances:
       e['id']: (e['file_name'], (e['height'], e['width']))
       for e in document['images']
     }
-    for image_id, (name, size) in images.items():
-      if not 0 < size[0] * size[1] <= pictures.MAX_PIXELS or min(size) < 1:
-        raise ValueError(
-          f'{path}: the picture {name} ({image_id}) has {size[1]}x{size[0]} '
-          f'pixels; the limit is {pictures.MAX_PIXELS}.'
-        )
+    _check_tables(path, categories, images)
     if len({name for name, _ in images.values()}) < len(document['images']):
       raise ValueError(f'{path}: a picture is listed twice.')
     annotations: dict[int, list[_Annotation]] = {}
@@ -240,6 +235,24 @@ def _compact(entry: dict[str, Any]) -> Any:
   return _Annotation._make(entry.get(key) for key in _Annotation._fields)
 
 
+def _check_tables(
+  path: pathlib.Path, categories: Mapping[Any, Any], images: Mapping[Any, Any]
+) -> None:
+  """Raises a ValueError unless the tables are of the types that they say."""
+  for key, name in categories.items():
+    if not isinstance(key, int) or not isinstance(name, str):
+      raise ValueError(f'{path}: the category {key!r} is called {name!r}.')
+  for key, (name, size) in images.items():
+    if not isinstance(key, int) or not isinstance(name, str):
+      raise ValueError(f'{path}: the picture {key!r} is called {name!r}.')
+    is_size = all(isinstance(side, int) and side > 0 for side in size)
+    if not is_size or size[0] * size[1] > pictures.MAX_PIXELS:
+      raise ValueError(
+        f'{path}: the picture {name} has {size[1]}x{size[0]} pixels; the limit '
+        f'is {pictures.MAX_PIXELS}.'
+      )
+
+
 def _check(
   annotation: Any,
   path: pathlib.Path,
@@ -250,6 +263,8 @@ def _check(
   if not isinstance(annotation, _Annotation):
     raise ValueError(f'{path}: no segmentation in the annotation {annotation}.')
   place = f'{path}: annotation {annotation.id}'
+  if not isinstance(annotation.id, int):
+    raise ValueError(f'{place} has no number for an id.')
   if annotation.image_id not in images:
     raise ValueError(
       f'{place} is of the picture {annotation.image_id}, which is not among '

@@ -266,7 +266,7 @@ def read_json(
   """
   try:
     return json.loads(read_text(path), object_hook=object_hook)
-  except json.JSONDecodeError as e:
+  except (json.JSONDecodeError, RecursionError) as e:
     raise ValueError(f'{path} is not valid JSON: {e}') from e
 
 

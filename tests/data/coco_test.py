@@ -201,6 +201,7 @@ def test_a_class_of_voc_that_is_no_category_is_named(archive):
       'annotation 100 has the category 2, which is not amon',
     ),
     ({'image_id': 9}, 'annotation 100 is of the picture 9, which is not among'),
+    ({'id': None}, 'annotation None has no number for an id'),
     ({'area': -1}, r'annotation 100: the area \(-1\) is no area'),
     ({'area': None}, 'holds no instances as COCO has them: TypeError'),
     ({'image_id': []}, 'holds no instances as COCO has them: TypeError'),
@@ -273,13 +274,24 @@ def test_a_shape_that_cannot_be_drawn_is_named(archive, segmentation, message):
     (
       'images',
       [{'id': 1, 'file_name': '1.jpg', 'height': 30000, 'width': 30000}],
-      r'1\.jpg \(1\) has 30000x30000 pixels; the limit is',
+      r'1\.jpg has 30000x30000 pixels; the limit is 67108864',
     ),
     (
       'images',
       2 * [{'id': 1, 'file_name': '1.jpg', 'height': 6, 'width': 8}],
       'a picture is listed twice',
     ),
+    (
+      'images',
+      [{'id': 1, 'file_name': '1.jpg', 'height': 6.5, 'width': 8}],
+      r'the picture 1\.jpg has 8x6\.5 pixels',
+    ),
+    (
+      'images',
+      [{'id': 1, 'file_name': 1, 'height': 6, 'width': 8}],
+      'the picture 1 is called 1',
+    ),
+    ('categories', [{'id': '1', 'name': 'x'}], "category '1' is called 'x'"),
   ],
 )
 def test_another_kind_of_file_is_refused(archive, key, value, message):

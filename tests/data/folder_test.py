@@ -94,6 +94,9 @@ def test_a_class_table_that_is_not_json_is_refused(folder):
   (folder.path / 'classes.json').write_text('{"classes": [')
   with pytest.raises(ValueError, match=r'classes\.json is not valid JSON'):
     folder.source()
+  (folder.path / 'classes.json').write_text('[' * 100_000)
+  with pytest.raises(ValueError, match=r'classes\.json is not valid JSON'):
+    folder.source()
   (folder.path / 'classes.json').write_bytes(b'\xff\xfe')
   with pytest.raises(ValueError, match=r'classes\.json is not a text file'):
     folder.source()
