@@ -154,7 +154,7 @@ class SearchCell(tf.keras.layers.Layer):
     self.kernels = {}
     for name in _SEPARABLE:
       k = genotype_lib.PRIMITIVES[name].kernel_size
-      self._add_kernel(f'{name}_depthwise', [_DEPTH, k, k, c, e, 1], k * k * c)
+      self._add_kernel(f'{name}_depthwise', [_DEPTH, k, k, e, c], k * k * c)
       self._add_kernel(f'{name}_pointwise', [_DEPTH, 1, 1, c, e, c], c)
     for name in _ATROUS:
       k = genotype_lib.PRIMITIVES[name].kernel_size
@@ -312,20 +312,36 @@ def _mixed_edges(
 
   total = [_linear_edges(x, alpha, edges, batch_norm)]
   activated = tf.nn.relu(x)
+  # A copy for each edge: the first layer then is of the second one's kind.
+  copies = tf.tile(activated, [1, 1, 1, edges.stop - edges.start])
   for name in _SEPARABLE:
     depthwise = kernels[f'{name}_depthwise'][..., edges, :]
     pointwise = kernels[f'{name}_pointwise'][..., edges, :]
-    # A group an edge: the first layer reads the one input, the second the
-    # edges' own channels, from which TensorFlow infers the groups.
-    kernel = operations.separable_kernel(depthwise, pointwise)
-    y = batch_norm(_convolve(activated, kernel[0]))
-    y = _convolve(tf.nn.relu(y), kernel[1])
+    y = _convolve_separably(copies, depthwise[0], pointwise[0])
+    y = tf.nn.relu(batch_norm(y))
+    y = _convolve_separably(y, depthwise[1], pointwise[1])
     total.append(batch_norm(y, scale(name)))
   for name in _ATROUS:
     rate = genotype_lib.PRIMITIVES[name].atrous_rate
     y = _convolve(activated, kernels[name][..., edges, :], rate)
     total.append(batch_norm(y, scale(name)))
   return tf.add_n(total)
+
+
+def _convolve_separably(
+  x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor
+) -> tf.Tensor:
+  """Convolves the channels of each edge by themselves.
+
+  Args:
+    x: `[n, h, w, num_edges * c]`.
+    depthwise: `[k, k, num_edges, c]`.
+    pointwise: `[1, 1, c, num_edges, c]`.
+  """
+  k = depthwise.shape[0]
+  x = operations.depthwise_conv2d(x, tf.reshape(depthwise, [k, k, -1, 1]))
+  # A group an edge: TensorFlow infers them from the kernel's channels.
+  return _convolve(x, pointwise)
 
 
 def _convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:

@@ -61,7 +61,7 @@ def plain_primitive(name, x, kernels, position):
     convolved = tf.nn.convolution(tf.nn.relu(x), kernel, 1, 'SAME', dilations=2)
     return plain_norm(convolved)
   for layer in range(2):
-    depthwise = kernels[f'{name}_depthwise'][layer, ..., position, :]
+    depthwise = kernels[f'{name}_depthwise'][layer, ..., position, :, None]
     pointwise = kernels[f'{name}_pointwise'][layer, ..., position, :]
     x = plain_norm(
       tf.nn.separable_conv2d(
@@ -199,9 +199,10 @@ def copy_kernels(cell, operation, name, position):
     operation.conv_bn.conv.kernel.assign(kernels[name][..., position, :])
   elif f'{name}_depthwise' in kernels:
     for layer, conv in enumerate(operation.convs):
-      for part in ('depthwise', 'pointwise'):
-        kernel = kernels[f'{name}_{part}'][layer, ..., position, :]
-        getattr(conv, f'{part}_kernel').assign(kernel)
+      depthwise = kernels[f'{name}_depthwise'][layer, ..., position, :, None]
+      pointwise = kernels[f'{name}_pointwise'][layer, ..., position, :]
+      conv.depthwise_kernel.assign(depthwise)
+      conv.pointwise_kernel.assign(pointwise)
 
 
 @pytest.mark.parametrize('state', [0, 1])

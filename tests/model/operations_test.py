@@ -171,6 +171,7 @@ def kernel_gradients(convolution, x, kernel):
     # finite, or the process dies.
     (lambda x, k: operations.conv2d(x, k, atrous_rate=2), [5, 5, 40, 40]),
     (operations.depthwise_conv2d, [5, 5, 40, 1]),
+    (operations.depthwise_conv2d, [3, 3, 40, 1]),
   ],
 )
 def test_gradients_in_bfloat16_are_those_in_float32(convolution, kernel_shape):
@@ -183,6 +184,27 @@ def test_gradients_in_bfloat16_are_those_in_float32(convolution, kernel_shape):
   for a, b in zip(actual, expected):
     # Eight bits of mantissa.
     np.testing.assert_allclose(a, b, atol=0.02 * np.abs(b).max())
+
+
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('strides, padding', [(1, 'SAME'), (2, 'VALID')])
+def test_gradients_of_5x5_depthwise_are_tensorflows(size, strides, padding):
+  x = tf.constant(random_map(*size))
+  kernel = tf.random.stateless_normal([5, 5, 3, 1], [1, 2])
+  expected = kernel_gradients(
+    lambda x, kernel: tf.nn.depthwise_conv2d(
+      x, kernel, [1, strides, strides, 1], padding
+    ),
+    x,
+    kernel,
+  )
+  actual = kernel_gradients(
+    lambda x, kernel: operations.depthwise_conv2d(x, kernel, strides, padding),
+    x,
+    kernel,
+  )
+  for a, b in zip(actual, expected):
+    close(a, b)
 
 
 def test_an_atrous_layer_in_bfloat16_trains_its_float32_kernel():
