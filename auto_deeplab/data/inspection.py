@@ -75,7 +75,7 @@ def decode_example(record: tf.Tensor, info: DatasetInfo) -> LabelledPicture:
       f'sizes differ: stored are {size}, the image has {image.shape[:2]}, the '
       f'label {label.shape} (height, width).'
     )
-  counts = np.bincount(label.ravel(), minlength=256)
+  counts = pictures.count_values(label)
   counts[: info.num_classes] = counts[info.ignore_label] = 0
   for value in np.flatnonzero(counts):
     raise ValueError(
@@ -171,8 +171,7 @@ def _check_shard(task: _Check, advance: Callable[[int], None]) -> _Finding:
       except ValueError as e:
         faults.append(f'{task.path}, example {number}: {e}')
       else:
-        counts = np.bincount(picture.label.ravel(), minlength=256)
-        tally.add(picture.size, counts)
+        tally.add(picture.size, pictures.count_values(picture.label))
         indices.append(picture.index)
       advance(1)
   except tf.errors.NotFoundError:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 import dataclasses
 import io
 import pathlib
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -35,8 +37,10 @@ _IMAGE_MODES = ('RGB', 'L', 'P', '1', *_ALPHA_MODES)
 
 _ORIENTATION_TAG, _UPRIGHT = 0x0112, 1
 
-# Colour types of PNG, https://www.w3.org/TR/png/#11IHDR.
+# Colour types of PNG, https://www.w3.org/TR/png/#11IHDR, and the filter that
+# stores a row as its difference to the one above.
 _GREYSCALE, _PALETTE = 0, 3
+_UP = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,10 +78,9 @@ def read_image(path: pathlib.Path) -> EncodedPicture:
       f'{path} is turned by its EXIF orientation ({header.orientation}), of '
       'which its label knows nothing; save both upright.'
     )
-  if not header.has_alpha:
-    decode_image(path, data)
+  pixels = _decode(path, data, channels=4 if header.has_alpha else 3)
   # The input pipeline drops the alpha channel, which is right where it is 255.
-  elif np.any(_decode(path, data, channels=4)[..., 3] != 255):
+  if header.has_alpha and np.any(pixels[..., 3].numpy() != 255):
     raise ValueError(f'{path} has transparent pixels; save it as plain RGB.')
   return EncodedPicture(data, header.format, header.size)
 
@@ -105,7 +108,7 @@ def read_label(
   data, values = _read_values(label)
   classes, counts = _classify(label, values, label_values)
   if not data or classes is not values:
-    data = _encode_png(classes)
+    data = _encode_label(classes)
   height, width = values.shape
   return EncodedPicture(data, 'png', (height, width)), counts
 
@@ -123,8 +126,10 @@ def reduce_image(image: EncodedPicture, factor: int) -> EncodedPicture:
   Blocks at the right and lower border may be cut. The result is a PNG.
   """
   smaller = Image.fromarray(decode_image('', image.data)).reduce(factor)
+  file = io.BytesIO()
+  smaller.save(file, 'PNG')
   size = (smaller.height, smaller.width)
-  return EncodedPicture(_encode_png(np.asarray(smaller)), 'png', size)
+  return EncodedPicture(file.getvalue(), 'png', size)
 
 
 def reduce_label(
@@ -138,13 +143,19 @@ def reduce_label(
   return _as_label(decode_label('', label.data)[::factor, ::factor])
 
 
+def count_values(label: np.ndarray) -> np.ndarray:
+  """Returns the pixels of each value of a label, int64 [256]."""
+  # Pillow counts bytes faster than NumPy does.
+  return np.array(Image.fromarray(label).histogram(), np.int64)
+
+
 def decode_image(name: object, data: bytes) -> np.ndarray:
   """Decodes an image as the input pipeline does, uint8 [height, width, 3].
 
   Raises:
     ValueError: it is damaged; the message begins with `name`.
   """
-  return _decode(name, data, channels=3)
+  return _decode(name, data, channels=3).numpy()
 
 
 def decode_label(name: object, data: bytes) -> np.ndarray:
@@ -157,7 +168,7 @@ def decode_label(name: object, data: bytes) -> np.ndarray:
   header = _parse_checked(name, data)
   if header.format != 'png' or not header.is_plain_label:
     raise ValueError(f'{name} is no 8-bit greyscale PNG.')
-  return _decode(name, data, channels=1)[:, :, 0]
+  return _decode(name, data, channels=1).numpy()[:, :, 0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,7 +271,7 @@ def _label_values(
   if header.bits == 16:
     raise ValueError(f'{path} has 16 bits a pixel; a label has at most 8.')
   if header.is_plain_label:
-    return _decode(path, data, channels=1)[:, :, 0]
+    return _decode(path, data, channels=1).numpy()[:, :, 0]
   try:
     with Image.open(io.BytesIO(data), formats=('PNG',)) as image:
       image.verify()  # All checksums, which `load` does not look at.
@@ -277,7 +288,7 @@ def _classify(
   label: object, values: np.ndarray, label_values: Mapping[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns the classes, `values` itself if they are, and pixels a class."""
-  counts = np.bincount(values.ravel(), minlength=256)
+  counts = count_values(values)
   present = np.flatnonzero(counts).tolist()
   for value in present:
     if value not in label_values:
@@ -291,14 +302,12 @@ def _classify(
   table[list(label_values)] = list(label_values.values())
   class_counts = np.zeros_like(counts)
   np.add.at(class_counts, table[present], counts[present])
-  return table[values], class_counts
+  return np.take(table, values), class_counts
 
 
-def _decode(name: object, data: bytes, channels: int) -> np.ndarray:
+def _decode(name: object, data: bytes, channels: int) -> tf.Tensor:
   try:
-    return tf.io.decode_image(
-      data, channels=channels, expand_animations=False
-    ).numpy()
+    return tf.io.decode_image(data, channels=channels, expand_animations=False)
   except tf.errors.InvalidArgumentError as e:
     raise ValueError(_damaged(name)) from e
 
@@ -310,14 +319,33 @@ def _damaged(name: object) -> str:
 def _as_label(classes: np.ndarray) -> tuple[EncodedPicture, np.ndarray]:
   """Returns what `read_label` does."""
   height, width = classes.shape
-  counts = np.bincount(classes.ravel(), minlength=256)
-  return EncodedPicture(_encode_png(classes), 'png', (height, width)), counts
+  label = EncodedPicture(_encode_label(classes), 'png', (height, width))
+  return label, count_values(classes)
 
 
-def _encode_png(values: np.ndarray) -> bytes:
-  file = io.BytesIO()
-  Image.fromarray(values).save(file, 'PNG', optimize=False)
-  return file.getvalue()
+def _encode_label(classes: np.ndarray) -> bytes:
+  """Encodes classes as an 8-bit greyscale PNG.
+
+  Five times as fast as Pillow, which tries all filters on each row, and it
+  decodes faster: a row of a label is much like the one above.
+  """
+  height, width = classes.shape
+  rows = np.empty((height, 1 + width), np.uint8)
+  rows[:, 0] = _UP
+  rows[0, 1:] = classes[0]
+  np.subtract(classes[1:], classes[:-1], out=rows[1:, 1:])
+  header = struct.pack('>IIBBBBB', width, height, 8, _GREYSCALE, 0, 0, 0)
+  return b'\x89PNG\r\n\x1a\n' + b''.join(
+    struct.pack('>I', len(data))
+    + kind
+    + data
+    + struct.pack('>I', zlib.crc32(kind + data))
+    for kind, data in (
+      (b'IHDR', header),
+      (b'IDAT', zlib.compress(rows.data, level=1)),
+      (b'IEND', b''),
+    )
+  )
 
 
 def _describe(values: Mapping[int, int]) -> str:
