@@ -5,6 +5,7 @@
 import dataclasses
 import errno
 import fcntl
+import io
 import json
 import os
 import pathlib
@@ -410,6 +411,49 @@ def test_what_is_left_out_leaves_no_trace_but_a_list(folder, tmp_path):
   # A conversion that leaves nothing out takes the list away.
   folder.convert(tmp_path / 'a', num_shards=2)
   assert _contents(tmp_path / 'a') == _contents(tmp_path / 'b')
+
+
+def _save(path, pixels, mode=None, **kwargs):
+  image = Image.fromarray(pixels)
+  (image.convert(mode) if mode else image).save(path, **kwargs)
+
+
+def test_every_kind_of_bad_picture_is_named_and_counted(folder, tmp_path):
+  rgb = np.zeros((24, 32, 3), np.uint8)
+  classes = np.zeros((24, 32), np.uint8)
+  upside_down = Image.Exif()
+  upside_down[0x0112] = 3
+  huge = io.BytesIO()
+  Image.new('1', (30_000, 30_000)).save(huge, 'PNG')
+
+  def add(name, reason, image=rgb, label=classes, suffix='.jpg', **kwargs):
+    _save(folder.image('train', name + suffix), image, **kwargs)
+    _save(folder.label('train', f'{name}.png'), label)
+    reasons[name + suffix] = reason
+
+  reasons: dict[str, str] = {}
+  folder.fill()
+  add('sizes', '32x24 pixels, its label', label=classes[:12])
+  add('value', 'has the label value 9 in 768 pixels', label=classes + 9)
+  add('rgb_label', 'has several channels (RGB)', label=rgb)
+  add('wide_label', 'has 16 bits', label=classes.astype(np.uint16))
+  add('cmyk', 'of the kind CMYK', mode='CMYK')
+  add('turned', 'EXIF orientation (3)', exif=upside_down)
+  add('alpha', 'transparent', np.zeros((24, 32, 4), np.uint8), suffix='.png')
+  add('misnamed', 'holds a JPEG', suffix='.png', format='JPEG')
+  add('empty', 'is empty')
+  folder.image('train', 'empty.jpg').write_bytes(b'')
+  add('cut', 'truncated or damaged')
+  whole = folder.image('train', 'cut.jpg').read_bytes()
+  folder.image('train', 'cut.jpg').write_bytes(whole[:-9])
+  add('huge', 'the limit of 67108864 pixels', suffix='.png')
+  folder.image('train', 'huge.png').write_bytes(huge.getvalue())
+  info = folder.convert(tmp_path / 'data', skip_invalid=True)
+  assert info.split('train').num_examples == 5
+  skipped = conversion.load_skipped(tmp_path / 'data')
+  assert [fault.name for fault in skipped] == sorted(reasons)
+  for fault in skipped:
+    assert reasons[fault.name] in fault.reason
 
 
 def test_leaving_out_goes_on_where_it_was_stopped(

@@ -92,6 +92,33 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, flags, message):
   assert not (tmp_path / 'data').exists()
 
 
+def test_a_bad_picture_stops_or_is_left_out(tmp_path):
+  pictures, data_dir = tmp_path / 'pictures', tmp_path / 'data'
+  synthetic.draw_folder(
+    pictures, num_examples={'train': 4, 'val': 1}, image_size=(64, 64)
+  )
+  bad = pictures / 'images' / 'train' / 'train_00002.jpg'
+  bad.write_bytes(b'')
+  flags = [
+    '--dataset=folder',
+    f'--data_dir={pictures}',
+    f'--output_dir={data_dir}',
+  ]
+  result = run_tool(*flags)
+  assert result.returncode == 1
+  assert last_line(result.stderr) == (
+    f'build_tfrecords: {bad} is empty. `skip_invalid` leaves such pictures out.'
+  )
+  assert not (data_dir / 'dataset.json').exists()
+  result = run_tool(*flags, '--skip_invalid', '--num_workers=2')
+  assert result.returncode == 0, result.stderr
+  assert (
+    f'Left out 1 pictures that cannot be used, see {data_dir}/skipped.json. '
+    f'The first: {bad} is empty.'
+  ) in result.stdout.splitlines()
+  assert tfrecord.load_info(data_dir).split('train').num_examples == 3
+
+
 def test_help_is_a_page_with_examples():
   result = run_tool('--help')
   for text in (
