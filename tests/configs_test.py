@@ -74,6 +74,14 @@ def test_later_files_and_bindings_win(tmp_path):
       '`InputConfig.max_scale` (0.25) must be at least `min_scale` (0.5).',
     ),
     (
+      'InputConfig.class_balance = 1.5',
+      '`InputConfig.class_balance` (1.5) must be in [0, 1].',
+    ),
+    (
+      'InputConfig.max_rotation = -5.0',
+      '`InputConfig.max_rotation` (-5.0) must be in [0, 180].',
+    ),
+    (
       'SegmenterConfig.drop_path_keep_prob = 0.0',
       '`SegmenterConfig.drop_path_keep_prob` (0.0) must be in (0, 1].',
     ),

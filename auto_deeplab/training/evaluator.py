@@ -9,6 +9,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
+from auto_deeplab.data import input_pipeline
 from auto_deeplab.training import objectives
 
 
@@ -32,7 +33,7 @@ class Evaluator(orbit.StandardEvaluator):
     Args:
       strategy: on whose replicas the pictures are spread.
       segmenter: images -> logits.
-      dataset: batches of `image` and `label`; any sizes.
+      dataset: batches of `image` and `label`, both uint8; any sizes.
       class_names: in the order of the logits.
     """
     super().__init__(dataset)
@@ -58,7 +59,8 @@ class Evaluator(orbit.StandardEvaluator):
     )
 
   def _count(self, batch) -> tf.Tensor:
-    logits = self._segmenter(batch['image'], training=False)
+    images = input_pipeline.normalize(batch['image'])
+    logits = self._segmenter(images, training=False)
     predictions = tf.argmax(logits, axis=-1)
     return objectives.confusion_matrix(
       batch['label'], predictions, len(self._class_names)

@@ -161,7 +161,7 @@ def _make_searcher(
     _make_step,
     strategy,
     # In training mode for both steps, as in the paper's alternation.
-    lambda images: supernet(images, training=True),
+    lambda images: supernet(input_pipeline.normalize(images), training=True),
     train_steps=config.schedule.train_steps,
     use_xla=config.runtime.use_xla,
   )
@@ -257,7 +257,9 @@ def _make_trainer(
   networks.build(model, config.input, strategy, step=tf.constant(0))
   step = _make_step(
     strategy,
-    lambda images: model(images, training=True, step=global_step),
+    lambda images: model(
+      input_pipeline.normalize(images), training=True, step=global_step
+    ),
     model.trainable_variables,
     config.weight_optimizer,
     train_steps=config.schedule.train_steps,

@@ -58,8 +58,9 @@ class GradientStep:
     """Makes one step.
 
     Args:
-      batch: `image` float32 `[n, h, w, 3]` and `label` int32 `[n, h, w]`, as
-        the strategy's distributed data set gives them.
+      batch: `image`, uint8 or what else `forward` takes, `[n, h, w, 3]`, and
+        `label`, integers `[n, h, w]`, as the strategy's distributed data set
+        gives them.
 
     Returns:
       float32 scalars `loss`, the cross-entropy of the global batch, and

@@ -18,13 +18,14 @@ def cross_entropy(
   the mean over the global batch, however the valid pixels are spread.
 
   Args:
-    labels: int32 `[n, h, w]`.
+    labels: integers `[n, h, w]`.
     logits: float32 `[n, h, w, num_classes]`.
     ignore_label: label of the pixels that do not count.
 
   Returns:
     float32 scalar; 0 if no pixel is valid.
   """
+  labels = tf.cast(labels, tf.int32)
   valid = tf.not_equal(labels, ignore_label)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
     labels=tf.where(valid, labels, 0), logits=logits
