@@ -7,11 +7,37 @@ in turns, for a machine is now faster and now slower. What counts is the ratio.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import functools
 import json
 import pathlib
 import resource
 import statistics
 import time
+from typing import TypeVar
+
+T = TypeVar('T')
+
+
+def alternating(
+  runs: Mapping[str, Callable[[], T]], num_rounds: int
+) -> dict[str, list[T]]:
+  """Calls each function once a round, in turns; what is first changes.
+
+  Args:
+    runs: what to call, by name; once more beforehand, to warm up.
+    num_rounds: calls of each that count.
+
+  Returns:
+    What each function returned in each round, by name.
+  """
+  names = list(runs)
+  for name in names:
+    runs[name]()
+  results: dict[str, list[T]] = {name: [] for name in names}
+  for number in range(num_rounds):
+    for name in names if number % 2 == 0 else names[::-1]:
+      results[name].append(runs[name]())
+  return results
 
 
 def alternating_seconds(
@@ -19,27 +45,22 @@ def alternating_seconds(
   num_rounds: int,
   clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-  """Times each function once a round, in turns; what is first changes.
+  """Returns the seconds that each function of `alternating` takes, by name.
 
   Args:
-    runs: what to time, by name. Each is called once beforehand, untimed.
+    runs: what to time, by name.
     num_rounds: calls of each that are timed.
     clock: seconds of the wall, or of the CPU (`time.process_time`), which other
       users of the machine disturb less.
-
-  Returns:
-    Seconds of each round, by name.
   """
-  names = list(runs)
-  for name in names:
-    runs[name]()
-  seconds: dict[str, list[float]] = {name: [] for name in names}
-  for number in range(num_rounds):
-    for name in names if number % 2 == 0 else names[::-1]:
-      start = clock()
-      runs[name]()
-      seconds[name].append(clock() - start)
-  return seconds
+
+  def seconds(run: Callable[[], object]) -> float:
+    start = clock()
+    run()
+    return clock() - start
+
+  timed = {k: functools.partial(seconds, run) for k, run in runs.items()}
+  return alternating(timed, num_rounds)
 
 
 def median_ratio(
