@@ -211,7 +211,10 @@ def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
       dx = of_input(
         input_sizes=tf.shape(x), filter=kernel, out_backprop=dy, **settings
       )
-      return dx, kernel_gradient(x, dy)
+      # What it makes of x alone would else be made, and held, from the forward
+      # pass on.
+      with tf.control_dependencies([dy]):
+        return dx, kernel_gradient(x, dy)
 
     return convolution(input=x, filter=kernel, **settings), gradients
 
