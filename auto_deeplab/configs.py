@@ -211,6 +211,8 @@ class SupernetConfig:
     batch_norm_momentum: decay of the moving statistics (paper silent).
     batch_norm_epsilon: added to the variance.
     init_stddev: standard deviation of the initial alphas and betas; 1e-3.
+    recompute: compute cells again in the backward pass instead of keeping what
+      is inside them: equal results, less memory, more time.
   """
 
   num_layers: int = 12
@@ -220,6 +222,7 @@ class SupernetConfig:
   batch_norm_momentum: float = 0.9
   batch_norm_epsilon: float = 1e-3
   init_stddev: float = 1e-3
+  recompute: bool = False
 
   def __post_init__(self):
     _require_types(self)
@@ -260,7 +263,7 @@ class SegmenterConfig:
     merge_separable: compute depthwise + pointwise as the one full convolution
       with the product kernel: equal outputs and parameters, faster on CPUs
       where channels are few.
-    recompute_cells: compute stem and cells again in the backward pass instead
+    recompute: compute stem, cells and head again in the backward pass instead
       of keeping what is inside them: equal results, less memory, more time.
   """
 
@@ -276,7 +279,7 @@ class SegmenterConfig:
   batch_norm_epsilon: float = 1e-3
   head_batch_norm_epsilon: float = 1e-5
   merge_separable: bool = False
-  recompute_cells: bool = False
+  recompute: bool = False
 
   def __post_init__(self):
     _require_types(self)

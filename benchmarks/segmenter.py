@@ -63,14 +63,14 @@ class Case:
 
   kind: str
   precision: str
-  recompute_cells: bool = False
+  recompute: bool = False
 
 
 CASES = (
   Case('training', 'float32'),
-  Case('training', 'float32', recompute_cells=True),
+  Case('training', 'float32', recompute=True),
   Case('training', 'mixed_bfloat16'),
-  Case('training', 'mixed_bfloat16', recompute_cells=True),
+  Case('training', 'mixed_bfloat16', recompute=True),
   Case('inference', 'float32'),
   Case('inference', 'mixed_bfloat16'),
 )
@@ -116,7 +116,7 @@ def _make_model(case: Case) -> segmenter_lib.Segmenter:
     genotype_lib.PUBLISHED,
     configs.SegmenterConfig(
       filter_multiplier=FLAGS.filter_multiplier,
-      recompute_cells=case.recompute_cells,
+      recompute=case.recompute,
     ),
     NUM_CLASSES,
   )

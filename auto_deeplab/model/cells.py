@@ -6,8 +6,9 @@ State 0 is H[l-2], state 1 is H[l-1], state b + 2 the output of block b, and a
 block is the sum of its edges, in both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -114,6 +115,7 @@ class Cell(tf.keras.layers.Layer):
 _SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
 _ATROUS = ('atrous_conv_3x3', 'atrous_conv_5x5')
 _POOLS = ('max_pool_3x3', 'avg_pool_3x3')
+_LINEAR = ('skip_connect', *_POOLS)
 # A separable operation is two layers of convolutions.
 _DEPTH = 2
 
@@ -139,12 +141,14 @@ class SearchCell(tf.keras.layers.Layer):
     num_blocks: int,
     filters: int,
     norm: operations.NormSettings,
+    recompute: bool = False,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.num_blocks = num_blocks
     self.filters = filters
     self.norm = norm
+    self.recompute = recompute
     edges = genotype_lib.edges(num_blocks)
     # Row of alpha of each edge, in our order; the sort is stable.
     self.alpha_rows = sorted(range(len(edges)), key=lambda row: edges[row][1])
@@ -207,14 +211,7 @@ class SearchCell(tf.keras.layers.Layer):
       `[t * n, h, w, num_blocks * filters]`.
     """
     is_training = bool(training)
-    compute = _relaxed_cell
-    if not self.norm.synchronized:
-      # Replicas cannot meet within a function; without that, share the graph.
-      shapes = (inputs.shape, previous.shape)
-      compute = _shared_function(
-        (*(tuple(s.as_list()) for s in shapes), inputs.dtype, is_training)
-      )
-    outputs, mean, variance = compute(
+    arguments = (
       inputs,
       tf.cast(previous, inputs.dtype),
       tf.gather(alpha_weights, self.alpha_rows),
@@ -224,10 +221,15 @@ class SearchCell(tf.keras.layers.Layer):
       },
       tf.convert_to_tensor(self.moving_mean),
       tf.convert_to_tensor(self.moving_variance),
-      self.num_blocks,
-      self.norm,
-      is_training,
     )
+    settings = (self.num_blocks, self.norm, is_training, self.recompute)
+    if self.norm.synchronized:
+      # Replicas cannot meet within a function; without that, share the graph.
+      compute = _make_relaxed_cell(*settings)
+    else:
+      shapes = (tuple(x.shape.as_list()) for x in (inputs, previous))
+      compute = _shared_function(settings, (*shapes, inputs.dtype))
+    outputs, mean, variance = compute(*arguments)
     if is_training:
       self._move(self.moving_mean, mean)
       self._move(self.moving_variance, variance)
@@ -238,10 +240,26 @@ class SearchCell(tf.keras.layers.Layer):
 
 
 @functools.cache
-def _shared_function(signature):
-  """Returns `_relaxed_cell`, traced at most once a signature."""
-  del signature  # The key of the cache.
-  return tf.function(_relaxed_cell, autograph=False)
+def _shared_function(settings, signature):
+  """Returns a function of `_make_relaxed_cell`, traced once a signature."""
+  del signature  # Of the tensors; part of the cache's key.
+  return tf.function(_make_relaxed_cell(*settings), autograph=False)
+
+
+def _make_relaxed_cell(
+  num_blocks: int,
+  norm: operations.NormSettings,
+  is_training: bool,
+  recompute: bool,
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+  """Returns `_relaxed_cell` as a function of its tensors alone."""
+
+  def compute(*tensors):
+    return _relaxed_cell(
+      *tensors, num_blocks=num_blocks, norm=norm, is_training=is_training
+    )
+
+  return tf.recompute_grad(compute) if recompute else compute
 
 
 def _relaxed_cell(
@@ -251,6 +269,7 @@ def _relaxed_cell(
   kernels: dict[str, tf.Tensor],
   moving_mean: tf.Tensor,
   moving_variance: tf.Tensor,
+  *,
   num_blocks: int,
   norm: operations.NormSettings,
   is_training: bool,
@@ -261,70 +280,111 @@ def _relaxed_cell(
     The cell's output, and the means and variances of its batch norms.
   """
   batch_norm = _BatchNorm(moving_mean, moving_variance, norm, is_training)
-  by_primitive = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
   num_transitions = tf.shape(inputs)[0] // tf.shape(previous)[0]
   sums: list[list[tf.Tensor]] = [[] for _ in range(num_blocks)]
   states = [previous, inputs]
-  first = 0
-  for state in range(genotype_lib.num_states(num_blocks - 1)):
+  for state, weights in enumerate(_edge_weights(alpha, kernels, num_blocks)):
     if state >= genotype_lib.NUM_INPUTS:
       states.append(tf.add_n(sums[state - genotype_lib.NUM_INPUTS]))
-    first_block = max(0, state - genotype_lib.NUM_INPUTS + 1)
-    edges = slice(first, first + num_blocks - first_block)
-    first = edges.stop
-    contributions = _mixed_edges(
-      states[state], by_primitive, kernels, edges, batch_norm
-    )
+    contributions = _mixed_edges(states[state], weights, batch_norm)
     if state == 0:
       contributions = tf.tile(contributions, [num_transitions, 1, 1, 1])
-    for block, contribution in enumerate(
-      tf.split(contributions, edges.stop - edges.start, axis=-1), first_block
+    readers = sums[-weights.num_edges :]
+    for block, contribution in zip(
+      readers, tf.split(contributions, weights.num_edges, axis=-1)
     ):
-      sums[block].append(contribution)
+      block.append(contribution)
   states.append(tf.add_n(sums[-1]))
   outputs = tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
   return outputs, *batch_norm.statistics()
 
 
+class _EdgeWeights(NamedTuple):
+  """What the edges that leave one state are computed with.
+
+  Attributes:
+    num_edges: of the state.
+    kernels: by the cell's names; the axis before the last is the edge.
+    scales: `[num_edges * c]` by primitive, alpha's weight for each channel.
+    linear: `[len(_LINEAR), c, num_edges, c]`; channel c of a primitive goes to
+      channel c of every edge, times the edge's weight of the primitive.
+  """
+
+  num_edges: int
+  kernels: dict[str, tf.Tensor]
+  scales: dict[str, tf.Tensor]
+  linear: tf.Tensor
+
+
+def _edge_weights(
+  alpha: tf.Tensor, kernels: dict[str, tf.Tensor], num_blocks: int
+) -> list[_EdgeWeights]:
+  """Parts a cell's weights by the state that the edges leave.
+
+  By one split each: the gradient of a slice would be as large as the whole.
+
+  Args:
+    alpha: `[num_edges, num_primitives]`.
+    kernels: the cell's; the axis before the last is the edge.
+    num_blocks: B.
+  """
+  # State 0 and 1 have an edge to every block, the output of block b to those
+  # after it.
+  counts = [num_blocks, *range(num_blocks, 0, -1)]
+  filters = kernels[_ATROUS[0]].shape[-1]
+  columns = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
+  linear = tf.stack([columns[name] for name in _LINEAR])
+  linear = linear[:, None, :, None] * tf.eye(filters)[:, None, :]
+  parts = {
+    name: tf.split(kernel, counts, axis=-2) for name, kernel in kernels.items()
+  }
+  scales = {
+    name: tf.split(
+      tf.repeat(columns[name], filters), [n * filters for n in counts]
+    )
+    for name in _SEPARABLE + _ATROUS
+  }
+  return [
+    _EdgeWeights(
+      num_edges,
+      {name: part[state] for name, part in parts.items()},
+      {name: scale[state] for name, scale in scales.items()},
+      linear_part,
+    )
+    for state, (num_edges, linear_part) in enumerate(
+      zip(counts, tf.split(linear, counts, axis=2))
+    )
+  ]
+
+
 def _mixed_edges(
-  x: tf.Tensor,
-  alpha: dict[str, tf.Tensor],
-  kernels: dict[str, tf.Tensor],
-  edges: slice,
-  batch_norm: '_BatchNorm',
+  x: tf.Tensor, weights: _EdgeWeights, batch_norm: '_BatchNorm'
 ) -> tf.Tensor:
   """Weighted sums of all primitives on the edges that leave one state.
 
   Args:
     x: `[n, h, w, c]`, the state.
-    alpha: `[num_edges]` by primitive.
-    kernels: the cell's.
-    edges: those that leave this state.
+    weights: of those edges.
     batch_norm: the cell's.
 
   Returns:
     `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
   """
-  filters = x.shape[-1]
-
-  def scale(name: str) -> tf.Tensor:
-    return tf.repeat(alpha[name][edges], filters)
-
-  total = [_linear_edges(x, alpha, edges, batch_norm)]
+  total = [_linear_edges(x, weights.linear, batch_norm)]
   activated = tf.nn.relu(x)
   # A copy for each edge: the first layer then is of the second one's kind.
-  copies = tf.tile(activated, [1, 1, 1, edges.stop - edges.start])
+  copies = tf.tile(activated, [1, 1, 1, weights.num_edges])
   for name in _SEPARABLE:
-    depthwise = kernels[f'{name}_depthwise'][..., edges, :]
-    pointwise = kernels[f'{name}_pointwise'][..., edges, :]
+    depthwise = tf.unstack(weights.kernels[f'{name}_depthwise'])
+    pointwise = tf.unstack(weights.kernels[f'{name}_pointwise'])
     y = _convolve_separably(copies, depthwise[0], pointwise[0])
     y = tf.nn.relu(batch_norm(y))
     y = _convolve_separably(y, depthwise[1], pointwise[1])
-    total.append(batch_norm(y, scale(name)))
+    total.append(batch_norm(y, weights.scales[name]))
   for name in _ATROUS:
     rate = genotype_lib.PRIMITIVES[name].atrous_rate
-    y = _convolve(activated, kernels[name][..., edges, :], rate)
-    total.append(batch_norm(y, scale(name)))
+    y = _convolve(activated, weights.kernels[name], rate)
+    total.append(batch_norm(y, weights.scales[name]))
   return tf.add_n(total)
 
 
@@ -352,23 +412,25 @@ def _convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:
 
 
 def _linear_edges(
-  x: tf.Tensor,
-  alpha: dict[str, tf.Tensor],
-  edges: slice,
-  batch_norm: '_BatchNorm',
+  x: tf.Tensor, kernel: tf.Tensor, batch_norm: '_BatchNorm'
 ) -> tf.Tensor:
-  """Pooling and skip of some edges, as one 1x1 convolution over the three."""
-  parts, weights = [x], [alpha['skip_connect'][edges]]
+  """Skip and pooling of some edges, as one 1x1 convolution over the three.
+
+  Args:
+    x: `[n, h, w, c]`.
+    kernel: `_EdgeWeights.linear`.
+    batch_norm: the cell's.
+
+  Returns:
+    `[n, h, w, num_edges * c]`.
+  """
+  parts = [x]
   for name in _POOLS:
     primitive = genotype_lib.PRIMITIVES[name]
     pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
     parts.append(batch_norm(pooled))
-    weights.append(alpha[name][edges])
-  filters = x.shape[-1]
-  # [part, channel in, edge, channel out]: channel c of a part goes to channel
-  # c of every edge, times the edge's weight of that part.
-  kernel = tf.einsum('pe,cd->pced', tf.stack(weights), tf.eye(filters))
-  shape = [1, 1, len(parts) * filters, kernel.shape[2] * filters]
+  num_parts, filters, num_edges, _ = kernel.shape
+  shape = [1, 1, num_parts * filters, num_edges * filters]
   kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
   return tf.nn.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
 

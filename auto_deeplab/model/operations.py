@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import itertools
+from typing import Any
 
 import tensorflow as tf
 
@@ -544,8 +545,8 @@ def fold_in(seed: tf.Tensor, index: int) -> tf.Tensor:
 
 
 def recomputed(
-  layer: tf.keras.layers.Layer, **settings
-) -> Callable[..., tf.Tensor]:
+  layer: tf.keras.layers.Layer, compute: Callable[..., Any], **settings
+) -> Callable[..., Any]:
   """Returns a layer that forgets its inside until the backward pass.
 
   It is computed a second time there: less memory for more time. What it
@@ -553,18 +554,19 @@ def recomputed(
   leaves the moving statistics of batch norm alone.
 
   Args:
-    layer: to be called with tensors.
+    layer: whose inside is forgotten.
+    compute: the layer or one of its methods, to be called with tensors.
     **settings: its other arguments.
   """
   num_passes = itertools.count()
 
-  def compute(*inputs: tf.Tensor) -> tf.Tensor:
+  def forward(*inputs: tf.Tensor) -> Any:
     if next(num_passes) == 0:
-      return layer(*inputs, **settings)
+      return compute(*inputs, **settings)
     with _still_statistics(layer):
-      return layer(*inputs, **settings)
+      return compute(*inputs, **settings)
 
-  return tf.recompute_grad(compute)
+  return tf.recompute_grad(forward)
 
 
 @contextlib.contextmanager

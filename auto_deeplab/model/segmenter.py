@@ -5,7 +5,7 @@
 from collections.abc import Callable
 import dataclasses
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -146,16 +146,20 @@ class Segmenter(tf.keras.Model):
     images = tf.convert_to_tensor(images)
     operations.check_map_size(images)
     randomness = self._randomness(training, step)
-    half, stem = self._caller(self.stem, training=training)(images)
+    half, stem = self._caller(self.stem, self.stem, training=training)(images)
     outputs = {'Stem': stem}
     low_level = self._backbone(half, stem, outputs, training, randomness)
     outputs['features'] = tf.nn.relu(outputs[f'Cell_{len(self.cells) - 1}'])
-    outputs |= self.aspp.branches(outputs['features'], training=training)
+    outputs |= self._caller(self.aspp, self.aspp.branches, training=training)(
+      outputs['features']
+    )
     encoded = outputs['concat_projection']
     if randomness is not None and self.config.dropout_rate:
       seed = operations.fold_in(randomness.seed, _DROPOUT_USE)
       encoded = operations.dropout(encoded, self.config.dropout_rate, seed)
-    outputs |= self.decoder.stages(encoded, low_level, training=training)
+    outputs |= self._caller(
+      self.decoder, self.decoder.stages, training=training
+    )(encoded, low_level)
     outputs['logits'] = self.logits(outputs['decoder/decoder_conv0_2'])
     outputs['logits_upsampled'] = operations.resize_aligned(
       outputs['logits'], operations.spatial_size(images)
@@ -177,6 +181,7 @@ class Segmenter(tf.keras.Model):
         inputs = operations.resize_aligned(last, sizes[backbone[layer]])
       y = self._caller(
         cell,
+        cell,
         training=training,
         **self._drop_path(layer, training, randomness),
       )(inputs, before)
@@ -187,12 +192,15 @@ class Segmenter(tf.keras.Model):
     return low_level
 
   def _caller(
-    self, layer: tf.keras.layers.Layer, **settings
-  ) -> Callable[..., tf.Tensor]:
-    """Returns the layer with its settings, recomputed if so configured."""
-    if self.config.recompute_cells and settings['training']:
-      return operations.recomputed(layer, **settings)
-    return functools.partial(layer, **settings)
+    self,
+    layer: tf.keras.layers.Layer,
+    compute: Callable[..., Any],
+    **settings,
+  ) -> Callable[..., Any]:
+    """Returns `compute` of a layer, with its settings, as configured."""
+    if self.config.recompute and settings['training']:
+      return operations.recomputed(layer, compute, **settings)
+    return functools.partial(compute, **settings)
 
   def _randomness(self, training, step) -> '_Randomness | None':
     """Returns this step's and replica's; None if nothing is random."""

@@ -58,12 +58,13 @@ class _Node(tf.keras.layers.Layer):
     num_blocks: int,
     filters: int,
     norm: operations.NormSettings,
+    recompute: bool,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.projections = [_Projection(d, filters, norm) for d in directions]
     self.previous_projection = _Projection(lattice.SAME, filters, norm)
-    self.cell = cells.SearchCell(num_blocks, filters, norm)
+    self.cell = cells.SearchCell(num_blocks, filters, norm, recompute)
 
   def call(
     self,
@@ -144,6 +145,7 @@ class Supernet(tf.keras.Model):
           config.num_blocks,
           lattice.block_filters(level, config.filter_multiplier),
           norm,
+          config.recompute,
           name=f'node_{layer}_{level}',
         )
         for level in lattice.reachable_levels(layer)

@@ -27,9 +27,9 @@ def random_alpha():
   return tf.nn.softmax(logits)
 
 
-def make_cell(num_blocks=BLOCKS, norm=NORM):
+def make_cell(num_blocks=BLOCKS, norm=NORM, **settings):
   tf.keras.utils.set_random_seed(3)
-  cell = cells.SearchCell(num_blocks, FILTERS, norm)
+  cell = cells.SearchCell(num_blocks, FILTERS, norm, **settings)
   cell.build([None, None, None, FILTERS])
   return cell
 
@@ -113,8 +113,11 @@ def gradients_of(function, variables, alpha):
   return outputs, dict(zip(['alpha', *names], dense))
 
 
-@pytest.mark.parametrize('num_transitions', [1, 2])
-def test_search_cell_equals_the_plain_cell(cell, num_transitions):
+@pytest.mark.parametrize(
+  'num_transitions, recompute', [(1, False), (2, False), (2, True)]
+)
+def test_search_cell_equals_the_plain_cell(num_transitions, recompute):
+  cell = make_cell(recompute=recompute)
   inputs = random_map(batch=2 * num_transitions, seed=1)
   previous, alpha = random_map(batch=2, seed=2), random_alpha()
   actual, gradients = gradients_of(

@@ -138,7 +138,9 @@ TABLE: dict[type, Case] = {
     ((SIZE, SIZE),),
   ),
   supernet._Node: Case(
-    lambda: supernet._Node([lattice.SAME, lattice.UP], 1, FILTERS, NORM),
+    lambda: supernet._Node(
+      [lattice.SAME, lattice.UP], 1, FILTERS, NORM, recompute=False
+    ),
     (MAP, (3, 3, 8), (12, 12, FILTERS)),
     (ALPHA, np.array([0.75, 0.25], np.float32), (SIZE, SIZE)),
     takes_list=True,

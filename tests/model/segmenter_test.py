@@ -215,11 +215,11 @@ def test_every_endpoint_equals_the_authors(reference, merge_separable):
 
 
 def test_recomputation_changes_no_gradient_and_no_statistic():
-  def step(recompute_cells):
+  def step(recompute):
     model = make(
       drop_path_keep_prob=0.5,
       batch_norm_momentum=0.5,
-      recompute_cells=recompute_cells,
+      recompute=recompute,
     )
     images = pictures(33, 33)
     model(images)

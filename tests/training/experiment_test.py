@@ -167,7 +167,7 @@ def test_evaluations_come_at_their_interval(data_dir, tmp_path):
 def test_xla_and_recomputation_change_no_result(data_dir, tmp_path):
   runs = {
     'plain': {},
-    'recomputed': {'segmenter': {'recompute_cells': True}},
+    'recomputed': {'segmenter': {'recompute': True}},
     'xla': {'runtime': {'use_xla': True}},
   }
   losses = {}
