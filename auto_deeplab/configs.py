@@ -260,9 +260,6 @@ class SegmenterConfig:
       0.9997 needs more than 10k steps, take less for short runs.
     batch_norm_epsilon: of the backbone.
     head_batch_norm_epsilon: of ASPP and decoder.
-    merge_separable: compute depthwise + pointwise as the one full convolution
-      with the product kernel: equal outputs and parameters, faster on CPUs
-      where channels are few.
     recompute: compute stem, cells and head again in the backward pass instead
       of keeping what is inside them: equal results, less memory, more time.
   """
@@ -278,7 +275,6 @@ class SegmenterConfig:
   batch_norm_momentum: float = 0.9997
   batch_norm_epsilon: float = 1e-3
   head_batch_norm_epsilon: float = 1e-5
-  merge_separable: bool = False
   recompute: bool = False
 
   def __post_init__(self):

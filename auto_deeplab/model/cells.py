@@ -35,7 +35,6 @@ class Cell(tf.keras.layers.Layer):
     *,
     project_previous: bool = True,
     resize_previous: bool = True,
-    merge_separable: bool = False,
     **kwargs,
   ):
     super().__init__(**kwargs)
@@ -53,7 +52,6 @@ class Cell(tf.keras.layers.Layer):
           filters,
           norm,
           strides=self._strides(state),
-          merge_separable=merge_separable,
         )
         for state, name in block
       ]

@@ -285,26 +285,8 @@ class ConvBn(tf.keras.layers.Layer):
     return tf.cast(self.bn(self.conv(x), training=training), self.compute_dtype)
 
 
-def separable_kernel(depthwise: tf.Tensor, pointwise: tf.Tensor) -> tf.Tensor:
-  """Returns the full kernel equal to a depthwise and a pointwise convolution.
-
-  Args:
-    depthwise: `[k, k, channels, 1]`.
-    pointwise: `[1, 1, channels, filters]`.
-
-  Returns:
-    `[k, k, channels, filters]`: nothing lies between the two, so their
-    product is exact.
-  """
-  return depthwise * pointwise
-
-
 class SeparableConv2D(tf.keras.layers.Layer):
-  """A depthwise and a pointwise convolution with nothing between them.
-
-  Attributes:
-    merge: compute both as one full convolution (`separable_kernel`).
-  """
+  """A depthwise and a pointwise convolution with nothing between them."""
 
   def __init__(
     self,
@@ -312,14 +294,12 @@ class SeparableConv2D(tf.keras.layers.Layer):
     kernel_size: int,
     *,
     strides: int = 1,
-    merge: bool = False,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.filters = filters
     self.kernel_size = kernel_size
     self.strides = strides
-    self.merge = merge
 
   def build(self, input_shape):
     channels = input_shape[-1]
@@ -339,15 +319,8 @@ class SeparableConv2D(tf.keras.layers.Layer):
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
     x, padding = _padded(x, self.kernel_size, self.strides)
-    depthwise, pointwise = (
-      tf.convert_to_tensor(w)
-      for w in (self.depthwise_kernel, self.pointwise_kernel)
-    )
-    if self.merge:
-      kernel = separable_kernel(depthwise, pointwise)
-      return tf.nn.conv2d(x, kernel, self.strides, padding)
-    x = depthwise_conv2d(x, depthwise, self.strides, padding)
-    return tf.nn.conv2d(x, pointwise, 1, 'VALID')
+    x = depthwise_conv2d(x, self.depthwise_kernel, self.strides, padding)
+    return tf.nn.conv2d(x, self.pointwise_kernel, 1, 'VALID')
 
 
 class Separable(tf.keras.layers.Layer):
@@ -360,13 +333,11 @@ class Separable(tf.keras.layers.Layer):
     norm: NormSettings,
     *,
     strides: int = 1,
-    merge: bool = False,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.convs = [
-      SeparableConv2D(filters, kernel_size, strides=s, merge=merge)
-      for s in (strides, 1)
+      SeparableConv2D(filters, kernel_size, strides=s) for s in (strides, 1)
     ]
     self.bns = [norm.layer() for _ in self.convs]
 
@@ -467,7 +438,6 @@ def make_operation(
   norm: NormSettings,
   *,
   strides: int = 1,
-  merge_separable: bool = False,
 ) -> tf.keras.layers.Layer:
   """Builds the layer of a primitive for a network that is not searched.
 
@@ -476,7 +446,6 @@ def make_operation(
     filters: channels in and out.
     norm: of the operation's batch norms.
     strides: 1 or 2.
-    merge_separable: see `SeparableConv2D.merge`.
 
   Raises:
     ValueError: if `name` is not an operation.
@@ -488,9 +457,7 @@ def make_operation(
   primitive = genotype_lib.PRIMITIVES[name]
   size = primitive.kernel_size
   if primitive.kind == 'separable':
-    return Separable(
-      filters, size, norm, strides=strides, merge=merge_separable
-    )
+    return Separable(filters, size, norm, strides=strides)
   if primitive.kind == 'atrous':
     return Atrous(filters, size, primitive.atrous_rate, norm, strides=strides)
   if primitive.kind == 'skip':

@@ -255,7 +255,6 @@ def _make_cells(
         norm,
         project_previous=channels[layer] != filters,
         resize_previous=levels[layer] != min(level, levels[layer + 1]),
-        merge_separable=config.merge_separable,
         name=f'cell_{layer}',
       )
     )

@@ -192,12 +192,9 @@ def reference(shared_dir):
   return weights, images.astype(np.float32), outputs
 
 
-@pytest.mark.parametrize('merge_separable', [False, True])
-def test_every_endpoint_equals_the_authors(reference, merge_separable):
+def test_every_endpoint_equals_the_authors(reference):
   weights, images, expected = reference
-  config = configs.SegmenterConfig(
-    filter_multiplier=4, merge_separable=merge_separable
-  )
+  config = configs.SegmenterConfig(filter_multiplier=4)
   model = segmenter.Segmenter(PUBLISHED, config, 19)
   model(images)
   variables = tf1_names.variables_by_name(model)
@@ -241,23 +238,6 @@ def test_names_of_a_network_that_is_not_built_are_refused():
   message = 'the segmenter must be called once before its variables'
   with pytest.raises(ValueError, match=message):
     tf1_names.variables_by_name(make())
-
-
-@pytest.mark.parametrize('size', [(33, 33), (30, 41)])
-def test_merging_separable_convolutions_changes_no_number(size):
-  images = pictures(*size)
-  cell = (((0, 'sep_conv_3x3'), (1, 'sep_conv_5x5')),)
-  apart, merged = (
-    make((0, 1, 0), cell, merge_separable=merge) for merge in (False, True)
-  )
-  expected = apart(images)
-  merged(images)
-  assert [v.shape for v in apart.variables] == [
-    v.shape for v in merged.variables
-  ]
-  merged.set_weights(apart.get_weights())
-  scale = np.abs(expected).max()
-  np.testing.assert_allclose(merged(images), expected, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize('size', [(65, 65), (50, 66)])
