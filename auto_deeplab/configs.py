@@ -485,6 +485,7 @@ def load(
   experiment: type[Experiment],
   gin_files: Sequence[str] = (),
   gin_bindings: Iterable[str] = (),
+  defaults: Iterable[str] = (),
 ) -> Experiment:
   """Parses recipes into one configuration.
 
@@ -493,6 +494,7 @@ def load(
     gin_files: paths of recipes, later ones override earlier ones.
     gin_bindings: lines such as `'InputConfig.batch_size = 4'`, stronger than
       any file.
+    defaults: such lines, weaker than any file.
 
   Returns:
     The experiment; fields that nothing binds keep their defaults.
@@ -506,6 +508,7 @@ def load(
       raise FileNotFoundError(f'gin file {path!r} does not exist.')
   gin.clear_config()
   try:
+    gin.parse_config(list(defaults))
     gin.parse_config_files_and_bindings(
       list(gin_files), list(gin_bindings), print_includes_and_imports=False
     )

@@ -34,6 +34,9 @@ def test_later_files_and_bindings_win(tmp_path):
     configs.TrainExperiment, paths, ['RuntimeConfig.seed = 2']
   )
   assert (config.input.batch_size, config.runtime.seed) == (4, 2)
+  weakest = ['RuntimeConfig.seed = 3', 'RuntimeConfig.steps_per_loop = 5']
+  config = configs.load(configs.TrainExperiment, paths, defaults=weakest)
+  assert (config.runtime.seed, config.runtime.steps_per_loop) == (1, 5)
   # Nothing is left behind for the next one.
   assert configs.load(configs.TrainExperiment).runtime.seed == 0
 

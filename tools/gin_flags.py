@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flags of a configuration: recipes, and single settings."""
 
+from collections.abc import Iterable
+
 from absl import flags
 
 from auto_deeplab import configs
@@ -18,6 +20,14 @@ _GIN_BINDINGS = flags.DEFINE_multi_string(
 )
 
 
-def load(kind: type[configs.Experiment]) -> configs.Experiment:
-  """Returns the configuration that the flags describe."""
-  return configs.load(kind, _GIN_FILE.value, _GIN_BINDINGS.value)
+def load(
+  kind: type[configs.Experiment], defaults: Iterable[str] = ()
+) -> configs.Experiment:
+  """Returns the configuration that the flags describe.
+
+  Args:
+    kind: of the experiment.
+    defaults: settings that the flags override, such as
+      'InputConfig.batch_size = 4'.
+  """
+  return configs.load(kind, _GIN_FILE.value, _GIN_BINDINGS.value, defaults)

@@ -3,19 +3,23 @@
 r"""Moves a checkpoint of the authors' TF1 code over to a run folder.
 
   python tools/import_checkpoint.py --tf1_checkpoint=model.ckpt-1500000 \
-    --gin_file=gin_configs/cityscapes_s.gin --data_dir=DATA \
     --output_dir=runs/imported
 
-evaluate.py and export.py take OUTPUT_DIR as their --run_dir, and the training
-goes on from its step with
+evaluate.py and export.py take OUTPUT_DIR as their --run_dir. The checkpoint
+tells the network's width, and its number of classes what they are: 19 are
+Cityscapes', 21 VOC's, others are named class_0, class_1 and so on. A data set
+made by build_tfrecords.py names them as well (--data_dir), in its order.
 
+A recipe says how the training is to go on from its step:
+
+  python tools/import_checkpoint.py --tf1_checkpoint=model.ckpt-1500000 \
+    --gin_file=gin_configs/cityscapes_s.gin --output_dir=runs/imported
   python tools/train.py --gin_file=runs/imported/config.gin \
     --genotype=runs/imported/genotype.json --data_dir=DATA \
     --run_dir=runs/imported
 
-DATA, made by build_tfrecords.py, has the classes of the network, in its order.
-The recipe sets the network's width and how a training goes on. The momentum
-starts from zero: its slots and all else that is not of the network are listed.
+The momentum starts from zero: its slots and all else that is not of the network
+are listed.
 """
 
 from absl import flags
@@ -32,8 +36,8 @@ _TF1_CHECKPOINT = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
   'data_dir',
   None,
-  'Folder that build_tfrecords.py wrote; names the classes.',
-  required=True,
+  'Folder that build_tfrecords.py wrote; names the classes. By default their '
+  'number does.',
 )
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir',
@@ -50,20 +54,27 @@ def main() -> None:
   genotype = genotype_lib.PUBLISHED
   if _GENOTYPE.value is not None:
     genotype = genotype_lib.Genotype.load(_GENOTYPE.value)
+  config = gin_flags.load(
+    configs.TrainExperiment,
+    tf1_import.settings(_TF1_CHECKPOINT.value, genotype),
+  )
   imported = tf1_import.run(
-    gin_flags.load(configs.TrainExperiment),
+    config,
     genotype,
     tf1_checkpoint=_TF1_CHECKPOINT.value,
     data_dir=_DATA_DIR.value,
     run_dir=_OUTPUT_DIR.value,
   )
+  info = imported.dataset_info
   for name in imported.unused:
     print(f'not used: {name}')
   print(
     f'Wrote {imported.path}: {imported.num_variables} variables of step '
     f'{imported.step}; {len(imported.unused)} more of the checkpoint were not '
-    'used. Momentum starts from zero. Next:\n'
-    f'  python tools/evaluate.py --data_dir={_DATA_DIR.value} '
+    f'used. F is {config.segmenter.filter_multiplier}; the {info.num_classes} '
+    f'classes are named as of {info.name}, {info.class_names[0]} to '
+    f'{info.class_names[-1]}. Momentum starts from zero. Next:\n'
+    f'  python tools/evaluate.py --data_dir={_DATA_DIR.value or "DATA"} '
     f'--run_dir={_OUTPUT_DIR.value}'
   )
 

@@ -39,6 +39,9 @@ _CLASSES: Mapping[str, tuple[int, datasets.Color]] = {
   'bicycle': (33, (119, 11, 32)),
 }
 
+CLASS_NAMES = tuple(_CLASSES)
+COLORS = tuple(color for _, color in _CLASSES.values())
+
 # What the labels of the archives hold: 0..33, of which those of no class are
 # void, or too rare to be evaluated.
 _LABEL_IDS = dict.fromkeys(range(34), datasets.IGNORE_LABEL) | {
@@ -103,8 +106,8 @@ def _open(
   ending = 'labelIds' if has_ids else 'labelTrainIds'
   return sources.Source(
     name=name,
-    class_names=tuple(_CLASSES),
-    colors=tuple(color for _, color in _CLASSES.values()),
+    class_names=CLASS_NAMES,
+    colors=COLORS,
     label_values=_LABEL_IDS if has_ids else _TRAIN_IDS,
     splits={
       split: sources.pair_files(

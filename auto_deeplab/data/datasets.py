@@ -137,6 +137,22 @@ def default_colors(num_classes: int) -> tuple[Color, ...]:
   )
 
 
+def default_names(num_classes: int) -> tuple[str, ...]:
+  """Returns names for classes of which only the number is known."""
+  return tuple(f'class_{index}' for index in range(num_classes))
+
+
+def are_same_classes(names: Sequence[str], others: Sequence[str]) -> bool:
+  """Whether two class tables may be of the same classes.
+
+  They have the same names, or one has default names and both the same number.
+  """
+  default = default_names(len(names))
+  return len(names) == len(others) and (
+    tuple(names) in (tuple(others), default) or tuple(others) == default
+  )
+
+
 def seeded_order(count: int, *key: Hashable) -> list[int]:
   """Returns a permutation of range(count) that depends on the key alone.
 

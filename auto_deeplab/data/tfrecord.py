@@ -155,7 +155,7 @@ def load_info(data_dir: str | os.PathLike[str]) -> DatasetInfo:
     )
   try:
     with tf.io.gfile.GFile(path, 'r') as file:
-      return _info_from_text(file.read())
+      return info_from_text(file.read())
   except ValueError as e:
     raise ValueError(f'{path}: {e}') from e
 
@@ -259,7 +259,12 @@ def info_to_text(info: DatasetInfo) -> str:
   return json.dumps(document, indent=1) + '\n'
 
 
-def _info_from_text(text: str) -> DatasetInfo:
+def info_from_text(text: str) -> DatasetInfo:
+  """Reads the contents of a `dataset.json`.
+
+  Raises:
+    ValueError: they cannot be read, or are of another version.
+  """
   document = json.loads(text)
   if not isinstance(document, dict) or document.get('format') != FORMAT:
     raise ValueError(f'this is not a file of the format {FORMAT}.')

@@ -287,7 +287,9 @@ def run_evaluation(place: Place, checkpoint: str | None = None) -> Evaluation:
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
   with strategy.scope():
     loaded = networks.load_segmenter(place.run_dir, checkpoint)
-  if info.class_names != loaded.dataset_info.class_names:
+  if not datasets.are_same_classes(
+    info.class_names, loaded.dataset_info.class_names
+  ):
     raise ValueError(
       f'{place.data_dir} has the classes {info.class_names}, the network of '
       f'{place.run_dir} was trained on {loaded.dataset_info.class_names}.'

@@ -11,7 +11,8 @@
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
 
 The first three define the run: they are written once all that can be refused
-has been, and a run that goes on must agree with them.
+has been, and a run that goes on must agree with them. A `dataset.json` without
+splits is no more than the classes of an imported network.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ import tqdm
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import artifact
+from auto_deeplab.data import datasets, tfrecord
 
 Experiment = TypeVar(
   'Experiment', configs.SearchExperiment, configs.TrainExperiment
@@ -73,7 +75,9 @@ class RunFolder:
       self._check_config(experiment)
     for name, content in copies.items():
       path = self.path / name
-      if path.exists() and path.read_text() != content:
+      if not path.exists() or path.read_text() == content:
+        continue
+      if not _is_class_table_of(path, content):
         raise ValueError(
           f'{path} differs from what this run was asked to use; take another '
           'run folder.'
@@ -100,7 +104,7 @@ class RunFolder:
     contents = {**copies, self.config.name: configs.to_gin(experiment)}
     for name, content in contents.items():
       path = self.path / name
-      if not path.exists():
+      if not path.exists() or _is_class_table_of(path, content):
         with artifact.writing(path) as file:
           file.write(content.encode())
 
@@ -139,6 +143,23 @@ class RunFolder:
     self.path.mkdir(parents=True, exist_ok=True)
     with self.metrics.open('a') as file:
       file.write(json.dumps({'step': step, **values}) + '\n')
+
+
+def _is_class_table_of(path: pathlib.Path, content: str) -> bool:
+  """Whether a file is a `dataset.json` of no pictures, but these classes.
+
+  Such a one comes with a network that was imported without its data set; the
+  data set of a training takes its place.
+  """
+  if path.name != tfrecord.INFO_NAME:
+    return False
+  try:
+    table, info = map(tfrecord.info_from_text, (path.read_text(), content))
+  except ValueError:
+    return False
+  return not table.splits and datasets.are_same_classes(
+    table.class_names, info.class_names
+  )
 
 
 def _step_of(row: str) -> float:

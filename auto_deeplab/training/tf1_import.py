@@ -23,7 +23,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.data import datasets, tfrecord
+from auto_deeplab.data import cityscapes, datasets, pascal, tfrecord
 from auto_deeplab.model import tf1_names
 from auto_deeplab.training import (
   checkpoints,
@@ -33,6 +33,9 @@ from auto_deeplab.training import (
 )
 
 _STEP = 'global_step'
+
+# The name for classes of which only the number is known.
+_UNKNOWN = 'tf1_checkpoint'
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -46,12 +49,34 @@ class Import:
     step: of the training; 0 if the checkpoint does not tell.
     num_variables: how many the network took.
     unused: names of all others, sorted.
+    dataset_info: the classes.
   """
 
   path: str
   step: int
   num_variables: int
   unused: tuple[str, ...]
+  dataset_info: datasets.DatasetInfo
+
+
+def settings(
+  tf1_checkpoint: str, genotype: genotype_lib.Genotype
+) -> tuple[str, ...]:
+  """Returns what a checkpoint tells of its configuration, as gin bindings.
+
+  Args:
+    tf1_checkpoint: path prefix of the checkpoint.
+    genotype: of the network.
+
+  Raises:
+    FileNotFoundError: no checkpoint.
+    ValueError: it is damaged.
+  """
+  shapes = _open(tf1_checkpoint).get_variable_to_shape_map()
+  found = _filter_multiplier(shapes, genotype)
+  if not found or not found.is_integer():
+    return ()
+  return (f'SegmenterConfig.filter_multiplier = {found:g}',)
 
 
 def run(
@@ -59,7 +84,7 @@ def run(
   genotype: genotype_lib.Genotype,
   *,
   tf1_checkpoint: str,
-  data_dir: str | os.PathLike[str],
+  data_dir: str | os.PathLike[str] | None,
   run_dir: str | os.PathLike[str],
 ) -> Import:
   """Writes a run folder with the weights and the step of a TF1 checkpoint.
@@ -68,7 +93,8 @@ def run(
     config: of the training that the folder is to hold.
     genotype: of the network; `genotype.PUBLISHED` is the authors'.
     tf1_checkpoint: path prefix of the checkpoint.
-    data_dir: the data set whose classes the network tells apart.
+    data_dir: the data set whose classes the network tells apart; None goes by
+      their number: 19 are Cityscapes', 21 VOC's, others have default names.
     run_dir: the run folder; must not exist, or be empty.
 
   Raises:
@@ -78,9 +104,9 @@ def run(
       finite; the message names it.
   """
   _require_free(run_dir)
-  info = tfrecord.load_info(data_dir)
   reader = _open(tf1_checkpoint)
   shapes = reader.get_variable_to_shape_map()
+  info = tfrecord.load_info(data_dir) if data_dir else _class_table(shapes)
   _check_widths(shapes, config.segmenter, genotype, info)
   tf.keras.mixed_precision.set_global_policy(config.runtime.precision)
   model = networks.make_segmenter(config, genotype, info)
@@ -95,6 +121,7 @@ def run(
     step=step,
     num_variables=len(used),
     unused=tuple(sorted(shapes.keys() - used - {_STEP})),
+    dataset_info=info,
   )
 
 
@@ -114,6 +141,38 @@ def _open(path: str) -> Any:
     return tf.train.load_checkpoint(path)
 
 
+def _class_table(shapes: Shapes) -> datasets.DatasetInfo:
+  """Returns the likely classes of a network, without pictures.
+
+  Raises:
+    ValueError: the logits are missing.
+  """
+  if tf1_names.LOGITS_BIAS not in shapes:
+    raise ValueError(
+      f'the variable {tf1_names.LOGITS_BIAS!r} is missing, which tells the '
+      'number of classes.'
+    )
+  num_classes = shapes[tf1_names.LOGITS_BIAS][-1]
+  for name, known in (('cityscapes', cityscapes), ('voc', pascal)):
+    if num_classes == len(known.CLASS_NAMES):
+      return datasets.DatasetInfo(name, known.CLASS_NAMES, known.COLORS)
+  return datasets.DatasetInfo(
+    _UNKNOWN,
+    datasets.default_names(num_classes),
+    datasets.default_colors(num_classes),
+  )
+
+
+def _filter_multiplier(
+  shapes: Shapes, genotype: genotype_lib.Genotype
+) -> float | None:
+  """Returns F; None where the variable that tells it is missing."""
+  projection = shapes.get(tf1_names.FIRST_PROJECTION)
+  if projection is None:
+    return None
+  return projection[-1] / lattice.block_filters(genotype.backbone[0], 1)
+
+
 def _check_widths(
   shapes: Shapes,
   config: configs.SegmenterConfig,
@@ -121,15 +180,13 @@ def _check_widths(
   info: datasets.DatasetInfo,
 ) -> None:
   """Refuses another F or number of classes in the user's own terms."""
-  projection = shapes.get(tf1_names.FIRST_PROJECTION)
-  if projection is not None:
-    found = projection[-1] / lattice.block_filters(genotype.backbone[0], 1)
-    if found != config.filter_multiplier:
-      raise ValueError(
-        f'`SegmenterConfig.filter_multiplier` ({config.filter_multiplier}) '
-        f'must be {found:g}: {tf1_names.FIRST_PROJECTION!r} has the shape '
-        f'{tuple(projection)}.'
-      )
+  found = _filter_multiplier(shapes, genotype)
+  if found is not None and found != config.filter_multiplier:
+    raise ValueError(
+      f'`SegmenterConfig.filter_multiplier` ({config.filter_multiplier}) must '
+      f'be {found:g}: {tf1_names.FIRST_PROJECTION!r} has the shape '
+      f'{tuple(shapes[tf1_names.FIRST_PROJECTION])}.'
+    )
   bias = shapes.get(tf1_names.LOGITS_BIAS)
   if bias is not None and bias[-1] != info.num_classes:
     raise ValueError(

@@ -29,3 +29,17 @@ def test_an_unknown_split_is_named():
 def test_classes_and_colours_must_agree():
   with pytest.raises(ValueError, match='2 classes have 1 colours'):
     datasets.DatasetInfo('x', ('a', 'b'), ((0, 0, 0),))
+
+
+@pytest.mark.parametrize(
+  ('names', 'others', 'are_same'),
+  [
+    (('sky', 'road'), ('sky', 'road'), True),
+    (('sky', 'road'), ('road', 'sky'), False),
+    (('sky', 'road'), ('class_0', 'class_1'), True),
+    (('class_0', 'class_1'), ('sky', 'road'), True),
+    (('class_0', 'class_1'), ('sky', 'road', 'car'), False),
+  ],
+)
+def test_default_names_stand_for_any(names, others, are_same):
+  assert datasets.are_same_classes(names, others) == are_same

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import tfrecord
 from tests.tools import tool_runs
 from tests.training import tf1_checkpoints, tiny
@@ -50,7 +51,8 @@ def test_lists_what_it_did_not_use_and_a_training_goes_on(folder):
     'not used: a',
     'not used: b/Momentum',
     'Wrote imported/checkpoints/ckpt-1: 106 variables of step 1; 2 '
-    'more of the checkpoint were not used. Momentum starts from zero. Next:',
+    'more of the checkpoint were not used. F is 2; the 7 classes are named as '
+    'of folder, sky to balloon. Momentum starts from zero. Next:',
     '  python tools/evaluate.py --data_dir=data --run_dir=imported',
   ]
   # As `--help` says.
@@ -66,6 +68,27 @@ def test_lists_what_it_did_not_use_and_a_training_goes_on(folder):
   assert trained.stderr.startswith('train 2/2 | ')
 
 
+def test_two_flags_will_do(tmp_path):
+  arrays = tf1_checkpoints.random_variables(
+    genotype_lib.PUBLISHED, configs.SegmenterConfig(filter_multiplier=3), 19
+  )
+  tf1_checkpoints.write(tmp_path, arrays)
+  result = tool_runs.run(
+    'import_checkpoint',
+    cwd=tmp_path,
+    tf1_checkpoint='model.ckpt',
+    output_dir='imported',
+  )
+  assert result.returncode == 0, result.stderr
+  assert result.stdout.splitlines() == [
+    'Wrote imported/checkpoints/ckpt-0: 1370 variables of step 0; 0 more of '
+    'the checkpoint were not used. F is 3; the 19 classes are named as of '
+    'cityscapes, road to bicycle. Momentum starts from zero. Next:',
+    '  python tools/evaluate.py --data_dir=DATA --run_dir=imported',
+  ]
+  assert tfrecord.load_info(tmp_path / 'imported').splits == {}
+
+
 def test_a_path_that_is_no_checkpoint_is_refused(folder):
   result = _import(folder, tf1_checkpoint='no.ckpt', output_dir='new')
   message = (
@@ -75,9 +98,14 @@ def test_a_path_that_is_no_checkpoint_is_refused(folder):
 
 
 def test_another_width_is_refused(folder):
-  result = _import(folder, tf1_checkpoint='model.ckpt', output_dir='new')
+  result = _import(
+    folder,
+    tf1_checkpoint='model.ckpt',
+    output_dir='new',
+    gin_bindings='SegmenterConfig.filter_multiplier = 3',
+  )
   message = (
-    'import_checkpoint: `SegmenterConfig.filter_multiplier` (20) must be 2: '
+    'import_checkpoint: `SegmenterConfig.filter_multiplier` (3) must be 2: '
     "'hnasnet/cell_0/1x1/weights' has the shape (1, 1, 8, 2)."
   )
   tool_runs.assert_refused(result, message, folder / 'new')

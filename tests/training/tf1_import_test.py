@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import tfrecord
+from auto_deeplab.data import cityscapes, datasets, pascal, tfrecord
 from auto_deeplab.model import tf1_names
 from auto_deeplab.serving import client, exporter
 from auto_deeplab.training import experiment, networks, tf1_import
@@ -117,6 +117,70 @@ def test_without_a_step_the_training_begins_at_0(data_dir, tmp_path, variables):
   assert networks.load_segmenter(tmp_path / 'run').step == 0
 
 
+# Without a data set ---------------------------------------------------------
+
+
+def _with_classes(variables, num_classes):
+  """The same network, with logits of so many classes."""
+  shape = variables['logits/semantic/weights'].shape[:-1]
+  return variables | {
+    'logits/semantic/weights': np.zeros([*shape, num_classes], np.float32),
+    'logits/semantic/biases': np.zeros(num_classes, np.float32),
+  }
+
+
+@pytest.mark.parametrize(
+  ('num_classes', 'name', 'table'),
+  [(19, 'cityscapes', cityscapes), (21, 'voc', pascal)],
+)
+def test_the_number_of_classes_tells_which(
+  tmp_path, variables, num_classes, name, table
+):
+  _run(None, tmp_path, _with_classes(variables, num_classes))
+  info = networks.load_segmenter(tmp_path / 'run').dataset_info
+  assert (info.name, info.splits) == (name, {})
+  assert (info.class_names, info.colors) == (table.CLASS_NAMES, table.COLORS)
+
+
+@pytest.fixture
+def unnamed_dir(tmp_path, variables):
+  """The tiny network, imported without a data set."""
+  imported = _run(None, tmp_path, variables, GOES_ON)
+  names = tuple(f'class_{i}' for i in range(7))
+  assert imported.dataset_info == datasets.DatasetInfo(
+    'tf1_checkpoint', names, datasets.default_colors(7)
+  )
+  return tmp_path / 'run'
+
+
+def test_the_training_s_data_set_takes_the_place_of_the_table(
+  unnamed_dir, data_dir
+):
+  place = experiment.Place(str(data_dir), str(unnamed_dir))
+  assert experiment.run_evaluation(place).scores['pixel_accuracy'] < 1
+  experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
+  table = (unnamed_dir / 'dataset.json').read_text()
+  assert table == (data_dir / 'dataset.json').read_text()
+
+
+def test_a_training_with_other_classes_than_the_table_s_is_refused(
+  tmp_path, data_dir, variables
+):
+  _run(None, tmp_path, _with_classes(variables, 21), GOES_ON)
+  table = (tmp_path / 'run/dataset.json').read_text()
+  place = experiment.Place(str(data_dir), str(tmp_path / 'run'))
+  with pytest.raises(ValueError, match=r'dataset\.json differs from what'):
+    experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
+  assert (tmp_path / 'run/dataset.json').read_text() == table
+
+
+def test_the_checkpoint_tells_its_width(tmp_path, variables):
+  path = tf1_checkpoints.write(tmp_path, variables)
+  assert tf1_import.settings(path, tiny.GENOTYPE) == (
+    'SegmenterConfig.filter_multiplier = 2',
+  )
+
+
 # Refusals --------------------------------------------------------------------
 
 NAME = 'hnasnet/conv0/weights'
@@ -133,6 +197,16 @@ def test_missing_variables_are_named_and_counted(data_dir, tmp_path, variables):
   arrays = {k: v for k, v in variables.items() if 'aspp1/' not in k}
   assert _refusal(data_dir, tmp_path, arrays) == (
     "the variable 'aspp1/weights' is missing (4 more do not fit)."
+  )
+
+
+def test_without_logits_and_data_set_the_classes_are_unknown(
+  tmp_path, variables
+):
+  arrays = {k: v for k, v in variables.items() if 'logits/' not in k}
+  assert _refusal(None, tmp_path, arrays) == (
+    "the variable 'logits/semantic/biases' is missing, which tells the number "
+    'of classes.'
   )
 
 
