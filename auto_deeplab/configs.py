@@ -3,9 +3,9 @@
 """Every knob of the project, as frozen dataclasses that gin binds.
 
 A recipe (`gin_configs/*.gin`) binds fields of these classes; `load` parses it
-into one `SearchExperiment` or `TrainExperiment`, and `to_gin` writes that back
-as text which parses to an equal configuration. This is the only module that
-imports gin: layers and models receive plain values.
+into one `SearchExperiment`, `TrainExperiment` or `EvalExperiment`, and `to_gin`
+writes that back as text which parses to an equal configuration. This is the
+only module that imports gin: layers and models receive plain values.
 
 Defaults are the paper's (Liu et al., CVPR 2019); where the paper is silent the
 docstring says so.
@@ -443,6 +443,75 @@ class TrainConfig:
     _require_non_negative(self, 'eval_interval')
 
 
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+  """How an evaluation predicts, and what it measures.
+
+  Attributes:
+    scales: of the pictures; the probabilities at each are averaged. One scale
+      is the default; `gin_configs/multi_scale.gin` has the paper's.
+    use_flip: whether to predict each scale mirrored as well.
+    window_size: (height, width) in pixels of a window that slides over the
+      scaled picture, for those too large for the memory; None takes the picture
+      as a whole.
+    window_stride: (height, width) in pixels from one window to the next, at
+      most `window_size`; where windows overlap, their probabilities are
+      averaged.
+    boundary_ratio: distance from a class's boundary up to which a pixel counts
+      for the boundary IoU, as a share of the picture's diagonal; 0.02 in Cheng
+      et al., CVPR 2021.
+    patience_seconds: how long to wait for the next checkpoint of a training
+      that is followed.
+  """
+
+  scales: tuple[float, ...] = (1.0,)
+  use_flip: bool = False
+  window_size: tuple[int, int] | None = None
+  window_stride: tuple[int, int] | None = None
+  boundary_ratio: float = 0.02
+  patience_seconds: float = 3600.0
+
+  def __post_init__(self):
+    _require_types(self)
+    is_list = isinstance(self.scales, (tuple, list)) and len(self.scales) > 0
+    _require(
+      is_list and all(_is_positive(scale) for scale in self.scales),
+      self,
+      'scales',
+      'one or more positive numbers',
+    )
+    object.__setattr__(self, 'scales', tuple(map(float, self.scales)))
+    _require_window(self)
+    _require_positive(self, 'boundary_ratio', 'patience_seconds')
+
+
+def _is_positive(value: Any) -> bool:
+  is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+  return is_number and 0 < value < float('inf')
+
+
+def _require_window(config: EvalConfig) -> None:
+  window, stride = config.window_size, config.window_stride
+  _require(
+    (window is None) == (stride is None),
+    config,
+    'window_stride',
+    'set where `window_size` is, and there only',
+  )
+  if window is None or stride is None:
+    return
+  _require_size(config, 'window_size')
+  _require_size(config, 'window_stride')
+  _require(min(window) >= 4, config, 'window_size', 'at least (4, 4)')
+  _require(
+    stride[0] <= window[0] and stride[1] <= window[1],
+    config,
+    'window_stride',
+    f'at most `window_size` ({tuple(window)})',
+  )
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchExperiment:
   """All of a search's configuration."""
@@ -478,7 +547,16 @@ class TrainExperiment:
   schedule: TrainConfig
 
 
-Experiment = TypeVar('Experiment', SearchExperiment, TrainExperiment)
+@dataclasses.dataclass(frozen=True)
+class EvalExperiment:
+  """All of an evaluation's configuration; the network has its training's."""
+
+  evaluation: EvalConfig
+
+
+Experiment = TypeVar(
+  'Experiment', SearchExperiment, TrainExperiment, EvalExperiment
+)
 
 
 def load(
@@ -490,7 +568,7 @@ def load(
   """Parses recipes into one configuration.
 
   Args:
-    experiment: `SearchExperiment` or `TrainExperiment`.
+    experiment: `SearchExperiment`, `TrainExperiment` or `EvalExperiment`.
     gin_files: paths of recipes, later ones override earlier ones.
     gin_bindings: lines such as `'InputConfig.batch_size = 4'`, stronger than
       any file.
@@ -523,7 +601,9 @@ def load(
     gin.clear_config()
 
 
-def to_gin(experiment: SearchExperiment | TrainExperiment) -> str:
+def to_gin(
+  experiment: SearchExperiment | TrainExperiment | EvalExperiment,
+) -> str:
   """Returns every value as gin text; `load` of it gives an equal experiment."""
   lines = []
   for part in dataclasses.fields(experiment):

@@ -175,3 +175,35 @@ def test_whole_numbers_are_floats_too():
 def test_configurations_do_not_change():
   with pytest.raises(dataclasses.FrozenInstanceError):
     tiny.train_config().input.batch_size = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+  ('binding', 'message'),
+  [
+    ('EvalConfig.scales = ()', 'scales` (()) must be one or more positive'),
+    ('EvalConfig.scales = (1, 0)', 'scales` ((1, 0)) must be one or more'),
+    ('EvalConfig.scales = 1.0', 'scales` (1.0) must be one or more positive'),
+    ('EvalConfig.use_flip = 1', 'use_flip` (1) must be of type bool.'),
+    (
+      'EvalConfig.boundary_ratio = 0.0',
+      'boundary_ratio` (0.0) must be greater than 0.',
+    ),
+    (
+      'EvalConfig.window_size = (65, 65)',
+      'window_stride` (None) must be set where `window_size` is, and there '
+      'only.',
+    ),
+    (
+      'EvalConfig.window_size = (65, 65)\nEvalConfig.window_stride = (65, 66)',
+      'window_stride` ((65, 66)) must be at most `window_size` ((65, 65)).',
+    ),
+    (
+      'EvalConfig.window_size = (65, 3)\nEvalConfig.window_stride = (1, 1)',
+      'window_size` ((65, 3)) must be at least (4, 4).',
+    ),
+  ],
+)
+def test_a_bad_evaluation_is_refused(binding, message):
+  with pytest.raises(ValueError) as error:
+    configs.load(configs.EvalExperiment, [], [binding])
+  assert str(error.value).startswith(f'`EvalConfig.{message}')

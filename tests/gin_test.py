@@ -122,13 +122,23 @@ _TRAININGS = {
   },
 }
 
+_EVALUATIONS = {
+  'multi_scale': {
+    'evaluation.scales': (0.5, 0.75, 1.0, 1.25, 1.5, 1.75),
+    'evaluation.use_flip': True,
+    'evaluation.window_size': None,
+  },
+}
+
 _RECIPES = {
   **{name: (configs.SearchExperiment, n) for name, n in _SEARCHES.items()},
   **{name: (configs.TrainExperiment, n) for name, n in _TRAININGS.items()},
+  **{name: (configs.EvalExperiment, n) for name, n in _EVALUATIONS.items()},
 }
 _TOOLS = {
   configs.SearchExperiment: 'tools/search.py',
   configs.TrainExperiment: 'tools/train.py',
+  configs.EvalExperiment: 'tools/evaluate.py',
 }
 
 

@@ -1,48 +1,90 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-r"""Evaluates a trained network: IoU of each class, mIoU, pixel accuracy.
+r"""Evaluates a trained network: IoU, boundary IoU, pixel accuracy.
 
   python tools/evaluate.py --data_dir=DATA --run_dir=runs/train --split=val
 
-Pictures are evaluated whole, at their own size and a single scale. The scores
-are printed and written to RUN_DIR/evaluation-SPLIT.json, with the confusion
-matrix.
-"""
+Pictures are evaluated whole, at their own size and a single scale. The recipe
+gin_configs/multi_scale.gin averages over scales and mirror images, as papers do
+for their best numbers; EvalConfig.window_size slides a window over pictures
+that are too large:
 
-import json
-import pathlib
+  python tools/evaluate.py --data_dir=DATA --run_dir=runs/train \
+    --gin_file=gin_configs/multi_scale.gin
+
+The scores are printed and written to RUN_DIR/evaluation-SPLIT.json, with the
+confusion matrix. --continuous follows a training: it evaluates each new
+checkpoint, adds a row to RUN_DIR/evaluation-SPLIT.jsonl and ends with the
+training. --write_predictions writes PNGs as the data set's test server wants
+them, also of a split without labels:
+
+  python tools/evaluate.py --data_dir=DATA --run_dir=runs/train --split=test \
+    --write_predictions=results
+"""
 
 from absl import flags
 import cli
+import gin_flags
 import run_flags
 
-from auto_deeplab.architecture import artifact
-from auto_deeplab.training import experiment
+from auto_deeplab import configs
+from auto_deeplab.training import evaluation, experiment
 
 _SPLIT = flags.DEFINE_string('split', 'val', 'Split of the data set.')
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint', None, 'Path prefix of a checkpoint; by default the newest.'
 )
+_CONTINUOUS = flags.DEFINE_boolean(
+  'continuous', False, 'Evaluate each new checkpoint until the training ends.'
+)
+_WRITE_PREDICTIONS = flags.DEFINE_string(
+  'write_predictions', None, 'Folder that receives the predictions.'
+)
+
+
+def _follow(place: experiment.Place, config: configs.EvalConfig) -> None:
+  if _CHECKPOINT.value or _WRITE_PREDICTIONS.value:
+    raise ValueError(
+      '--continuous takes neither --checkpoint nor --write_predictions.'
+    )
+  for found in evaluation.follow(place, config):
+    evaluation.append(found, place.run_dir)
+    path = evaluation.write(found, place.run_dir)
+    print(
+      f'step {found.step}: mIoU {found.scores["mean_iou"]:.4f}, in {path}',
+      flush=True,
+    )
+
+
+def _evaluate(place: experiment.Place, config: configs.EvalConfig) -> None:
+  found = evaluation.run(
+    place,
+    config,
+    checkpoint=_CHECKPOINT.value,
+    predictions_dir=_WRITE_PREDICTIONS.value,
+  )
+  if _WRITE_PREDICTIONS.value:
+    print(
+      f'Wrote {found.num_predictions} predictions of step {found.step} to '
+      f'{_WRITE_PREDICTIONS.value}.'
+    )
+  if not found.scores:
+    return
+  print(evaluation.table(found.scores))
+  print(
+    f'Wrote {evaluation.write(found, place.run_dir)}. Next:\n  python '
+    f'tools/export.py --run_dir={place.run_dir} '
+    f'--output_dir={place.run_dir}/saved_model'
+  )
 
 
 def main() -> None:
+  config = gin_flags.load(configs.EvalExperiment).evaluation
   place = run_flags.place(eval_split=_SPLIT.value)
-  evaluation = experiment.run_evaluation(place, _CHECKPOINT.value)
-  report = {
-    'step': evaluation.step,
-    'split': _SPLIT.value,
-    **evaluation.scores,
-    'confusion_matrix': evaluation.confusion_matrix.tolist(),
-  }
-  path = pathlib.Path(place.run_dir) / f'evaluation-{_SPLIT.value}.json'
-  with artifact.writing(path) as file:
-    file.write(json.dumps(report, indent=1).encode())
-  for name, value in evaluation.scores.items():
-    print(f'{name:24s} {value:.4f}')
-  print(
-    f'Wrote {path}. Next:\n  python tools/export.py --run_dir={place.run_dir} '
-    f'--output_dir={place.run_dir}/saved_model'
-  )
+  if _CONTINUOUS.value:
+    _follow(place, config)
+  else:
+    _evaluate(place, config)
 
 
 if __name__ == '__main__':

@@ -19,9 +19,12 @@ from auto_deeplab.data import datasets, sources
 _NUM_CLASSES = 150
 _FOLDERS = {'train': 'training', 'val': 'validation'}
 
-# 0 is what has no label; class c is c + 1.
+# The value of each class in the archive, and in what the test server takes.
+CLASS_VALUES = tuple(index + 1 for index in range(_NUM_CLASSES))
+
+# 0 is what has no label.
 _LABEL_VALUES = {0: datasets.IGNORE_LABEL} | {
-  index + 1: index for index in range(_NUM_CLASSES)
+  value: index for index, value in enumerate(CLASS_VALUES)
 }
 
 

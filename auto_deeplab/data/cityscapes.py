@@ -41,11 +41,13 @@ _CLASSES: Mapping[str, tuple[int, datasets.Color]] = {
 
 CLASS_NAMES = tuple(_CLASSES)
 COLORS = tuple(color for _, color in _CLASSES.values())
+# The value of each class in the archives, and in what the test server takes.
+LABEL_IDS = tuple(label_id for label_id, _ in _CLASSES.values())
 
 # What the labels of the archives hold: 0..33, of which those of no class are
 # void, or too rare to be evaluated.
 _LABEL_IDS = dict.fromkeys(range(34), datasets.IGNORE_LABEL) | {
-  label_id: train_id for train_id, (label_id, _) in enumerate(_CLASSES.values())
+  label_id: train_id for train_id, label_id in enumerate(LABEL_IDS)
 }
 
 # What csCreateTrainIdLabelImgs makes of them.

@@ -1,20 +1,26 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluation: a confusion matrix over a split, and what follows from it."""
+"""Evaluation: counts over a split, spread on replicas, and their scores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import os
 from typing import Any
 
 import numpy as np
 import orbit
 import tensorflow as tf
 
-from auto_deeplab.data import input_pipeline
-from auto_deeplab.training import objectives
+from auto_deeplab import configs
+from auto_deeplab.data import datasets, input_pipeline, tfrecord
+from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.training import inference, metrics
+
+# A picture's name and the classes of its pixels, uint8 [h, w].
+OnPrediction = Callable[[str, np.ndarray], None]
 
 
 class Evaluator(orbit.StandardEvaluator):
-  """Single-scale evaluation on whole pictures.
+  """Counts right and wrong pixels of whole pictures.
 
   Attributes:
     confusion_matrix: int64 `[num_classes, num_classes]` of the last
@@ -24,71 +30,150 @@ class Evaluator(orbit.StandardEvaluator):
   def __init__(
     self,
     strategy: tf.distribute.Strategy,
-    segmenter: tf.keras.Model,
+    forward: inference.Forward,
     dataset: tf.distribute.DistributedDataset,
     class_names: Sequence[str],
+    config: configs.EvalConfig | None = None,
+    on_prediction: OnPrediction | None = None,
   ):
     """Initializes the evaluator.
 
     Args:
       strategy: on whose replicas the pictures are spread.
-      segmenter: images -> logits.
-      dataset: batches of `image` and `label`, both uint8; any sizes.
+      forward: the network.
+      dataset: batches of `image`, `label` and `filename`, its bytes; all of
+        them uint8, of any sizes.
       class_names: in the order of the logits.
+      config: how to predict, and what counts as near a boundary.
+      on_prediction: called with each picture's prediction. A split without
+        labels then has no scores.
     """
     super().__init__(dataset)
     self._strategy = strategy
-    self._segmenter = segmenter
+    self._forward = forward
     self._class_names = tuple(class_names)
-    self.confusion_matrix = self.eval_begin()
+    self._config = config or configs.EvalConfig()
+    self._on_prediction = on_prediction
+    self.confusion_matrix = self.eval_begin()[: len(class_names)]
 
   def eval_begin(self) -> np.ndarray:
-    return np.zeros([len(self._class_names)] * 2, np.int64)
+    """Returns zeros: the confusion matrix, and below it the boundary counts."""
+    num_classes = len(self._class_names)
+    return np.zeros([num_classes + 3, num_classes], np.int64)
 
-  def eval_step(self, iterator: Iterator) -> tf.Tensor:
-    counts = self._strategy.run(self._replica_step, args=(next(iterator),))
-    return self._strategy.reduce(tf.distribute.ReduceOp.SUM, counts, axis=None)
+  def eval_step(self, iterator: Iterator) -> tuple[tf.Tensor, Any]:
+    """Returns the counts of all replicas, and the predictions of each here."""
+    batch = next(iterator)
+    counts, predictions = self._strategy.run(self._replica_step, args=(batch,))
+    counts = self._strategy.reduce(
+      tf.distribute.ReduceOp.SUM, counts, axis=None
+    )
+    if self._on_prediction is None:
+      return counts, ()
+    local = self._strategy.experimental_local_results
+    return counts, (local(batch['filename']), local(predictions))
 
-  def _replica_step(self, batch) -> tf.Tensor:
+  def _replica_step(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
     num_images = tf.shape(batch['image'])[0]
-    # The last batch may leave a replica without pictures, which no layer likes.
+    # The last step may leave a replica without pictures, which no layer likes.
     return tf.cond(
       num_images > 0,
-      lambda: self._count(batch),
-      lambda: tf.zeros([len(self._class_names)] * 2, tf.int64),
+      lambda: self._predict_and_count(batch),
+      lambda: (
+        tf.constant(self.eval_begin()),
+        tf.zeros([0, 0, 0], tf.uint8),
+      ),
     )
 
-  def _count(self, batch) -> tf.Tensor:
+  def _predict_and_count(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
+    labels, num_classes = batch['label'], len(self._class_names)
     images = input_pipeline.normalize(batch['image'])
-    logits = self._segmenter(images, training=False)
-    predictions = tf.argmax(logits, axis=-1)
-    return objectives.confusion_matrix(
-      batch['label'], predictions, len(self._class_names)
+    predictions = inference.predict(
+      self._forward, images, num_classes, self._config
     )
+    distance = metrics.boundary_distance(
+      tf.shape(labels)[1:], self._config.boundary_ratio
+    )
+    counts = [
+      metrics.confusion_matrix(labels, predictions, num_classes),
+      metrics.boundary_counts(labels, predictions, num_classes, distance),
+    ]
+    # One tensor, for the workers to sum at once.
+    return tf.concat(counts, axis=0), tf.cast(predictions, tf.uint8)
 
   def eval_reduce(self, state: Any = None, step_outputs: Any = None):
-    return state + step_outputs.numpy()
+    counts, predictions = step_outputs
+    if self._on_prediction is not None:
+      for names, pictures in zip(*predictions):
+        for name, picture in zip(names.numpy(), pictures.numpy()):
+          self._on_prediction(name.tobytes().decode(), picture)
+    return state + counts.numpy()
 
   def eval_end(self, *args: Any) -> dict[str, float]:
-    (self.confusion_matrix,) = args
-    return summarize(self.confusion_matrix, self._class_names)
+    (counts,) = args
+    self.confusion_matrix, boundaries = np.split(
+      counts, [len(self._class_names)]
+    )
+    if self._on_prediction is not None and not self.confusion_matrix.any():
+      return {}
+    return metrics.summarize(
+      self.confusion_matrix, boundaries, self._class_names
+    )
 
 
-def summarize(
-  matrix: np.ndarray, class_names: Sequence[str]
-) -> dict[str, float]:
-  """Returns `mean_iou`, `pixel_accuracy` and `iou/<class>`, in [0, 1].
+def make_evaluator(
+  strategy: tf.distribute.Strategy,
+  segmenter: segmenter_lib.Segmenter,
+  data_dir: str | os.PathLike[str],
+  split: str,
+  config: configs.EvalConfig | None = None,
+  on_prediction: OnPrediction | None = None,
+) -> Evaluator:
+  """Makes the evaluator of a split: one picture a replica and step.
 
   Args:
-    matrix: `[num_classes, num_classes]` counts, rows are labels.
-    class_names: in the matrix' order; a class without label or prediction
-      has no IoU and is left out.
+    strategy: that the segmenter was built for.
+    segmenter: the network.
+    data_dir: folder of a converted data set.
+    split: its split.
+    config: of the evaluation; see `Evaluator`.
+    on_prediction: see `Evaluator`.
+
+  Raises:
+    FileNotFoundError: `data_dir` holds no data set, or not all of it.
+    ValueError: it is damaged, there is no such split, or the split has no
+      labels though they are asked for.
   """
-  scores = {
-    'mean_iou': objectives.mean_iou(matrix),
-    'pixel_accuracy': objectives.pixel_accuracy(matrix),
-  }
-  for name, iou in zip(class_names, objectives.class_iou(matrix)):
-    if not np.isnan(iou):
-      scores[f'iou/{name}'] = float(iou)
-  return scores
+  info = tfrecord.load_info(data_dir)
+  if on_prediction is None:
+    require_labels(info, split)
+
+  def make_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    # Of a replica, so that no picture is padded to the size of another's.
+    dataset = input_pipeline.eval_dataset(data_dir, split, batch_size=1)
+    dataset = dataset.shard(
+      context.num_input_pipelines, context.input_pipeline_id
+    )
+    # No accelerator takes strings.
+    return dataset.map(
+      lambda x: x | {'filename': tf.io.decode_raw(x['filename'], tf.uint8)}
+    )
+
+  return Evaluator(
+    strategy,
+    # Before the network's own upsampling: `inference` resizes once.
+    lambda images: segmenter.endpoints(images, training=False)['logits'],
+    strategy.distribute_datasets_from_function(make_dataset),
+    info.class_names,
+    config,
+    on_prediction,
+  )
+
+
+def require_labels(info: datasets.DatasetInfo, split: str) -> None:
+  """Raises a ValueError if no pixel of a split has a class."""
+  if info.split(split).ignored_pixel_share == 1:
+    raise ValueError(
+      f'`split` ({split}) of the data set {info.name} has no labels to compare '
+      'with; its predictions can be written (evaluate.py --write_predictions).'
+    )

@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The composition root: builds a search, a training, an evaluation, runs it.
+"""The composition root: builds a search or a training and runs it.
 
 The order of start-up is the same for all: look whether the run folder is this
 run's, make the strategy, set seeds and precision, open the data set where the
@@ -18,7 +18,6 @@ import sys
 import time
 from typing import Any
 
-import numpy as np
 import orbit
 import tensorflow as tf
 
@@ -61,21 +60,6 @@ class Place:
   tpu_address: str | None = None
   train_split: str = 'train'
   eval_split: str = 'val'
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-  """What an evaluation found.
-
-  Attributes:
-    step: of the checkpoint.
-    scores: as of `evaluator.summarize`.
-    confusion_matrix: int64 `[num_classes, num_classes]`, rows are labels.
-  """
-
-  step: int
-  scores: dict[str, float]
-  confusion_matrix: np.ndarray
 
 
 # Search ----------------------------------------------------------------------
@@ -204,7 +188,7 @@ def run_training(
   """Trains a genotype from scratch, or goes on in the run folder.
 
   Returns:
-    The scores on `place.eval_split` at the end (`evaluator.summarize`).
+    The scores on `place.eval_split` at the end (`metrics.summarize`).
 
   Raises:
     ValueError: bad data or configuration, another run's folder, or a
@@ -212,7 +196,7 @@ def run_training(
     FileNotFoundError: no data set.
   """
   info = tfrecord.load_info(place.data_dir)
-  info.split(place.eval_split)
+  evaluator.require_labels(info, place.eval_split)
   folder = run_folder.RunFolder(place.run_dir)
   copies = networks.definition(genotype, info)
   folder.check(config, copies)
@@ -222,7 +206,9 @@ def run_training(
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
     train = _make_trainer(config, model, strategy, dataset)
-  evaluate = _make_evaluator(strategy, model, place, info)
+  evaluate = evaluator.make_evaluator(
+    strategy, model, place.data_dir, place.eval_split
+  )
   manager = checkpoints.make_manager(
     config.runtime,
     folder.checkpoints,
@@ -266,38 +252,6 @@ def _make_trainer(
     use_xla=config.runtime.use_xla,
   )
   return trainer.Trainer(step, dataset, global_step)
-
-
-# Evaluation and use ----------------------------------------------------------
-
-
-def run_evaluation(place: Place, checkpoint: str | None = None) -> Evaluation:
-  """Evaluates a trained network on a split.
-
-  Args:
-    place: `run_dir` of a training; `data_dir` and `eval_split` to evaluate on.
-    checkpoint: path prefix of a checkpoint; the newest by default.
-
-  Raises:
-    ValueError: if the data set has other classes than the network.
-    FileNotFoundError: no data set, no run, no checkpoint.
-  """
-  info = tfrecord.load_info(place.data_dir)
-  info.split(place.eval_split)
-  strategy = distribution.make_strategy(place.distribution, place.tpu_address)
-  with strategy.scope():
-    loaded = networks.load_segmenter(place.run_dir, checkpoint)
-  if not datasets.are_same_classes(
-    info.class_names, loaded.dataset_info.class_names
-  ):
-    raise ValueError(
-      f'{place.data_dir} has the classes {info.class_names}, the network of '
-      f'{place.run_dir} was trained on {loaded.dataset_info.class_names}.'
-    )
-  evaluate = _make_evaluator(strategy, loaded.model, place, info)
-  with tfrecord.naming_damaged_shards(place.data_dir):
-    scores = evaluate.evaluate(tf.constant(-1))
-  return Evaluation(loaded.step, scores, evaluate.confusion_matrix)
 
 
 # Parts -----------------------------------------------------------------------
@@ -344,25 +298,6 @@ def _distribute(
     )
 
   return strategy.distribute_datasets_from_function(make_dataset)
-
-
-def _make_evaluator(
-  strategy: tf.distribute.Strategy,
-  model: tf.keras.Model,
-  place: Place,
-  info: datasets.DatasetInfo,
-) -> evaluator.Evaluator:
-  """One picture a replica and step, of whatever size."""
-  dataset = input_pipeline.eval_dataset(
-    place.data_dir, place.eval_split, batch_size=strategy.num_replicas_in_sync
-  )
-  dataset = dataset.map(lambda x: {k: x[k] for k in ('image', 'label')})
-  return evaluator.Evaluator(
-    strategy,
-    model,
-    strategy.experimental_distribute_dataset(dataset),
-    info.class_names,
-  )
 
 
 def _make_step(

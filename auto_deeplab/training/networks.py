@@ -139,8 +139,20 @@ def load_segmenter(
   tf.keras.mixed_precision.set_global_policy('float32')
   model = make_segmenter(config, genotype, info)
   build(model, config.input, step=tf.constant(0))
+  step = restore(model, path)
+  return LoadedSegmenter(model, genotype, info, step, str(folder.path))
+
+
+def restore(model: segmenter_lib.Segmenter, path: str) -> int:
+  """Restores the weights of a built network; returns the checkpoint's step.
+
+  Args:
+    model: built.
+    path: prefix of the checkpoint.
+
+  Raises:
+    ValueError: it does not fit, or is damaged.
+  """
   step = tf.Variable(0, dtype=tf.int64)
   checkpoints.restore(tf.train.Checkpoint(model=model, global_step=step), path)
-  return LoadedSegmenter(
-    model, genotype, info, int(step.numpy()), str(folder.path)
-  )
+  return int(step.numpy())

@@ -8,8 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
-from auto_deeplab.data import tfrecord
-from auto_deeplab.training import evaluator, experiment
+from auto_deeplab import configs
+from auto_deeplab.training import evaluation, experiment, metrics
 from tests.tools import tool_runs
 from tests.training import tiny
 
@@ -21,6 +21,7 @@ def folder(tmp_path_factory):
   """A data set, and a training of one step."""
   path = tmp_path_factory.mktemp('evaluate_tool')
   tiny.write_data(path)
+  tiny.write_unlabelled_data(path)
   config = tiny.train_config(schedule={'train_steps': 1})
   place = experiment.Place(str(path / 'data'), str(path / 'run'))
   experiment.run_training(config, tiny.GENOTYPE, place)
@@ -33,16 +34,59 @@ def test_prints_and_writes_the_scores(folder):
   assert result.stderr == ''
   report = json.loads((folder / 'run' / 'evaluation-val.json').read_text())
   assert (report.pop('step'), report.pop('split')) == (1, 'val')
+  assert configs.EvalConfig(**report.pop('config')) == configs.EvalConfig()
   matrix = np.array(report.pop('confusion_matrix'))
-  names = tfrecord.load_info(folder / 'data').class_names
-  assert report == pytest.approx(evaluator.summarize(matrix, names))
+  assert report['mean_iou'] == pytest.approx(metrics.mean_iou(matrix))
   *scores, written, following = result.stdout.splitlines()
-  assert [line.split() for line in scores] == [
-    [name, f'{value:.4f}'] for name, value in report.items()
-  ]
+  assert scores == evaluation.table(report).splitlines()
   assert written == 'Wrote run/evaluation-val.json. Next:'
   assert following == (
     '  python tools/export.py --run_dir=run --output_dir=run/saved_model'
+  )
+
+
+def test_follows_a_training_to_its_end(folder):
+  result = tool_runs.run(
+    'evaluate', cwd=folder, data_dir='data', run_dir='run', continuous=True
+  )
+  assert result.returncode == 0, result.stderr
+  (row,) = (folder / 'run/evaluation-val.jsonl').read_text().splitlines()
+  assert json.loads(row)['step'] == 1
+  assert result.stdout == (
+    f'step 1: mIoU {json.loads(row)["mean_iou"]:.4f}, in '
+    'run/evaluation-val.json\n'
+  )
+
+
+def test_writes_predictions_of_pictures_without_labels(folder):
+  result = tool_runs.run(
+    'evaluate',
+    cwd=folder,
+    data_dir='unlabelled',
+    run_dir='run',
+    split='test',
+    write_predictions='results',
+    gin_file=tool_runs.REPOSITORY / 'gin_configs/multi_scale.gin',
+  )
+  assert result.returncode == 0, result.stderr
+  assert result.stdout == 'Wrote 3 predictions of step 1 to results.\n'
+  assert len(list((folder / 'results').iterdir())) == 3
+  assert not (folder / 'run/evaluation-test.json').exists()
+
+
+def test_following_takes_no_checkpoint(folder):
+  result = tool_runs.run(
+    'evaluate',
+    cwd=folder,
+    data_dir='data',
+    run_dir='run',
+    continuous=True,
+    checkpoint='run/checkpoints/ckpt-1',
+  )
+  assert result.returncode == 1
+  assert result.stderr == (
+    'evaluate: --continuous takes neither --checkpoint nor '
+    '--write_predictions.\n'
   )
 
 

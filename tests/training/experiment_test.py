@@ -16,7 +16,12 @@ import tensorflow as tf
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture.genotype import PUBLISHED
 from auto_deeplab.data import tfrecord
-from auto_deeplab.training import experiment, networks, run_folder
+from auto_deeplab.training import (
+  evaluation,
+  experiment,
+  networks,
+  run_folder,
+)
 from tests.training import tiny
 
 pytestmark = pytest.mark.slow
@@ -199,7 +204,7 @@ def test_two_replicas_train_and_evaluate_as_one(data_dir, tmp_path):
   assert len(curves[0]) == 3
   np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
   one, two = (
-    experiment.run_evaluation(
+    evaluation.run(
       experiment.Place(str(data_dir), str(tmp_path / 'mirrored'), name)
     )
     for name in ('one_device', 'mirrored')
@@ -425,4 +430,4 @@ def test_a_network_of_other_classes_is_not_evaluated(
   (copy / 'dataset.json').write_text(info.replace('"sky"', '"heaven"'))
   place = experiment.Place(str(copy), str(run_dir))
   with pytest.raises(ValueError, match=r"heaven.* was trained on \('sky', "):
-    experiment.run_evaluation(place)
+    evaluation.run(place)

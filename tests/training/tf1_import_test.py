@@ -10,7 +10,12 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import cityscapes, datasets, pascal, tfrecord
 from auto_deeplab.model import tf1_names
 from auto_deeplab.serving import client, exporter
-from auto_deeplab.training import experiment, networks, tf1_import
+from auto_deeplab.training import (
+  evaluation,
+  experiment,
+  networks,
+  tf1_import,
+)
 from tests.training import tf1_checkpoints, tiny
 
 pytestmark = pytest.mark.slow
@@ -82,7 +87,7 @@ def run_dir(data_dir, tmp_path, variables):
 
 def test_evaluation_and_export_take_the_folder(run_dir, data_dir, tmp_path):
   place = experiment.Place(str(data_dir), str(run_dir))
-  assert experiment.run_evaluation(place).step == STEP
+  assert evaluation.run(place).step == STEP
   loaded = networks.load_segmenter(run_dir)
   exporter.export(
     loaded.model,
@@ -157,7 +162,7 @@ def test_the_training_s_data_set_takes_the_place_of_the_table(
   unnamed_dir, data_dir
 ):
   place = experiment.Place(str(data_dir), str(unnamed_dir))
-  assert experiment.run_evaluation(place).scores['pixel_accuracy'] < 1
+  assert evaluation.run(place).scores['pixel_accuracy'] < 1
   experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
   table = (unnamed_dir / 'dataset.json').read_text()
   assert table == (data_dir / 'dataset.json').read_text()

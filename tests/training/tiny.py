@@ -4,11 +4,15 @@
 
 import dataclasses
 import pathlib
+import shutil
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import conversion, layouts, synthetic
+from auto_deeplab.data import conversion, datasets, layouts, synthetic
 
 GENOTYPE = Genotype(
   cell=(((0, 'sep_conv_3x3'), (1, 'skip_connect')),), backbone=(0, 1)
@@ -23,6 +27,19 @@ def write_data(root: pathlib.Path) -> pathlib.Path:
   source = layouts.open_source('folder', root / 'pictures')
   conversion.write_dataset(source, root / 'data', num_shards=2)
   return root / 'data'
+
+
+def write_unlabelled_data(root: pathlib.Path) -> pathlib.Path:
+  """Of what `write_data` left there, the split 'test': val without labels."""
+  pictures = root / 'pictures'
+  shutil.copytree(pictures / 'images/val', pictures / 'images/test')
+  for path in (pictures / 'labels/val').iterdir():
+    label = np.full((64, 64), datasets.IGNORE_LABEL, np.uint8)
+    (pictures / 'labels/test').mkdir(exist_ok=True)
+    Image.fromarray(label).save(pictures / 'labels/test' / path.name)
+  source = layouts.open_source('folder', pictures, splits=['test'])
+  conversion.write_dataset(source, root / 'unlabelled', num_shards=1)
+  return root / 'unlabelled'
 
 
 def search_config(**parts: dict[str, Any]) -> configs.SearchExperiment:

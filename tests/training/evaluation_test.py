@@ -1,0 +1,127 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluations of a training, as `tools/evaluate.py` asks for them."""
+
+import json
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from auto_deeplab import configs
+from auto_deeplab.training import evaluation, experiment, metrics
+from tests.training import tiny
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """Data with and without labels, and a training of two steps."""
+  path = tmp_path_factory.mktemp('evaluation')
+  tiny.write_data(path)
+  tiny.write_unlabelled_data(path)
+  config = tiny.train_config(
+    runtime={'checkpoint_interval': 1}, schedule={'train_steps': 2}
+  )
+  place = experiment.Place(str(path / 'data'), str(path / 'run'))
+  experiment.run_training(config, tiny.GENOTYPE, place)
+  return path
+
+
+def _place(folder, data='data', split='val'):
+  return experiment.Place(
+    str(folder / data), str(folder / 'run'), eval_split=split
+  )
+
+
+def _name_newest(folder, step):
+  """Lets the folder be as the training left it at a step."""
+  (folder / 'run/checkpoints/checkpoint').write_text(
+    f'model_checkpoint_path: "ckpt-{step}"\n'
+    f'all_model_checkpoint_paths: "ckpt-{step}"\n'
+  )
+
+
+def test_the_training_s_own_scores_come_back(folder):
+  found = evaluation.run(_place(folder))
+  rows = (folder / 'run/metrics.jsonl').read_text().splitlines()
+  (scores,) = (r for r in map(json.loads, rows) if 'eval/mean_iou' in r)
+  assert scores.pop('step') == found.step == 2
+  assert {k.removeprefix('eval/'): v for k, v in scores.items()} == (
+    pytest.approx(found.scores)
+  )
+
+
+def test_predictions_are_those_that_are_scored(folder, tmp_path):
+  config = configs.EvalConfig(scales=(0.75, 1.0), use_flip=True)
+  found = evaluation.run(_place(folder), config, predictions_dir=tmp_path)
+  assert found.config == config
+  paths = sorted(tmp_path.iterdir())
+  labels = sorted((folder / 'pictures/labels/val').iterdir())
+  assert found.num_predictions == 3
+  assert [p.name for p in paths] == [p.name for p in labels]
+  matrix = sum(
+    metrics.confusion_matrix(
+      np.asarray(Image.open(label)), np.asarray(Image.open(path)), 7
+    )
+    for label, path in zip(labels, paths)
+  )
+  np.testing.assert_array_equal(matrix, found.confusion_matrix)
+
+
+def test_a_split_without_labels_is_refused_unless_predictions_are_written(
+  folder, tmp_path
+):
+  place = _place(folder, 'unlabelled', 'test')
+  message = (
+    '`split` (test) of the data set folder has no labels to compare with; its '
+    'predictions can be written (evaluate.py --write_predictions).'
+  )
+  with pytest.raises(ValueError) as error:
+    evaluation.run(place)
+  assert str(error.value) == message
+  with pytest.raises(ValueError) as error:
+    next(evaluation.follow(place, configs.EvalConfig()))
+  assert str(error.value) == message
+  with pytest.raises(ValueError) as error:
+    experiment.run_training(tiny.train_config(), tiny.GENOTYPE, place)
+  assert str(error.value) == message
+  found = evaluation.run(place, predictions_dir=tmp_path)
+  assert (found.scores, found.num_predictions) == ({}, 3)
+  assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_training_is_followed_to_its_last_step(folder):
+  _name_newest(folder, 1)
+  steps = []
+  for found in evaluation.follow(_place(folder), configs.EvalConfig()):
+    steps.append(found.step)
+    _name_newest(folder, 2)
+  assert steps == [1, 2]
+  assert found.scores == evaluation.run(_place(folder)).scores
+
+
+def test_patience_ends(folder):
+  _name_newest(folder, 1)
+  following = evaluation.follow(
+    _place(folder), configs.EvalConfig(patience_seconds=0.5)
+  )
+  assert next(following).step == 1
+  with pytest.raises(TimeoutError) as error:
+    next(following)
+  assert str(error.value) == (
+    f'{folder}/run/checkpoints got no new checkpoint for 0.5 seconds '
+    '(`EvalConfig.patience_seconds`).'
+  )
+  _name_newest(folder, 2)
+
+
+def test_a_table_has_a_line_a_class():
+  scores = {'mean_iou': 0.5, 'iou/sky': 0.25, 'boundary_iou/sky': 0.125}
+  assert evaluation.table(scores | {'iou/traffic light': 1.0}).splitlines() == [
+    'mean_iou                 0.5000',
+    'class                    iou    boundary_iou',
+    'sky                      0.2500 0.1250',
+    'traffic light            1.0000 -',
+  ]
