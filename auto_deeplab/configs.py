@@ -525,6 +525,7 @@ class SearchExperiment:
 
   def __post_init__(self):
     _require_snapshots(self.schedule, self.runtime)
+    _require_crop(self.input, self.supernet)
 
 
 def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
@@ -533,6 +534,18 @@ def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
     schedule,
     'snapshot_interval',
     f'a multiple of `steps_per_loop` ({runtime.steps_per_loop})',
+  )
+
+
+def _require_crop(config: InputConfig, supernet: SupernetConfig) -> None:
+  """A map of one pixel would leave batch norm nothing but the batch."""
+  stride = 4 * 2 ** min(supernet.num_layers, 3)
+  _require(
+    min(config.crop_size) > stride,
+    config,
+    'crop_size',
+    f'larger than {stride} in a search of {supernet.num_layers} layers, so '
+    f'that the map of output stride {stride} has two pixels a side',
   )
 
 

@@ -159,6 +159,24 @@ def test_snapshots_fall_on_loops():
   )
 
 
+@pytest.mark.parametrize(
+  ('num_layers', 'crop_size', 'stride'),
+  [(2, (17, 16), 16), (3, (32, 65), 32), (12, (32, 32), 32)],
+)
+def test_a_crop_too_small_for_the_coarsest_level_is_refused(
+  num_layers, crop_size, stride
+):
+  parts = {'supernet': {'num_layers': num_layers}}
+  with pytest.raises(ValueError) as error:
+    tiny.search_config(input={'crop_size': crop_size}, **parts)
+  assert str(error.value) == (
+    f'`InputConfig.crop_size` ({crop_size}) must be larger than {stride} in a '
+    f'search of {num_layers} layers, so that the map of output stride {stride} '
+    'has two pixels a side.'
+  )
+  tiny.search_config(input={'crop_size': (stride + 1, stride + 1)}, **parts)
+
+
 def test_a_missing_file_is_named():
   with pytest.raises(FileNotFoundError) as error:
     configs.load(configs.TrainExperiment, ['no.gin'])

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture.genotype import PUBLISHED
-from auto_deeplab.data import tfrecord
+from auto_deeplab.data import conversion, layouts, synthetic, tfrecord
 from auto_deeplab.training import (
   evaluation,
   experiment,
@@ -240,6 +240,23 @@ def test_halves_of_fewer_images_than_a_batch_are_refused(data_dir, tmp_path):
   assert str(error.value) == (
     '`batch_size` (5) is larger than half A of the split train of '
     f'{data_dir}, which has 4 examples.'
+  )
+  assert not (tmp_path / 'run').exists()
+
+
+def test_an_empty_half_is_refused(tmp_path):
+  synthetic.draw_folder(
+    tmp_path / 'pictures',
+    num_examples={'train': 1, 'val': 1},
+    image_size=(64, 64),
+  )
+  source = layouts.open_source('folder', tmp_path / 'pictures')
+  conversion.write_dataset(source, tmp_path / 'data', num_shards=1)
+  with pytest.raises(ValueError) as error:
+    _search(tmp_path / 'data', tmp_path / 'run', input={'batch_size': 1})
+  assert str(error.value) == (
+    '`batch_size` (1) is larger than half B of the split train of '
+    f'{tmp_path}/data, which has 0 examples.'
   )
   assert not (tmp_path / 'run').exists()
 
