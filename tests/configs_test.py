@@ -177,6 +177,25 @@ def test_a_crop_too_small_for_the_coarsest_level_is_refused(
   tiny.search_config(input={'crop_size': (stride + 1, stride + 1)}, **parts)
 
 
+@pytest.mark.parametrize(
+  ('part', 'field', 'value', 'needed'),
+  [
+    ('weight_optimizer', 'optimizer', 'adamw', 'sgd'),
+    ('runtime', 'precision', 'mixed_bfloat16', 'float32'),
+  ],
+)
+def test_an_unrolled_search_needs_sgd_and_float32(part, field, value, needed):
+  tiny.search_config(schedule={'unrolled': True})
+  parts = {part: {field: value}}
+  tiny.search_config(**parts)
+  with pytest.raises(ValueError) as error:
+    tiny.search_config(schedule={'unrolled': True}, **parts)
+  assert str(error.value).endswith(
+    f"{field}` ('{value}') must be '{needed}' where `SearchConfig.unrolled` is "
+    'True.'
+  )
+
+
 def test_a_missing_file_is_named():
   with pytest.raises(FileNotFoundError) as error:
     configs.load(configs.TrainExperiment, ['no.gin'])

@@ -38,6 +38,7 @@ from auto_deeplab.training import (
   run_folder,
   searcher,
   trainer,
+  unrolled_step,
 )
 
 
@@ -149,10 +150,19 @@ def _make_searcher(
     train_steps=config.schedule.train_steps,
     use_xla=config.runtime.use_xla,
   )
+  weight_step = make_step(supernet.weight_variables, config.weight_optimizer)
+  first_order = make_step(
+    supernet.arch_variables, config.architecture_optimizer
+  )
+  architecture_step: searcher.ArchitectureStep = first_order
+  if config.schedule.unrolled:
+    architecture_step = unrolled_step.UnrolledStep(
+      first_order, weight_step, supernet.non_trainable_variables
+    )
   return searcher.Searcher(
     supernet,
-    make_step(supernet.weight_variables, config.weight_optimizer),
-    make_step(supernet.arch_variables, config.architecture_optimizer),
+    weight_step,
+    architecture_step,
     dataset,
     orbit.utils.create_global_step(),
     config.schedule.arch_start_step,

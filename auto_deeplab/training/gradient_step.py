@@ -6,7 +6,9 @@ The search has two of these (weights; alphas and betas), retraining has one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import math
 
+import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.training import objectives
@@ -18,7 +20,10 @@ class GradientStep:
   """Forward, backward and update, compiled once.
 
   Attributes:
-    optimizer: what moves the variables; its state belongs into checkpoints.
+    strategy: on whose replicas it runs.
+    variables: what the step moves.
+    optimizer: what moves them; its state belongs into checkpoints.
+    weight_decay: wd, for wd/2 * sum(w^2) as part of the loss.
   """
 
   def __init__(
@@ -41,17 +46,17 @@ class GradientStep:
       use_xla: compile `forward` and its gradient by XLA. Not the rest: sums
         over replicas may not lie within a compiled function.
     """
-    self._strategy = strategy
+    self.strategy = strategy
     if use_xla:
       forward = tf.function(forward, jit_compile=True)
     self._forward = forward
-    self._variables = list(variables)
+    self.variables = list(variables)
     self.optimizer = optimizer
-    self._weight_decay = weight_decay
+    self.weight_decay = weight_decay
     self._is_loss_scaled = isinstance(
       optimizer, tf.keras.mixed_precision.LossScaleOptimizer
     )
-    optimizer.build(self._variables)
+    optimizer.build(self.variables)
     self._compiled = tf.function(self._run)
 
   def __call__(self, batch: Batch) -> dict[str, tf.Tensor]:
@@ -63,40 +68,65 @@ class GradientStep:
         gives them.
 
     Returns:
-      float32 scalars `loss`, the cross-entropy of the global batch, and
-      `gradient_norm`, the mean over replicas. Not finite if the step is not.
+      float32: `loss`, the cross-entropy of the global batch; `gradient_norms`,
+      of each variable the mean over replicas; `gradient_norm`, of them all.
+      Not finite if the step is not.
     """
     return self._compiled(batch)
 
   def _run(self, batch: Batch) -> dict[str, tf.Tensor]:
-    results = self._strategy.run(self._replica_step, args=(batch,))
-    reduce, op = self._strategy.reduce, tf.distribute.ReduceOp
-    return {
-      'loss': reduce(op.SUM, results['loss'], axis=None),
-      'gradient_norm': reduce(op.MEAN, results['gradient_norm'], axis=None),
-    }
+    return self.reduce(*self.strategy.run(self._replica_step, args=(batch,)))
 
-  def _replica_step(self, batch: Batch) -> dict[str, tf.Tensor]:
+  def _replica_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+    loss, gradients = self.loss_and_gradients(batch, self.variables)
+    return loss, self.update(gradients)
+
+  def loss_and_gradients(
+    self, batch: Batch, variables: Sequence[tf.Variable]
+  ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns this replica's share of the loss and of its gradient."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-      tape.watch(self._variables)
+      tape.watch(variables)
       logits = self._forward(batch['image'])
       loss = objectives.cross_entropy(batch['label'], logits)
       target = loss
       if self._is_loss_scaled:
         target = self.optimizer.get_scaled_loss(loss)
-    gradients = tape.gradient(target, self._variables)
+    gradients = tape.gradient(target, variables)
     if self._is_loss_scaled:
       gradients = self.optimizer.get_unscaled_gradients(gradients)
-    norm = tf.linalg.global_norm(gradients)
-    if self._weight_decay:
+    return loss, gradients
+
+  def update(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+    """Moves the variables by what the replicas' shares add up to.
+
+    Returns:
+      The norm of each share, `[num_variables]`.
+    """
+    norms = tf.sqrt(2.0 * tf.stack([tf.nn.l2_loss(g) for g in gradients]))
+    if self.weight_decay:
       gradients = objectives.add_weight_decay(
-        gradients, self._variables, self._weight_decay
+        gradients, self.variables, self.weight_decay
       )
-    self.optimizer.apply_gradients(zip(gradients, self._variables))
+    self.optimizer.apply_gradients(zip(gradients, self.variables))
     if self._is_loss_scaled:
       # A scaled gradient may overflow; the optimizer skips such a step.
-      norm = tf.zeros_like(norm)
-    return {'loss': loss, 'gradient_norm': norm}
+      norms = tf.zeros_like(norms)
+    return norms
+
+  def reduce(self, loss: tf.Tensor, norms: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns what a step returns, from what its replicas returned."""
+    reduce, op = self.strategy.reduce, tf.distribute.ReduceOp
+    norms = reduce(op.MEAN, norms, axis=None)
+    return {
+      'loss': reduce(op.SUM, loss, axis=None),
+      'gradient_norm': tf.norm(norms),
+      'gradient_norms': norms,
+    }
+
+
+class NotFiniteError(ValueError):
+  """A loss or a gradient that is not finite; the message names it."""
 
 
 class StepLog:
@@ -105,7 +135,13 @@ class StepLog:
   The host does not wait for a step; it looks at the values when the loop ends.
   """
 
-  def __init__(self) -> None:
+  def __init__(self, variables: Mapping[str, Sequence[tf.Variable]]) -> None:
+    """Initializes the log.
+
+    Args:
+      variables: what the steps of each kind move.
+    """
+    self._variables = variables
     self._rows: list[tuple[int, str, dict[str, tf.Tensor]]] = []
 
   def add(self, step: int, name: str, values: dict[str, tf.Tensor]) -> None:
@@ -113,22 +149,32 @@ class StepLog:
     self._rows.append((step, name, values))
 
   def flush(self) -> dict[str, float]:
-    """Returns the mean of each quantity since the last flush.
+    """Returns the mean of each scalar since the last flush.
 
     Raises:
-      ValueError: if a value is not finite; the message names the first step
-        and the quantity.
+      NotFiniteError: if a value is not finite; the message names the first
+        step, the quantity and of a gradient the variable.
     """
+    rows, self._rows = self._rows, []
     columns: dict[str, list[float]] = {}
-    for step, name, values in self._rows:
-      for key, tensor in values.items():
-        value = float(tensor)
-        if not tf.math.is_finite(value):
-          raise ValueError(
-            f'{name}/{key} is {value} at step {step}; the run stops, its last '
-            'checkpoint is intact. A smaller learning rate, gradient clipping '
-            'or float32 are what to try.'
+    for step, name, values in rows:
+      for key in ('loss', 'gradient_norm'):
+        value = float(values[key])
+        if not math.isfinite(value):
+          where = self._where(name, key, values)
+          raise NotFiniteError(
+            f'{name}/{key} is {value} at step {step}{where}; the run stops, '
+            'its last checkpoint is intact. A smaller learning rate, gradient '
+            'clipping or float32 are what to try.'
           )
         columns.setdefault(f'{name}/{key}', []).append(value)
-    self._rows = []
     return {key: sum(v) / len(v) for key, v in columns.items()}
+
+  def _where(self, name: str, key: str, values: dict[str, tf.Tensor]) -> str:
+    """Names the first gradient that is not finite, if it is a gradient."""
+    if key != 'gradient_norm':
+      return ''
+    is_bad = ~np.isfinite(values['gradient_norms'].numpy())
+    return (
+      f', from the gradient of {self._variables[name][is_bad.argmax()].name}'
+    )

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses over pixels, with an ignore label."""
 
+from typing import Any
+
 import tensorflow as tf
 
 IGNORE_LABEL = 255
@@ -30,11 +32,12 @@ def cross_entropy(
     labels=tf.where(valid, labels, 0), logits=logits
   )
   weights = tf.cast(valid, losses.dtype)
-  num_valid = _sum_over_replicas(tf.reduce_sum(weights))
+  num_valid = sum_over_replicas(tf.reduce_sum(weights))
   return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), num_valid)
 
 
-def _sum_over_replicas(x: tf.Tensor) -> tf.Tensor:
+def sum_over_replicas(x: Any) -> Any:
+  """Returns the sum of each tensor of a structure over the replicas."""
   context = tf.distribute.get_replica_context()
   if context is None or context.num_replicas_in_sync == 1:
     return x

@@ -9,14 +9,19 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import decode
 from auto_deeplab.model import supernet as supernet_lib
-from auto_deeplab.training import gradient_step
+from auto_deeplab.training import gradient_step, unrolled_step
+
+Batch = gradient_step.Batch
+ArchitectureStep = gradient_step.GradientStep | unrolled_step.UnrolledStep
 
 
 class Searcher(orbit.StandardTrainer):
-  """First-order alternating search (section 4.2 of the paper).
+  """Alternating search (section 4.2 of the paper).
 
   Step t (counted from 0) moves the weights with batch t of trainA; from
   `arch_start_step` on it then moves alphas and betas with batch t of trainB.
+  An unrolled architecture step looks ahead along the weight step t, and so
+  comes before it.
 
   Attributes:
     supernet: what is searched.
@@ -29,7 +34,7 @@ class Searcher(orbit.StandardTrainer):
     self,
     supernet: supernet_lib.Supernet,
     weight_step: gradient_step.GradientStep,
-    architecture_step: gradient_step.GradientStep,
+    architecture_step: ArchitectureStep,
     dataset: tf.distribute.DistributedDataset,
     global_step: tf.Variable,
     arch_start_step: int,
@@ -55,7 +60,12 @@ class Searcher(orbit.StandardTrainer):
     self.weight_step = weight_step
     self.architecture_step = architecture_step
     self._arch_start_step = arch_start_step
-    self._log = gradient_step.StepLog()
+    self._log = gradient_step.StepLog(
+      {
+        'weights': weight_step.variables,
+        'architecture': architecture_step.variables,
+      }
+    )
     self._step = 0
 
   def train_loop_begin(self) -> None:
@@ -63,12 +73,22 @@ class Searcher(orbit.StandardTrainer):
 
   def train_step(self, iterator: Iterator) -> None:
     batch_a, batch_b = next(iterator)
-    self._log.add(self._step, 'weights', self.weight_step(batch_a))
-    if self._step >= self._arch_start_step:
-      values = self.architecture_step(batch_b)
-      self._log.add(self._step, 'architecture', values)
+    has_begun = self._step >= self._arch_start_step
+    for name, values in self._move(batch_a, batch_b, has_begun):
+      self._log.add(self._step, name, values)
     self._step += 1
     self.global_step.assign(self._step)
+
+  def _move(
+    self, batch_a: Batch, batch_b: Batch, moves_architecture: bool
+  ) -> Iterator[tuple[str, dict[str, tf.Tensor]]]:
+    """Makes the steps, and yields the values of each with its name."""
+    step = self.architecture_step
+    if moves_architecture and isinstance(step, unrolled_step.UnrolledStep):
+      yield 'architecture', step(batch_b, batch_a)
+    yield 'weights', self.weight_step(batch_a)
+    if moves_architecture and isinstance(step, gradient_step.GradientStep):
+      yield 'architecture', step(batch_b)
 
   def train_loop_end(self) -> dict[str, float]:
     alphas, betas = (v.numpy() for v in self.supernet.arch_variables)
@@ -90,7 +110,6 @@ class Searcher(orbit.StandardTrainer):
     """
     batch_a, batch_b = next(iter(self.train_dataset))
     saved = [v.numpy() for v in self.state()]
-    self.weight_step(batch_a)
-    self.architecture_step(batch_b)
+    list(self._move(batch_a, batch_b, moves_architecture=True))
     for variable, value in zip(self.state(), saved):
       variable.assign(value)

@@ -37,7 +37,7 @@ class Trainer(orbit.StandardTrainer):
     super().__init__(dataset, options)
     self.global_step = global_step
     self.step = step
-    self._log = gradient_step.StepLog()
+    self._log = gradient_step.StepLog({'train': step.variables})
     self._step_number = 0
 
   def train_loop_begin(self) -> None:

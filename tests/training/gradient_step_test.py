@@ -91,24 +91,44 @@ def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
     np.testing.assert_allclose(other[1], kernel, atol=1e-6)
 
 
+def _log():
+  names = ('weights', 'train')
+  return gradient_step.StepLog(
+    {name: [_kernel('first'), _kernel('second')] for name in names}
+  )
+
+
+def _values(loss=1.0, norms=(0.0, 1.0)):
+  norm = tf.norm(norms)
+  values = {'loss': loss, 'gradient_norm': norm, 'gradient_norms': norms}
+  return {key: tf.constant(value) for key, value in values.items()}
+
+
 def test_the_log_gives_means_and_forgets():
-  log = gradient_step.StepLog()
+  log = _log()
   for step, loss in enumerate((1.0, 2.0)):
-    log.add(step, 'train', {'loss': tf.constant(loss)})
-  assert log.flush() == {'train/loss': 1.5}
+    log.add(step, 'train', _values(loss))
+  assert log.flush() == {'train/loss': 1.5, 'train/gradient_norm': 1.0}
   assert log.flush() == {}
 
 
 @pytest.mark.parametrize('value', ['nan', 'inf'])
-def test_the_log_names_the_first_step_that_is_not_finite(value):
-  log = gradient_step.StepLog()
-  for step, loss in ((6, 1.0), (7, float(value)), (8, float('nan'))):
-    values = {'loss': tf.constant(1.0), 'gradient_norm': tf.constant(loss)}
-    log.add(step, 'weights', values)
-  with pytest.raises(ValueError) as error:
+def test_the_log_names_the_first_step_and_gradient_that_is_not_finite(value):
+  log = _log()
+  for step, norm in ((6, 1.0), (7, float(value)), (8, float('nan'))):
+    log.add(step, 'weights', _values(norms=(1.0, norm)))
+  with pytest.raises(gradient_step.NotFiniteError) as error:
     log.flush()
   assert str(error.value) == (
-    f'weights/gradient_norm is {value} at step 7; the run stops, its last '
-    'checkpoint is intact. A smaller learning rate, gradient clipping or '
-    'float32 are what to try.'
+    f'weights/gradient_norm is {value} at step 7, from the gradient of '
+    'second:0; the run stops, its last checkpoint is intact. A smaller '
+    'learning rate, gradient clipping or float32 are what to try.'
   )
+  assert log.flush() == {}
+
+
+def test_the_log_names_a_loss_that_is_not_finite():
+  log = _log()
+  log.add(3, 'train', _values(loss=float('nan')))
+  with pytest.raises(ValueError, match=r'^train/loss is nan at step 3; the'):
+    log.flush()

@@ -7,7 +7,12 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.data import tfrecord
-from auto_deeplab.training import distribution, experiment
+from auto_deeplab.training import (
+  distribution,
+  experiment,
+  gradient_step,
+  unrolled_step,
+)
 from auto_deeplab.training import run_folder as run_folder_lib
 from tests.training import tiny
 
@@ -16,18 +21,24 @@ pytestmark = pytest.mark.slow
 ARCH_START_STEP = 2
 
 
-@pytest.fixture(scope='module')
-def search(data_dir, tmp_path_factory):
-  """A built search; tests leave it as changed as they like."""
-  config = tiny.search_config(schedule={'arch_start_step': ARCH_START_STEP})
-  place = experiment.Place(str(data_dir), str(tmp_path_factory.mktemp('run')))
-  strategy = distribution.make_strategy('one_device')
+def _make(data_dir, run_dir, strategy, **schedule):
+  config = tiny.search_config(
+    schedule={'arch_start_step': ARCH_START_STEP, **schedule}
+  )
+  place = experiment.Place(str(data_dir), str(run_dir))
   folder = run_folder_lib.RunFolder(place.run_dir)
   dataset = experiment._distribute(strategy, config, place, folder, ('A', 'B'))
   with strategy.scope():
     return experiment._make_searcher(
       config, tfrecord.load_info(data_dir), strategy, dataset
     )
+
+
+@pytest.fixture(scope='module')
+def search(data_dir, tmp_path_factory):
+  """A built search; tests leave it as changed as they like."""
+  strategy = distribution.make_strategy('one_device')
+  return _make(data_dir, tmp_path_factory.mktemp('run'), strategy)
 
 
 def _values(variables):
@@ -77,3 +88,57 @@ def test_architecture_steps_begin_at_their_step(search):
     assert ('architecture/loss' in output) == begun
     assert int(search.global_step) == step + 1
     assert {'weights/loss', 'entropy/alpha', 'entropy/beta'} <= set(output)
+
+
+def test_replicas_keep_the_same_alphas_and_betas(data_dir, tmp_path, mirrored):
+  search = _make(data_dir, tmp_path, mirrored, arch_start_step=0)
+  before = _values(search.supernet.arch_variables)
+  search.train(tf.constant(1))
+  assert all(_have_moved(search.supernet.arch_variables, before))
+  for variable in search.supernet.arch_variables:
+    one, two = mirrored.experimental_local_results(variable)
+    np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+@pytest.fixture(scope='module')
+def unrolled(data_dir, tmp_path_factory):
+  """The same of second order."""
+  strategy = distribution.make_strategy('one_device')
+  run_dir = tmp_path_factory.mktemp('unrolled')
+  return _make(data_dir, run_dir, strategy, unrolled=True, arch_start_step=1)
+
+
+def test_an_unrolled_step_moves_alphas_and_betas_alone(unrolled):
+  search = unrolled
+  batch_a, batch_b = next(iter(search.train_dataset))
+  search.weight_step(batch_a)
+  arch = search.supernet.arch_variables
+  kept = [*search.supernet.variables, *search.weight_step.optimizer.variables]
+  kept = [v for v in kept if not any(v is a for a in arch)]
+  assert any('moving_mean' in v.name for v in kept)
+  before, old_arch = _values(kept), _values(arch)
+  values = search.architecture_step(batch_b, batch_a)
+  assert np.isfinite(values['gradient_norm'])
+  assert all(_have_moved(arch, old_arch))
+  for variable, old in zip(kept, before):
+    np.testing.assert_array_equal(variable, old, err_msg=variable.name)
+
+
+def test_an_unrolled_step_comes_before_the_weight_step_it_looks_at(
+  unrolled, monkeypatch
+):
+  calls = []
+  values = {'loss': 1.0, 'gradient_norm': 1.0, 'gradient_norms': [1.0]}
+
+  def recorder(name):
+    def call(self, *batches):
+      calls.append((name, *(id(b) for b in batches)))
+      return values
+
+    return call
+
+  monkeypatch.setattr(gradient_step.GradientStep, '__call__', recorder('w'))
+  monkeypatch.setattr(unrolled_step.UnrolledStep, '__call__', recorder('a'))
+  unrolled.train(tf.constant(2))
+  assert [name for name, *_ in calls] == ['w', 'a', 'w']
+  assert calls[1][2] == calls[2][1]
