@@ -50,6 +50,18 @@ def coupled_weight_decay(config: configs.OptimizerConfig) -> float:
   return 0.0 if config.optimizer == 'adamw' else config.weight_decay
 
 
+def learning_rate(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
+  """Returns the learning rate of the coming step.
+
+  Keras' property of this name tells that of the last step, and after a
+  checkpoint is restored not even that.
+  """
+  rate = optimizer._learning_rate
+  if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
+    return rate(optimizer.iterations)
+  return tf.convert_to_tensor(rate)
+
+
 def _optimizer_settings(config: configs.OptimizerConfig) -> dict:
   settings: dict = {'global_clipnorm': config.clip_norm or None}
   if config.optimizer == 'sgd':

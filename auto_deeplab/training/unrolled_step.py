@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from auto_deeplab.training import gradient_step, objectives
+from auto_deeplab.training import gradient_step, objectives, optimizers
 
 Batch = gradient_step.Batch
 
@@ -110,7 +110,8 @@ class UnrolledStep:
 
   def _rate(self, x: tf.Tensor) -> tf.Tensor:
     """Returns xi, the learning rate of the weights, in the dtype of `x`."""
-    return tf.cast(self._weight_step.optimizer.learning_rate, x.dtype)
+    rate = optimizers.learning_rate(self._weight_step.optimizer)
+    return tf.cast(rate, x.dtype)
 
   def _gradients_ahead(self, batch: Batch):
     """Returns shares of the loss and gradient at w', and v."""
