@@ -7,6 +7,9 @@ import pathlib
 
 import pytest
 
+# Before any test imports TensorFlow: the package switches oneDNN on.
+import auto_deeplab  # noqa: F401
+
 # Before any test imports TensorFlow, which prints three "errors" at each start
 # without a GPU; a true one is raised besides.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
