@@ -302,7 +302,9 @@ def _classify(
   table[list(label_values)] = list(label_values.values())
   class_counts = np.zeros_like(counts)
   np.add.at(class_counts, table[present], counts[present])
-  return np.take(table, values), class_counts
+  # Python looks bytes up in a third of the time that NumPy takes.
+  classes = np.frombuffer(values.tobytes().translate(table.tobytes()), np.uint8)
+  return classes.reshape(values.shape), class_counts
 
 
 def _decode(name: object, data: bytes, channels: int) -> tf.Tensor:
