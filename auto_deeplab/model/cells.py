@@ -430,7 +430,7 @@ def _linear_edges(
   num_parts, filters, num_edges, _ = kernel.shape
   shape = [1, 1, num_parts * filters, num_edges * filters]
   kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
-  return tf.nn.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
+  return operations.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
 
 
 class _BatchNorm:

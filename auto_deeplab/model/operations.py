@@ -13,6 +13,7 @@ ways (method, section 2), and maps of 32m + 1 pixels nest exactly.
 from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
+import functools
 import itertools
 from typing import Any
 
@@ -100,24 +101,95 @@ def _padded(x: tf.Tensor, kernel_size: int, strides: int):
   return tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), 'VALID'
 
 
+@functools.cache
+def _has_native_kernels(dtype: tf.DType) -> bool:
+  """Whether atrous and grouped convolutions of `dtype` have gradients here.
+
+  GPUs and TPUs have them. On CPUs oneDNN has, in float32 and, given AVX-512,
+  in bfloat16; what TensorFlow falls back to has not. Nothing public tells which
+  of the two computes, so the smallest case is tried.
+  """
+  if any(map(tf.config.list_logical_devices, ('GPU', 'TPU'))):
+    return True
+  with tf.init_scope():
+    try:
+      tf.raw_ops.Conv2DBackpropInput(
+        input_sizes=[1, 5, 5, 1],
+        filter=tf.zeros([3, 3, 1, 1], dtype),
+        out_backprop=tf.zeros([1, 5, 5, 1], dtype),
+        strides=[1, 1, 1, 1],
+        padding='SAME',
+        dilations=[1, 2, 2, 1],
+      )
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+      return False
+  return True
+
+
+def _is_emulated(dtype: tf.DType) -> bool:
+  """Whether convolutions of `dtype` are slow and inexact beside float32's."""
+  return dtype.size < tf.float32.size and not _has_native_kernels(dtype)
+
+
 def conv2d(
   x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME', atrous_rate=1
 ) -> tf.Tensor:
-  """`tf.nn.conv2d`, with a right gradient where it is atrous and in bfloat16.
+  """`tf.nn.conv2d`, with a right gradient in every dtype on every device.
 
-  Of such a kernel, oneDNN's gradient reads beyond its inputs: on CPUs with
-  bfloat16 arithmetic TensorFlow 2.15 dies, or returns NaN. It is computed in
-  float32 here.
+  Where the device has no kernels for the dtype, 16 bits are computed as
+  float32, and float32 and float64 from parts that have a gradient everywhere.
 
   Args:
     x: `[n, h, w, c]`.
-    kernel: `[k, k, c, filters]`, of the dtype of `x`.
+    kernel: `[k, k, c / groups, filters]`, of the dtype of `x`; the groups
+      follow from it.
     strides: 1 or 2.
     padding: 'SAME' or 'VALID'.
     atrous_rate: 1 or more; more than 1 only with a stride of 1.
 
   Returns:
-    `[n, h', w', filters]`.
+    `[n, h', w', filters]`, of the dtype of `x`.
+  """
+  settings = (strides, padding, atrous_rate)
+  if _has_native_kernels(x.dtype):
+    return _native_conv2d(x, kernel, *settings)
+  if _is_emulated(x.dtype):
+    return _in_float32(lambda a, b: conv2d(a, b, *settings), x, kernel)
+  return _composed_conv2d(x, kernel, *settings)
+
+
+def _in_float32(convolution, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+  y = convolution(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32))
+  return tf.cast(y, x.dtype)
+
+
+def _composed_conv2d(
+  x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate
+) -> tf.Tensor:
+  """The same from convolutions with neither groups nor holes."""
+  num_groups = x.shape[-1] // kernel.shape[2]
+  if num_groups > 1:
+    kernel = _dense_kernel(kernel, num_groups)
+  # Not `tf.nn.conv2d`: this one moves space into batch if it is atrous.
+  return tf.nn.convolution(x, kernel, strides, padding, dilations=atrous_rate)
+
+
+def _dense_kernel(kernel: tf.Tensor, num_groups: int) -> tf.Tensor:
+  """`[k, k, c / groups, filters]` -> `[k, k, c, filters]`, 0 across groups."""
+  k, _, channels, filters = kernel.shape
+  grouped = tf.reshape(kernel, [k, k, 1, channels, num_groups, -1])
+  is_own = tf.eye(num_groups, dtype=kernel.dtype)[:, None, :, None]
+  return tf.reshape(grouped * is_own, [k, k, num_groups * channels, filters])
+
+
+def _native_conv2d(
+  x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate
+) -> tf.Tensor:
+  """The same by the device's kernels, with one gradient put right.
+
+  Of an atrous kernel in bfloat16, oneDNN's gradient reads beyond its inputs: on
+  CPUs with bfloat16 arithmetic TensorFlow 2.15 dies, or returns NaN. It is
+  computed in float32 here.
   """
   if atrous_rate == 1 or x.dtype != tf.bfloat16:
     return tf.nn.conv2d(x, kernel, strides, padding, dilations=atrous_rate)
@@ -150,7 +222,8 @@ def depthwise_conv2d(
   """`tf.nn.depthwise_conv2d`, with a fast gradient of 5x5 kernels.
 
   oneDNN has a fast gradient of 3x3 kernels alone; a 5x5 one is put together of
-  four. In float32 it takes half the time so, in bfloat16 a sixth.
+  four. In float32 it takes half the time so, in bfloat16 a sixth. 16 bits that
+  the device has no kernels for are computed as float32.
 
   Args:
     x: `[n, h, w, c]`.
@@ -161,6 +234,10 @@ def depthwise_conv2d(
   Returns:
     `[n, h', w', c]`.
   """
+  if _is_emulated(x.dtype):
+    return _in_float32(
+      lambda a, b: depthwise_conv2d(a, b, strides, padding), x, kernel
+    )
   settings = {'strides': [1, strides, strides, 1]}
   kernel_size = kernel.shape[0]
   if kernel_size != 5:
@@ -320,7 +397,7 @@ class SeparableConv2D(tf.keras.layers.Layer):
     """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
     x, padding = _padded(x, self.kernel_size, self.strides)
     x = depthwise_conv2d(x, self.depthwise_kernel, self.strides, padding)
-    return tf.nn.conv2d(x, self.pointwise_kernel, 1, 'VALID')
+    return conv2d(x, self.pointwise_kernel, 1, 'VALID')
 
 
 class Separable(tf.keras.layers.Layer):

@@ -160,15 +160,88 @@ def kernel_gradients(convolution, x, kernel):
   with tf.GradientTape() as tape:
     tape.watch([x, kernel])
     y = convolution(x, kernel)
-    target = tf.reduce_sum(tf.cast(y, tf.float32) * random_map(*y.shape[1:]))
-  return [tf.cast(g, tf.float32) for g in tape.gradient(target, [x, kernel])]
+    weights = tf.cast(random_map(*y.shape[1:]), y.dtype)
+    target = tf.reduce_sum(y * weights)
+  return tape.gradient(target, [x, kernel])
 
 
+def plain_convolution(x, kernel, strides=1, rate=1):
+  """A sum over the kernel's taps and groups."""
+  k, _, channels, _ = kernel.shape
+  num_groups, (height, width) = x.shape[-1] // channels, x.shape[1:3]
+  pad = (k - 1) // 2 * rate
+  padded = tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
+
+  def tap(i, j):
+    rows, columns = i * rate, j * rate
+    seen = padded[:, rows : rows + height, columns : columns + width]
+    groups = zip(
+      tf.split(seen, num_groups, -1), tf.split(kernel[i, j], num_groups, -1)
+    )
+    return tf.concat([tf.einsum('nhwc,cf->nhwf', a, b) for a, b in groups], -1)
+
+  total = tf.add_n([tap(i, j) for i in range(k) for j in range(k)])
+  return total[:, ::strides, ::strides]
+
+
+@pytest.fixture(params=[True, False], ids=['', 'elsewhere'])
+def elsewhere(request, monkeypatch):
+  """As it is here; then as on a device without kernels of its own."""
+  if not request.param:
+    monkeypatch.setattr(operations, '_has_native_kernels', lambda dtype: False)
+
+
+@pytest.mark.usefixtures('elsewhere')
+@pytest.mark.parametrize(
+  'dtype, tolerance',
+  # Eight bits of mantissa have bfloat16, eleven float16.
+  [
+    ('float64', 1e-12),
+    ('float32', 1e-5),
+    ('bfloat16', 0.02),
+    ('float16', 4e-3),
+  ],
+)
+@pytest.mark.parametrize(
+  'k, num_groups, strides, rate',
+  [(3, 1, 1, 1), (3, 1, 2, 1), (5, 1, 1, 2), (1, 3, 1, 1), (3, 3, 1, 2)],
+)
+def test_convolutions_and_gradients_are_right_in_every_dtype(
+  k, num_groups, strides, rate, dtype, tolerance
+):
+  def rounded(x):
+    return tf.cast(tf.cast(x, dtype), tf.float64)
+
+  x = rounded(random_map(9, 8, 6))
+  kernel = rounded(
+    tf.random.stateless_normal([k, k, 6 // num_groups, 9], [1, 2])
+  )
+
+  def convolve_natively(x, kernel):
+    x, padding = operations._padded(x, k, strides)
+    return operations.conv2d(x, kernel, strides, padding, rate)
+
+  expected = plain_convolution(x, kernel, strides, rate)
+  expected_gradients = kernel_gradients(
+    lambda x, kernel: plain_convolution(x, kernel, strides, rate), x, kernel
+  )
+  arguments = (tf.cast(x, dtype), tf.cast(kernel, dtype))
+  actual = [
+    convolve_natively(*arguments),
+    *kernel_gradients(convolve_natively, *arguments),
+  ]
+  for a, b in zip(actual, [expected, *expected_gradients]):
+    assert a.dtype == dtype
+    difference = np.abs(tf.cast(a, tf.float64) - b)
+    assert difference.max() < tolerance * np.abs(b).max()
+
+
+@pytest.mark.usefixtures('elsewhere')
 @pytest.mark.parametrize(
   'convolution, kernel_shape',
   [
     # At this size and width the gradient of TensorFlow 2.15 itself is not
-    # finite, or the process dies.
+    # finite, or the process dies, where oneDNN has bfloat16.
     (lambda x, k: operations.conv2d(x, k, atrous_rate=2), [5, 5, 40, 40]),
     (operations.depthwise_conv2d, [5, 5, 40, 1]),
     (operations.depthwise_conv2d, [3, 3, 40, 1]),
@@ -183,7 +256,9 @@ def test_gradients_in_bfloat16_are_those_in_float32(convolution, kernel_shape):
   )
   for a, b in zip(actual, expected):
     # Eight bits of mantissa.
-    np.testing.assert_allclose(a, b, atol=0.02 * np.abs(b).max())
+    np.testing.assert_allclose(
+      tf.cast(a, tf.float32), b, atol=0.02 * np.abs(b).max()
+    )
 
 
 @pytest.mark.parametrize('size', SIZES)

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supernet against the network that it becomes with one-hot choices."""
 
+import os
+import pathlib
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -201,6 +205,37 @@ def test_every_weight_gets_a_gradient():
   gradients = tape.gradient(loss, net.trainable_variables)
   for variable, gradient in zip(net.trainable_variables, gradients):
     assert gradient is not None, variable.name
+
+
+def norms_of_a_step():
+  """Loss, and norms of its gradients, of one step of a small net."""
+  net = make(num_layers=2, num_blocks=2)
+  images = pictures(17, 17)
+  net(images)
+  randomize(net)
+  with tf.GradientTape() as tape:
+    loss = tf.reduce_mean(tf.square(net(images, training=True) - 1))
+  gradients = tape.gradient(loss, net.trainable_variables)
+  return [float(loss), *(float(tf.norm(g)) for g in gradients)]
+
+
+def test_a_step_is_the_same_without_onednn(tmp_path):
+  path = tmp_path / 'norms.npy'
+  root = pathlib.Path(__file__).parents[2]
+  code = (
+    'import numpy as np; from tests.model import supernet_test; '
+    f'np.save({str(path)!r}, supernet_test.norms_of_a_step())'
+  )
+  environment = {'TF_ENABLE_ONEDNN_OPTS': '0', 'PYTHONPATH': str(root)}
+  subprocess.run(
+    [sys.executable, '-c', code],
+    env={**os.environ, **environment},
+    check=True,
+    cwd=tmp_path,
+  )
+  expected = norms_of_a_step()
+  assert min(expected) > 0
+  np.testing.assert_allclose(np.load(path), expected, rtol=1e-3)
 
 
 def test_transition_probabilities_are_the_decoders(net):
