@@ -3,11 +3,11 @@
 """The composition root: builds a search or a training and runs it.
 
 The order of start-up is the same for all: look whether the run folder is this
-run's, make the strategy, set seeds and precision, open the data set where the
-newest checkpoint ends, build everything under the strategy's scope, restore the
-checkpoint, and only then claim the folder: what is refused leaves nothing
-behind. Data order, augmentation and all randomness of the model follow from the
-seed and the step, so nothing else needs to be saved.
+run's, make the strategy, set seeds and precision, lock the folder, open the
+data set where the newest checkpoint ends, build everything under the strategy's
+scope, restore the checkpoint, and only then claim the folder: what is refused
+leaves nothing behind. Data order, augmentation and all randomness of the model
+follow from the seed and the step, so nothing else needs to be saved.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,6 +36,7 @@ from auto_deeplab.training import (
   optimizers,
   outer_loop,
   run_folder,
+  run_lock,
   searcher,
   trainer,
   unrolled_step,
@@ -73,16 +74,27 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
     The path of the last snapshot of alphas and betas.
 
   Raises:
-    ValueError: bad data or configuration, another run's folder, or a
-      non-finite loss.
+    ValueError: bad data or configuration, another run's folder, one that
+      another process writes, or a non-finite loss.
     FileNotFoundError: no data set.
   """
   info = tfrecord.load_info(place.data_dir)
   folder = run_folder.RunFolder(place.run_dir)
-  copies = {'dataset.json': tfrecord.info_to_text(info)}
-  folder.check(config, copies)
+  folder.check(config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)})
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
+  with run_lock.holding(folder.lock):
+    _search(config, info, place, strategy, folder)
+  return decode.latest_snapshot(folder.path)
+
+
+def _search(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  place: Place,
+  strategy: tf.distribute.Strategy,
+  folder: run_folder.RunFolder,
+) -> None:
   dataset = _distribute(strategy, config, place, folder, halves=('A', 'B'))
   with strategy.scope():
     search = _make_searcher(config, info, strategy, dataset)
@@ -99,7 +111,7 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
   with tfrecord.naming_damaged_shards(place.data_dir):
     if first_step < config.schedule.train_steps:
       _rehearse(search)
-    folder.claim(config, copies)
+    folder.claim(config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)})
     folder.forget_metrics_after(first_step)
     outer_loop.run(
       'search',
@@ -111,7 +123,6 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
       num_steps=config.schedule.train_steps,
       actions=[_snapshot_action(config.schedule, folder, search)],
     )
-  return decode.latest_snapshot(folder.path)
 
 
 def _rehearse(search: searcher.Searcher) -> None:
@@ -201,17 +212,28 @@ def run_training(
     The scores on `place.eval_split` at the end (`metrics.summarize`).
 
   Raises:
-    ValueError: bad data or configuration, another run's folder, or a
-      non-finite loss.
+    ValueError: bad data or configuration, another run's folder, one that
+      another process writes, or a non-finite loss.
     FileNotFoundError: no data set.
   """
   info = tfrecord.load_info(place.data_dir)
   evaluator.require_labels(info, place.eval_split)
   folder = run_folder.RunFolder(place.run_dir)
-  copies = networks.definition(genotype, info)
-  folder.check(config, copies)
+  folder.check(config, networks.definition(genotype, info))
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
+  with run_lock.holding(folder.lock):
+    return _train(config, genotype, info, place, strategy, folder)
+
+
+def _train(
+  config: configs.TrainExperiment,
+  genotype: genotype_lib.Genotype,
+  info: datasets.DatasetInfo,
+  place: Place,
+  strategy: tf.distribute.Strategy,
+  folder: run_folder.RunFolder,
+) -> dict[str, float]:
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
@@ -227,7 +249,7 @@ def run_training(
     model=model,
     optimizer=train.step.optimizer,
   )
-  folder.claim(config, copies)
+  folder.claim(config, networks.definition(genotype, info))
   folder.forget_metrics_after(int(train.global_step.numpy()))
   with tfrecord.naming_damaged_shards(place.data_dir):
     return outer_loop.run(

@@ -9,6 +9,7 @@
     RUN/metrics.jsonl    one object a loop, evaluation or snapshot
     RUN/summaries/       the same for TensorBoard
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
+    RUN/lock             while a process writes the folder (`run_lock`)
 
 The first three define the run: they are written once all that can be refused
 has been, and a run that goes on must agree with them. A `dataset.json` without
@@ -44,6 +45,7 @@ class RunFolder:
   Attributes:
     checkpoints: where the run restores from.
     saves: where this process saves checkpoints.
+    lock: of this process on what it writes.
   """
 
   def __init__(self, run_dir: str | os.PathLike[str], worker: int = 0):
@@ -53,6 +55,7 @@ class RunFolder:
     self.saves = self.path / 'checkpoints'
     self.config = self.path / 'config.gin'
     self.genotype = self.path / 'genotype.json'
+    self.lock = self.path / 'lock'
     self.metrics = self.path / 'metrics.jsonl'
     self.summaries = self.path / 'summaries'
 
