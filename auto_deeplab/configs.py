@@ -24,6 +24,7 @@ import gin
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 OPTIMIZERS = ('sgd', 'adam', 'adamw')
 SCHEDULES = ('constant', 'cosine', 'poly')
+CLASS_WEIGHTS = ('none', 'median_frequency')
 
 # What gin raises for text that it cannot parse or bind, besides ValueError.
 _UNREADABLE = (SyntaxError, TypeError, AttributeError, tokenize.TokenError)
@@ -432,6 +433,43 @@ class SearchConfig:
 
 @gin.configurable
 @dataclasses.dataclass(frozen=True)
+class LossConfig:
+  """Which pixels a retraining counts, and how much.
+
+  The paper is silent; its authors' code has hard pixel mining, off by default.
+
+  Attributes:
+    hard_pixel_fraction: share, in (0, 1], of the valid pixels that counts:
+      those of the greatest loss in each replica's batch; 1 takes all of them.
+    hard_pixel_warmup_steps: steps in which that share falls from 1.
+    class_weights: one of `CLASS_WEIGHTS`; 'median_frequency' weighs a class by
+      the median of the classes' shares in the training split's pixels over its
+      own (`data.class_weights`).
+  """
+
+  hard_pixel_fraction: float = 1.0
+  hard_pixel_warmup_steps: int = 0
+  class_weights: str = 'none'
+
+  def __post_init__(self):
+    _require_types(self)
+    _require(
+      0 < self.hard_pixel_fraction <= 1,
+      self,
+      'hard_pixel_fraction',
+      'in (0, 1]',
+    )
+    _require_non_negative(self, 'hard_pixel_warmup_steps')
+    _require(
+      self.class_weights in CLASS_WEIGHTS,
+      self,
+      'class_weights',
+      f'one of {CLASS_WEIGHTS}',
+    )
+
+
+@gin.configurable
+@dataclasses.dataclass(frozen=True)
 class TrainConfig:
   """The retraining's schedule.
 
@@ -574,6 +612,7 @@ class TrainExperiment:
   runtime: RuntimeConfig
   input: InputConfig
   segmenter: SegmenterConfig
+  loss: LossConfig
   weight_optimizer: WeightOptimizerConfig
   schedule: TrainConfig
 

@@ -101,6 +101,19 @@ def test_later_files_and_bindings_win(tmp_path):
       '`SegmenterConfig.stem_filters` (8) must be three positive integers.',
     ),
     (
+      'LossConfig.hard_pixel_fraction = 0.0',
+      '`LossConfig.hard_pixel_fraction` (0.0) must be in (0, 1].',
+    ),
+    (
+      'LossConfig.hard_pixel_warmup_steps = -1',
+      '`LossConfig.hard_pixel_warmup_steps` (-1) must be at least 0.',
+    ),
+    (
+      "LossConfig.class_weights = 'inverse'",
+      "`LossConfig.class_weights` ('inverse') must be one of ('none', "
+      "'median_frequency').",
+    ),
+    (
       "WeightOptimizerConfig.optimizer = 'adagrad'",
       "`WeightOptimizerConfig.optimizer` ('adagrad') must be one of ('sgd', "
       "'adam', 'adamw').",

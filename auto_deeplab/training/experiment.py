@@ -24,7 +24,12 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import datasets, input_pipeline, tfrecord
+from auto_deeplab.data import (
+  class_weights,
+  datasets,
+  input_pipeline,
+  tfrecord,
+)
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.training import (
@@ -33,6 +38,7 @@ from auto_deeplab.training import (
   evaluator,
   gradient_step,
   networks,
+  objectives,
   optimizers,
   outer_loop,
   run_folder,
@@ -218,6 +224,7 @@ def run_training(
   """
   info = tfrecord.load_info(place.data_dir)
   evaluator.require_labels(info, place.eval_split)
+  pixel_loss = _pixel_loss(config.loss, info, place.train_split)
   folder = run_folder.RunFolder(place.run_dir)
   folder.check(config, networks.definition(genotype, info))
   strategy = _start(config.runtime, place)
@@ -237,7 +244,7 @@ def _train(
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
-    train = _make_trainer(config, model, strategy, dataset)
+    train = _make_trainer(config, model, strategy, dataset, pixel_loss)
   evaluate = evaluator.make_evaluator(
     strategy, model, place.data_dir, place.eval_split
   )
@@ -270,6 +277,7 @@ def _make_trainer(
   model: segmenter_lib.Segmenter,
   strategy: tf.distribute.Strategy,
   dataset: tf.distribute.DistributedDataset,
+  pixel_loss: objectives.PixelLoss,
 ) -> trainer.Trainer:
   global_step = orbit.utils.create_global_step()
   networks.build(model, config.input, strategy, step=tf.constant(0))
@@ -282,8 +290,20 @@ def _make_trainer(
     config.weight_optimizer,
     train_steps=config.schedule.train_steps,
     use_xla=config.runtime.use_xla,
+    pixel_loss=pixel_loss,
   )
   return trainer.Trainer(step, dataset, global_step)
+
+
+def _pixel_loss(
+  config: configs.LossConfig, info: datasets.DatasetInfo, split: str
+) -> objectives.PixelLoss:
+  weights = None
+  if config.class_weights == 'median_frequency':
+    weights = class_weights.median_frequency(info, split)
+  return objectives.PixelLoss(
+    weights, config.hard_pixel_fraction, config.hard_pixel_warmup_steps
+  )
 
 
 # Parts -----------------------------------------------------------------------
@@ -340,6 +360,7 @@ def _make_step(
   *,
   train_steps: int,
   use_xla: bool,
+  pixel_loss: objectives.PixelLoss | None = None,
 ) -> gradient_step.GradientStep:
   return gradient_step.GradientStep(
     strategy,
@@ -348,4 +369,5 @@ def _make_step(
     optimizers.make_optimizer(config, train_steps),
     optimizers.coupled_weight_decay(config),
     use_xla,
+    pixel_loss,
   )

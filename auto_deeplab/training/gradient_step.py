@@ -34,6 +34,7 @@ class GradientStep:
     optimizer: tf.keras.optimizers.Optimizer,
     weight_decay: float = 0.0,
     use_xla: bool = False,
+    pixel_loss: objectives.PixelLoss | None = None,
   ):
     """Initializes the step and the optimizer's variables.
 
@@ -45,6 +46,7 @@ class GradientStep:
       weight_decay: wd, for wd/2 * sum(w^2) as part of the loss.
       use_xla: compile `forward` and its gradient by XLA. Not the rest: sums
         over replicas may not lie within a compiled function.
+      pixel_loss: which pixels count, and how much; all alike by default.
     """
     self.strategy = strategy
     if use_xla:
@@ -53,6 +55,7 @@ class GradientStep:
     self.variables = list(variables)
     self.optimizer = optimizer
     self.weight_decay = weight_decay
+    self._pixel_loss = pixel_loss or objectives.PixelLoss()
     self._is_loss_scaled = isinstance(
       optimizer, tf.keras.mixed_precision.LossScaleOptimizer
     )
@@ -68,7 +71,7 @@ class GradientStep:
         gives them.
 
     Returns:
-      float32: `loss`, the cross-entropy of the global batch; `gradient_norms`,
+      float32: `loss`, of the global batch; `gradient_norms`,
       of each variable the mean over replicas; `gradient_norm`, of them all.
       Not finite if the step is not.
     """
@@ -88,7 +91,7 @@ class GradientStep:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(variables)
       logits = self._forward(batch['image'])
-      loss = objectives.cross_entropy(batch['label'], logits)
+      loss = self._pixel_loss(batch['label'], logits, self.optimizer.iterations)
       target = loss
       if self._is_loss_scaled:
         target = self.optimizer.get_scaled_loss(loss)

@@ -47,6 +47,7 @@ def run_dir(tmp_path_factory):
       decoder_filters=8,
       drop_path_keep_prob=0.5,
     ),
+    loss=configs.LossConfig(),
     weight_optimizer=configs.WeightOptimizerConfig(),
     schedule=configs.TrainConfig(train_steps=1),
   )

@@ -185,6 +185,21 @@ def test_xla_and_recomputation_change_no_result(data_dir, tmp_path):
   np.testing.assert_allclose(losses['xla'], losses['plain'], rtol=1e-4)
 
 
+def test_hard_pixels_and_class_weights_arrive_in_the_loss(data_dir, tmp_path):
+  parts = {
+    'plain': {},
+    'hard': {'hard_pixel_fraction': 0.25},
+    'weighted': {'class_weights': 'median_frequency'},
+  }
+  first = {}
+  for name, loss in parts.items():
+    _train(data_dir, tmp_path / name, loss=loss, schedule={'train_steps': 1})
+    first[name] = _metrics(tmp_path / name)[0]['train/loss']
+  # Both alter little where the network is new, and all losses are alike.
+  assert first['hard'] > 1.005 * first['plain']
+  assert first['weighted'] != pytest.approx(first['plain'], rel=1e-3)
+
+
 # Replicas --------------------------------------------------------------------
 
 

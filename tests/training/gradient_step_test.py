@@ -39,7 +39,7 @@ def _step(variables, *, weight_decay=0.0, learning_rate=0.1):
 
 def test_the_loss_is_the_mean_over_valid_pixels_before_the_update(batch):
   kernel = _kernel()
-  expected = objectives.cross_entropy(batch['label'], batch['image'] @ kernel)
+  expected = objectives.PixelLoss()(batch['label'], batch['image'] @ kernel)
   values = _step([kernel])(batch)
   np.testing.assert_allclose(values['loss'], expected, rtol=1e-6)
 
@@ -48,7 +48,7 @@ def test_only_the_step_s_own_variables_move(batch):
   moved, still = _kernel('moved'), _kernel('still')
   with tf.GradientTape() as tape:
     logits = batch['image'] @ (moved + still)
-    loss = objectives.cross_entropy(batch['label'], logits)
+    loss = objectives.PixelLoss()(batch['label'], logits)
   gradient = tape.gradient(loss, moved)
   values = _step([moved, still])(batch)
   np.testing.assert_allclose(moved, np.eye(3) - 0.1 * gradient, atol=1e-6)

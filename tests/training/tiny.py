@@ -73,6 +73,7 @@ def train_config(**parts: dict[str, Any]) -> configs.TrainExperiment:
       drop_path_keep_prob=0.5,
       batch_norm_momentum=0.9,
     ),
+    loss=configs.LossConfig(),
     weight_optimizer=configs.WeightOptimizerConfig(),
     schedule=configs.TrainConfig(train_steps=4),
   )

@@ -89,11 +89,11 @@ def _loss_ahead(toy, velocity, alpha):
   with tf.GradientTape() as tape:
     tape.watch(kernel)
     logits = _logits(BATCH_A['image'], kernel, alpha)
-    loss = objectives.cross_entropy(BATCH_A['label'], logits)
+    loss = objectives.PixelLoss()(BATCH_A['label'], logits)
   gradient = tape.gradient(loss, kernel) + WEIGHT_DECAY * kernel
   ahead = kernel + MOMENTUM * velocity - RATE * gradient
   logits = _logits(BATCH_B['image'], ahead, alpha)
-  return objectives.cross_entropy(BATCH_B['label'], logits).numpy()
+  return objectives.PixelLoss()(BATCH_B['label'], logits).numpy()
 
 
 def _finite_differences(toy, velocity, size=1e-5):
