@@ -224,7 +224,6 @@ def run_training(
   """
   info = tfrecord.load_info(place.data_dir)
   evaluator.require_labels(info, place.eval_split)
-  pixel_loss = _pixel_loss(config.loss, info, place.train_split)
   folder = run_folder.RunFolder(place.run_dir)
   folder.check(config, networks.definition(genotype, info))
   strategy = _start(config.runtime, place)
@@ -241,6 +240,7 @@ def _train(
   strategy: tf.distribute.Strategy,
   folder: run_folder.RunFolder,
 ) -> dict[str, float]:
+  pixel_loss = _pixel_loss(config.loss, info, place.train_split)
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
