@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints: where the newest is, and what is refused on reading one.
 
-    RUN/checkpoints/checkpoint          names the newest; written last
-    RUN/checkpoints/ckpt-400.index      of step 400
+    RUN/checkpoints/ckpt-400.index      of step 400; written last
     RUN/checkpoints/ckpt-400.data-00000-of-00001
+    RUN/checkpoints/checkpoint          names them, for TensorFlow's own tools
 
-A save that is killed leaves the names as they were, so the newest checkpoint is
-whole.
+`training.saver` writes them; what it has not written whole has no such name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from auto_deeplab import configs
+from auto_deeplab.training import saver
 
 _STEP_KEY = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
 
@@ -27,27 +27,16 @@ _REFUSALS = (AssertionError, IndexError, ValueError, tf.errors.OpError)
 
 
 def newest(folder: str | os.PathLike[str]) -> str | None:
-  """Returns the path prefix of the newest checkpoint; None if there is none.
-
-  Raises:
-    ValueError: there are checkpoints, but the file that names the newest, or
-      the one that it names, is missing or damaged. To begin anew in silence
-      would overwrite them.
-  """
-  path = tf.train.latest_checkpoint(os.fspath(folder))
-  if path is None and tf.io.gfile.glob(os.path.join(folder, 'ckpt-*.index')):
-    raise ValueError(
-      f'{os.path.join(folder, "checkpoint")} or the checkpoint that it names '
-      'is missing or damaged, though there are others beside it.'
-    )
-  return path
+  """Returns the path prefix of the newest checkpoint; None if there is none."""
+  steps = saver.steps(folder)
+  return os.path.join(folder, f'ckpt-{steps[-1]}') if steps else None
 
 
 def newest_step(folder: str | os.PathLike[str]) -> int:
   """Returns the step of the newest checkpoint, 0 if there is none.
 
   Raises:
-    ValueError: as `newest`, or the checkpoint is damaged.
+    ValueError: the checkpoint is damaged.
   """
   path = newest(folder)
   if path is None:
@@ -63,7 +52,7 @@ def make_manager(
   *,
   save_folder: str | os.PathLike[str] | None = None,
   **objects: Any,
-) -> tf.train.CheckpointManager:
+) -> saver.Saver:
   """Builds what saves a run, and restores the newest checkpoint if any.
 
   Args:
@@ -81,13 +70,13 @@ def make_manager(
   path = newest(folder)
   if path is not None:
     restore(checkpoint, path)
-  return tf.train.CheckpointManager(
+  return saver.Saver(
     checkpoint,
-    os.fspath(save_folder or folder),
-    max_to_keep=runtime.checkpoints_to_keep,
-    step_counter=global_step,
-    # Orbit saves nothing, in silence, where this is None.
-    checkpoint_interval=runtime.checkpoint_interval,
+    save_folder or folder,
+    global_step,
+    interval=runtime.checkpoint_interval,
+    keep=runtime.checkpoints_to_keep,
+    restored=path,
   )
 
 

@@ -113,12 +113,10 @@ def _search(
     weight_optimizer=search.weight_step.optimizer,
     architecture_optimizer=search.architecture_step.optimizer,
   )
-  first_step = int(search.global_step.numpy())
   with tfrecord.naming_damaged_shards(place.data_dir):
-    if first_step < config.schedule.train_steps:
+    if int(search.global_step.numpy()) < config.schedule.train_steps:
       _rehearse(search)
     folder.claim(config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)})
-    folder.forget_metrics_after(first_step)
     outer_loop.run(
       'search',
       search,
@@ -257,7 +255,6 @@ def _train(
     optimizer=train.step.optimizer,
   )
   folder.claim(config, networks.definition(genotype, info))
-  folder.forget_metrics_after(int(train.global_step.numpy()))
   with tfrecord.naming_damaged_shards(place.data_dir):
     return outer_loop.run(
       'train',

@@ -35,6 +35,10 @@ Experiment = TypeVar(
 )
 
 
+# Of the scores' keys in `metrics.jsonl`.
+_SCORE = 'eval/'
+
+
 class RunFolder:
   """Paths of a run, and its configuration and metrics files.
 
@@ -128,18 +132,41 @@ class RunFolder:
     except ValueError as e:
       raise ValueError(f'{self.config}: {e}') from e
 
-  def forget_metrics_after(self, step: int) -> None:
-    """Drops rows beyond the step that a run resumes from."""
+  def forget_metrics_after(self, step: int, keep_scores: bool = True) -> None:
+    """Drops rows beyond the step that a run resumes from.
+
+    Args:
+      step: of the checkpoint.
+      keep_scores: whether scores at this very step stay.
+    """
     if not self.metrics.exists():
       return
-    rows = self.metrics.read_text().splitlines()
-    kept = [row for row in rows if _step_of(row) <= step]
+    kept = [
+      line
+      for line in self.metrics.read_text().splitlines()
+      if (row := _parse(line))
+      and row['step'] <= step
+      and (keep_scores or row['step'] < step or not _scores_of(row))
+    ]
     with artifact.writing(self.metrics) as file:
-      file.write(''.join(f'{row}\n' for row in kept).encode())
+      file.write(''.join(f'{line}\n' for line in kept).encode())
+
+  def scores_of(self, step: int) -> dict[str, float]:
+    """Returns the scores of a step's evaluation; empty if there are none."""
+    if not self.metrics.exists():
+      return {}
+    rows = map(_parse, self.metrics.read_text().splitlines())
+    found = (_scores_of(row) for row in rows if row and row['step'] == step)
+    return next(filter(None, found), {})
 
   def append_metrics(self, step: int, values: Mapping[str, float]) -> None:
     """Adds a row of numbers to `metrics.jsonl`."""
     self.append_row(step, {key: float(v) for key, v in values.items()})
+
+  def append_scores(self, step: int, scores: Mapping[str, float]) -> None:
+    """Adds the row of an evaluation; `scores_of` reads it."""
+    row = {f'{_SCORE}{key}': value for key, value in scores.items()}
+    self.append_metrics(step, row)
 
   def append_row(self, step: int, values: Mapping[str, Any]) -> None:
     """Adds a row of JSON values to `metrics.jsonl`."""
@@ -165,12 +192,20 @@ def _is_class_table_of(path: pathlib.Path, content: str) -> bool:
   )
 
 
-def _step_of(row: str) -> float:
-  """Step of a row; a row cut short by a crash is beyond every step."""
+def _parse(line: str) -> dict[str, Any] | None:
+  """Returns a row of the metrics; None of one cut short by a crash."""
   try:
-    return json.loads(row)['step']
-  except (ValueError, KeyError):
-    return float('inf')
+    return json.loads(line)
+  except json.JSONDecodeError:
+    return None
+
+
+def _scores_of(row: Mapping[str, Any]) -> dict[str, float]:
+  return {
+    key.removeprefix(_SCORE): value
+    for key, value in row.items()
+    if key.startswith(_SCORE)
+  }
 
 
 class Progress:

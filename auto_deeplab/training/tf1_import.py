@@ -219,4 +219,5 @@ def _save(
     optimizer=optimizer,
   )
   folder.claim(config, networks.definition(genotype, info))
-  return manager.save(checkpoint_number=step)
+  manager.save(check_interval=False)
+  return str(folder.saves / f'ckpt-{step}')

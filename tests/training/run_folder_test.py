@@ -89,6 +89,23 @@ def test_metrics_beyond_the_restored_step_are_forgotten(folder):
   assert rows == [{'step': 2, 'loss': 1.0}, {'step': 4, 'loss': 2.0}]
 
 
+def test_scores_of_the_restored_step_stay_or_go(folder):
+  assert folder.scores_of(4) == {}
+  folder.forget_metrics_after(4)
+  assert not folder.path.exists()
+  for step in (2, 4, 6):
+    folder.append_metrics(step, {'loss': 1.0})
+    folder.append_scores(step, {'mean_iou': step / 8})
+  folder.forget_metrics_after(4)
+  assert folder.scores_of(4) == {'mean_iou': 0.5}
+  assert folder.scores_of(3) == folder.scores_of(6) == {}
+  folder.forget_metrics_after(4, keep_scores=False)
+  assert folder.scores_of(4) == {}
+  assert folder.scores_of(2) == {'mean_iou': 0.25}
+  rows = [json.loads(r) for r in folder.metrics.read_text().splitlines()]
+  assert [row['step'] for row in rows] == [2, 2, 4]
+
+
 def test_progress_is_plain_lines_where_there_is_no_terminal(
   monkeypatch, capsys
 ):
