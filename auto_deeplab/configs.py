@@ -476,14 +476,19 @@ class TrainConfig:
   Attributes:
     train_steps: steps in all; 1.5 M on Cityscapes in the paper.
     eval_interval: steps between two evaluations; 0 evaluates at the end only.
+    accumulation_steps: into how many micro-batches, one after the other, each
+      replica divides its part of `InputConfig.batch_size`; the step moves the
+      weights by the sum of their gradients. Batch norm takes the statistics of
+      a micro-batch; all else is as for the whole batch, in less memory.
   """
 
   train_steps: int = 1_500_000
   eval_interval: int = 0
+  accumulation_steps: int = 1
 
   def __post_init__(self):
     _require_types(self)
-    _require_positive(self, 'train_steps')
+    _require_positive(self, 'train_steps', 'accumulation_steps')
     _require_non_negative(self, 'eval_interval')
 
 

@@ -109,6 +109,10 @@ def test_later_files_and_bindings_win(tmp_path):
       '`LossConfig.hard_pixel_warmup_steps` (-1) must be at least 0.',
     ),
     (
+      'TrainConfig.accumulation_steps = 0',
+      '`TrainConfig.accumulation_steps` (0) must be greater than 0.',
+    ),
+    (
       "LossConfig.class_weights = 'inverse'",
       "`LossConfig.class_weights` ('inverse') must be one of ('none', "
       "'median_frequency').",

@@ -113,6 +113,7 @@ class Segmenter(tf.keras.Model):
     images: tf.Tensor,
     training=None,
     step: tf.Tensor | None = None,
+    micro_batch: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Computes the logits.
 
@@ -123,19 +124,22 @@ class Segmenter(tf.keras.Model):
       step: integer scalar, the training step; it sets drop path's strength
         and, with the replica, all random numbers. Needed if `training` and
         the configuration drops anything.
+      micro_batch: integer scalar, which part of the step's batch this is; None
+        where it is the whole. Each draws random numbers of its own.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
     """
-    return self.endpoints(images, training=training, step=step)[
-      'logits_upsampled'
-    ]
+    return self.endpoints(
+      images, training=training, step=step, micro_batch=micro_batch
+    )['logits_upsampled']
 
   def endpoints(
     self,
     images: tf.Tensor,
     training=None,
     step: tf.Tensor | None = None,
+    micro_batch: tf.Tensor | None = None,
   ) -> dict[str, tf.Tensor]:
     """Returns every endpoint by the authors' name; arguments as `call`.
 
@@ -145,7 +149,7 @@ class Segmenter(tf.keras.Model):
     """
     images = tf.convert_to_tensor(images)
     operations.check_map_size(images)
-    randomness = self._randomness(training, step)
+    randomness = self._randomness(training, step, micro_batch)
     half, stem = self._caller(self.stem, self.stem, training=training)(images)
     outputs = {'Stem': stem}
     low_level = self._backbone(half, stem, outputs, training, randomness)
@@ -202,7 +206,7 @@ class Segmenter(tf.keras.Model):
       return operations.recomputed(layer, compute, **settings)
     return functools.partial(compute, **settings)
 
-  def _randomness(self, training, step) -> '_Randomness | None':
+  def _randomness(self, training, step, micro_batch) -> '_Randomness | None':
     """Returns this step's and replica's; None if nothing is random."""
     is_random = (
       self.config.dropout_rate > 0 or self.config.drop_path_keep_prob < 1
@@ -217,7 +221,10 @@ class Segmenter(tf.keras.Model):
     replica = context.replica_id_in_sync_group if context else 0
     seed = tf.stack([self._seed, tf.cast(step, tf.int32)])
     progress = tf.cast(step, tf.float32) / self._drop_path_steps
-    return _Randomness(operations.fold_in(seed, replica), progress)
+    seed = operations.fold_in(seed, replica)
+    if micro_batch is not None:
+      seed = operations.fold_in(seed, micro_batch)
+    return _Randomness(seed, progress)
 
   def _drop_path(self, layer: int, training, randomness) -> dict:
     """Returns the cell's arguments of drop path."""

@@ -63,18 +63,22 @@ def leave_graphs_to_cpu_kernels() -> None:
 
 
 def replica_batch_size(
-  strategy: tf.distribute.Strategy, batch_size: int
+  strategy: tf.distribute.Strategy, batch_size: int, accumulation_steps: int = 1
 ) -> int:
   """Returns how many examples of a step's batch each replica takes.
 
   Raises:
-    ValueError: if the replicas do not divide the batch.
+    ValueError: if the replicas do not divide the batch, or their shares cannot
+      be divided into `accumulation_steps` equal parts.
   """
   replicas = strategy.num_replicas_in_sync
-  if batch_size % replicas:
+  if batch_size % (replicas * accumulation_steps):
+    parts = ''
+    if accumulation_steps > 1:
+      parts = f' times `TrainConfig.accumulation_steps` ({accumulation_steps})'
     raise ValueError(
       f'`InputConfig.batch_size` ({batch_size}) must be a multiple of the '
-      f'number of replicas ({replicas}).'
+      f'number of replicas ({replicas}){parts}.'
     )
   return batch_size // replicas
 

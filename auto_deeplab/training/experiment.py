@@ -239,6 +239,9 @@ def _train(
   folder: run_folder.RunFolder,
 ) -> dict[str, float]:
   pixel_loss = _pixel_loss(config.loss, info, place.train_split)
+  distribution.replica_batch_size(
+    strategy, config.input.batch_size, config.schedule.accumulation_steps
+  )
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
@@ -278,16 +281,26 @@ def _make_trainer(
 ) -> trainer.Trainer:
   global_step = orbit.utils.create_global_step()
   networks.build(model, config.input, strategy, step=tf.constant(0))
+
+  def forward(
+    images: tf.Tensor, micro_batch: tf.Tensor | None = None
+  ) -> tf.Tensor:
+    return model(
+      input_pipeline.normalize(images),
+      training=True,
+      step=global_step,
+      micro_batch=micro_batch,
+    )
+
   step = _make_step(
     strategy,
-    lambda images: model(
-      input_pipeline.normalize(images), training=True, step=global_step
-    ),
+    forward,
     model.trainable_variables,
     config.weight_optimizer,
     train_steps=config.schedule.train_steps,
     use_xla=config.runtime.use_xla,
     pixel_loss=pixel_loss,
+    accumulation_steps=config.schedule.accumulation_steps,
   )
   return trainer.Trainer(step, dataset, global_step)
 
@@ -358,6 +371,7 @@ def _make_step(
   train_steps: int,
   use_xla: bool,
   pixel_loss: objectives.PixelLoss | None = None,
+  accumulation_steps: int = 1,
 ) -> gradient_step.GradientStep:
   return gradient_step.GradientStep(
     strategy,
@@ -367,4 +381,5 @@ def _make_step(
     optimizers.coupled_weight_decay(config),
     use_xla,
     pixel_loss,
+    accumulation_steps,
   )

@@ -29,24 +29,30 @@ class GradientStep:
   def __init__(
     self,
     strategy: tf.distribute.Strategy,
-    forward: Callable[[tf.Tensor], tf.Tensor],
+    forward: Callable[..., tf.Tensor],
     variables: Sequence[tf.Variable],
     optimizer: tf.keras.optimizers.Optimizer,
     weight_decay: float = 0.0,
     use_xla: bool = False,
     pixel_loss: objectives.PixelLoss | None = None,
+    accumulation_steps: int = 1,
   ):
     """Initializes the step and the optimizer's variables.
 
     Args:
       strategy: within whose scope this is called.
-      forward: images -> logits, in training mode.
+      forward: images -> logits, in training mode. Where gradients are
+        accumulated, it also takes the number of the micro-batch, int32 scalar.
       variables: what the step moves; it moves no other trainable variable.
       optimizer: moves them.
       weight_decay: wd, for wd/2 * sum(w^2) as part of the loss.
       use_xla: compile `forward` and its gradient by XLA. Not the rest: sums
         over replicas may not lie within a compiled function.
       pixel_loss: which pixels count, and how much; all alike by default.
+      accumulation_steps: into how many micro-batches, one after the other, each
+        replica divides its batch; their gradients are summed. The loss is
+        divided by the weight of the whole batch, so that, apart from batch norm
+        and what draws random numbers, the step is the same for any number.
     """
     self.strategy = strategy
     if use_xla:
@@ -60,6 +66,11 @@ class GradientStep:
       optimizer, tf.keras.mixed_precision.LossScaleOptimizer
     )
     optimizer.build(self.variables)
+    self._num_parts = accumulation_steps
+    self._sums: list[tf.Variable] = []
+    if accumulation_steps > 1:
+      shapes = [tf.TensorShape([]), *(v.shape for v in self.variables)]
+      self._sums = [_replica_sum(shape) for shape in shapes]
     self._compiled = tf.function(self._run)
 
   def __call__(self, batch: Batch) -> dict[str, tf.Tensor]:
@@ -78,20 +89,64 @@ class GradientStep:
     return self._compiled(batch)
 
   def _run(self, batch: Batch) -> dict[str, tf.Tensor]:
-    return self.reduce(*self.strategy.run(self._replica_step, args=(batch,)))
+    run = self.strategy.run
+    if self._num_parts == 1:
+      return self.reduce(*run(self._replica_step, args=(batch,)))
+    weight = run(self._weight, args=(batch,))
+    # A loop of the graph, which so holds the network once, around the replicas:
+    # within them it could hold no sum over all, which batch norm may take.
+    for index in tf.range(self._num_parts):
+      run(self._accumulate, args=(batch, index, weight))
+    return self.reduce(*run(self._update_by_sums))
 
   def _replica_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
     loss, gradients = self.loss_and_gradients(batch, self.variables)
     return loss, self.update(gradients)
 
+  def _weight(self, batch: Batch) -> tf.Tensor:
+    """Returns what the losses of all micro-batches are divided by."""
+    parts = tf.unstack(_in_parts(batch['label'], self._num_parts))
+    step = self.optimizer.iterations
+    weights = [self._pixel_loss.weight(part, step) for part in parts]
+    return objectives.sum_over_replicas(tf.add_n(weights))
+
+  def _accumulate(
+    self, batch: Batch, index: tf.Tensor, weight: tf.Tensor
+  ) -> None:
+    part = {k: _in_parts(v, self._num_parts)[index] for k, v in batch.items()}
+    loss, gradients = self.loss_and_gradients(
+      part, self.variables, (index,), weight
+    )
+    for total, value in zip(self._sums, (loss, *gradients)):
+      total.assign_add(tf.cast(value, total.dtype))
+
+  def _update_by_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
+    loss, *gradients = [tf.identity(total) for total in self._sums]
+    for total in self._sums:
+      total.assign(tf.zeros_like(total))
+    return loss, self.update(gradients)
+
   def loss_and_gradients(
-    self, batch: Batch, variables: Sequence[tf.Variable]
+    self,
+    batch: Batch,
+    variables: Sequence[tf.Variable],
+    settings: Sequence[tf.Tensor] = (),
+    weight: tf.Tensor | None = None,
   ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns this replica's share of the loss and of its gradient."""
+    """Returns this replica's share of the loss and of its gradient.
+
+    Args:
+      batch: as of `__call__`, or a part of it.
+      variables: to take the gradient by.
+      settings: further arguments of `forward`.
+      weight: what the loss is divided by; by default that of the batch.
+    """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(variables)
-      logits = self._forward(batch['image'])
-      loss = self._pixel_loss(batch['label'], logits, self.optimizer.iterations)
+      logits = self._forward(batch['image'], *settings)
+      loss = self._pixel_loss(
+        batch['label'], logits, self.optimizer.iterations, weight
+      )
       target = loss
       if self._is_loss_scaled:
         target = self.optimizer.get_scaled_loss(loss)
@@ -126,6 +181,22 @@ class GradientStep:
       'gradient_norm': tf.norm(norms),
       'gradient_norms': norms,
     }
+
+
+def _replica_sum(shape: tf.TensorShape) -> tf.Variable:
+  """Returns a variable of zeros that each replica has for itself."""
+  return tf.Variable(
+    tf.zeros(shape),
+    trainable=False,
+    synchronization=tf.VariableSynchronization.ON_READ,
+    aggregation=tf.VariableAggregation.SUM,
+  )
+
+
+def _in_parts(x: tf.Tensor, number: int) -> tf.Tensor:
+  """Reshapes `[n, ...]` to `[number, n / number, ...]`."""
+  size = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+  return tf.reshape(x, [number, size // number, *x.shape[1:]])
 
 
 class NotFiniteError(ValueError):

@@ -71,16 +71,21 @@ class PixelLoss:
     return total * tf.math.divide_no_nan(num_hard, num_valid)
 
   def __call__(
-    self, labels: tf.Tensor, logits: tf.Tensor, step: Any = 0
+    self,
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    step: Any = 0,
+    weight: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Returns the replica's share of the loss; arguments as of `total`.
 
-    The sum over its own pixels divided by the weight of all replicas: the
-    shares add up to the mean over the global batch, however the valid pixels
-    are spread. 0 if no pixel counts.
+    The sum over its own pixels divided by `weight`, which by default is that of
+    all replicas: the shares add up to the mean over the global batch, however
+    the valid pixels are spread. 0 if no pixel counts.
     """
     total = self.total(labels, logits, step)
-    weight = sum_over_replicas(self.weight(labels, step))
+    if weight is None:
+      weight = sum_over_replicas(self.weight(labels, step))
     return tf.math.divide_no_nan(total, tf.cast(weight, total.dtype))
 
   def _weights(self, labels: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

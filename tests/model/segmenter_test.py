@@ -334,10 +334,12 @@ def dropping():
   return make((0, 0, 0), SKIP_CELL, drop_path_steps=10, **DROPS)
 
 
-def dropped(model, layer, step, batch=64):
+def dropped(model, layer, step, batch=64, **settings):
   """Which samples lost both operations of a cell's first block."""
   images = pictures(8, 8, batch)
-  endpoints = model.endpoints(images, training=True, step=tf.constant(step))
+  endpoints = model.endpoints(
+    images, training=True, step=tf.constant(step), **settings
+  )
   block = endpoints[f'Cell_{layer}'][..., :2].numpy()
   return (block == 0).all(axis=(1, 2, 3))
 
@@ -358,6 +360,15 @@ def test_drop_path_depends_on_seed_and_step_alone(dropping):
   assert (first != dropped(other_seed, 2, step=10)).any()
   assert (first != dropped(dropping, 2, step=11)).any()
   assert (first != dropped(dropping, 1, step=10)).any()
+
+
+def test_each_micro_batch_drops_others(dropping):
+  first, again, second = (
+    dropped(dropping, 2, step=10, micro_batch=tf.constant(i)) for i in (0, 0, 1)
+  )
+  np.testing.assert_array_equal(first, again)
+  assert (first != second).any()
+  assert (first != dropped(dropping, 2, step=10)).any()
 
 
 def test_nothing_is_dropped_in_inference():

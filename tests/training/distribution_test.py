@@ -32,6 +32,16 @@ def test_a_batch_is_shared_out_evenly(mirrored):
   )
 
 
+def test_a_replicas_share_is_divided_evenly_for_accumulation(mirrored):
+  assert distribution.replica_batch_size(mirrored, 8, 4) == 4
+  with pytest.raises(ValueError) as error:
+    distribution.replica_batch_size(mirrored, 6, 2)
+  assert str(error.value) == (
+    '`InputConfig.batch_size` (6) must be a multiple of the number of '
+    'replicas (2) times `TrainConfig.accumulation_steps` (2).'
+  )
+
+
 def test_an_unknown_strategy_is_refused():
   with pytest.raises(ValueError) as error:
     distribution.make_strategy('cluster')

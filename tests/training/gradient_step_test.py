@@ -65,30 +65,130 @@ def test_weight_decay_is_added_to_the_gradient(batch):
   np.testing.assert_allclose(decayed, plain - 0.1 * 0.5 * np.eye(3), atol=1e-6)
 
 
-def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
-  def run(strategy, use_xla=False):
-    kernel = _kernel(strategy=strategy)
-    with strategy.scope():
-      step = gradient_step.GradientStep(
-        strategy,
-        lambda x: tf.einsum('nhwi,io->nhwo', x, kernel),
-        [kernel],
-        tf.keras.optimizers.SGD(0.1),
-        weight_decay=0.5,
-        use_xla=use_xla,
-      )
-    dataset = tf.data.Dataset.from_tensors(batch).unbatch().batch(2)
-    dataset = strategy.experimental_distribute_dataset(dataset)
-    return step(next(iter(dataset)))['loss'].numpy(), kernel.numpy()
+def _run(batch, strategy=ONE_DEVICE, accumulation_steps=1, **settings):
+  """Makes a step; returns it, its loss and the kernel after it."""
+  kernel = _kernel(strategy=strategy)
+  settings = {'optimizer': tf.keras.optimizers.SGD, **settings}
+  with strategy.scope():
+    step = gradient_step.GradientStep(
+      strategy,
+      lambda x, *index: tf.einsum('nhwi,io->nhwo', x, kernel),
+      [kernel],
+      settings.pop('optimizer')(0.1),
+      weight_decay=0.5,
+      accumulation_steps=accumulation_steps,
+      **settings,
+    )
+  size = batch['image'].shape[0]
+  dataset = tf.data.Dataset.from_tensors(batch).unbatch()
+  dataset = dataset.batch(size, drop_remainder=True)
+  dataset = strategy.experimental_distribute_dataset(dataset)
+  values = step(next(iter(dataset)))
+  return step, values, kernel
 
-  loss, kernel = run(ONE_DEVICE)
-  for other in (
-    run(mirrored),
-    run(ONE_DEVICE, use_xla=True),
-    run(mirrored, use_xla=True),
+
+def _assert_same_step(run, other):
+  for key in ('loss', 'gradient_norm'):
+    np.testing.assert_allclose(other[1][key], run[1][key], rtol=1e-5)
+  np.testing.assert_allclose(other[2], run[2], atol=1e-6)
+
+
+def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
+  one = _run(batch)
+  for strategy, use_xla in (
+    (mirrored, False),
+    (ONE_DEVICE, True),
+    (mirrored, True),
   ):
-    np.testing.assert_allclose(other[0], loss, rtol=1e-6)
-    np.testing.assert_allclose(other[1], kernel, atol=1e-6)
+    other = _run(batch, strategy, use_xla=use_xla)
+    # The norm is a mean over the replicas' shares.
+    np.testing.assert_allclose(other[1]['loss'], one[1]['loss'], rtol=1e-6)
+    np.testing.assert_allclose(other[2], one[2], atol=1e-6)
+
+
+def _large(batch):
+  """Eight pictures, with unlike numbers of valid pixels."""
+  rng = np.random.default_rng(1)
+  image = rng.normal(size=[8, 5, 5, 3]).astype(np.float32)
+  label = rng.integers(0, 3, [8, 5, 5]).astype(np.int32)
+  label[rng.random(label.shape) < np.linspace(0, 1, 8)[:, None, None]] = 255
+  return {'image': tf.constant(image), 'label': tf.constant(label)}
+
+
+def _clipped(rate):
+  return tf.keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=0.1)
+
+
+def _loss_scaled(rate):
+  return tf.keras.mixed_precision.LossScaleOptimizer(_clipped(rate))
+
+
+@pytest.mark.parametrize('optimizer', [_clipped, _loss_scaled])
+def test_an_accumulated_step_is_that_of_the_whole_batch(
+  batch, mirrored, optimizer
+):
+  batch = _large(batch)
+  settings = {
+    'optimizer': optimizer,
+    'pixel_loss': objectives.PixelLoss([0.5, 1.0, 2.0]),
+  }
+  for strategy in (ONE_DEVICE, mirrored):
+    whole = _run(batch, strategy, **settings)
+    for number in (2, 4):
+      _assert_same_step(whole, _run(batch, strategy, number, **settings))
+  _assert_same_step(whole, _run(batch, mirrored, 2, use_xla=True, **settings))
+
+
+def test_hard_pixels_are_those_of_each_micro_batch(batch):
+  batch = _large(batch)
+  loss = objectives.PixelLoss(hard_pixel_fraction=0.3)
+  _, values, _ = _run(batch, accumulation_steps=2, pixel_loss=loss)
+  halves = [{k: v[i : i + 4] for k, v in batch.items()} for i in (0, 4)]
+  total = sum(loss.total(h['label'], h['image']) for h in halves)
+  weight = sum(loss.weight(h['label']) for h in halves)
+  np.testing.assert_allclose(values['loss'], total / weight, rtol=1e-6)
+
+
+def test_accumulated_steps_forget_the_last_and_count_once(batch):
+  batch = _large(batch)
+  step, _, kernel = _run(batch, accumulation_steps=4)
+  expected = objectives.PixelLoss()(batch['label'], batch['image'] @ kernel)
+  np.testing.assert_allclose(step(batch)['loss'], expected, rtol=1e-5)
+  assert step.optimizer.iterations == 2
+
+
+def test_an_overflow_in_one_micro_batch_skips_the_step_and_no_more(batch):
+  good = _large(batch)
+  bad = {
+    'image': tf.tensor_scatter_nd_update(
+      good['image'], [[0, 0, 0, 0]], [np.inf]
+    ),
+    'label': good['label'],
+  }
+  step, _, kernel = _run(bad, accumulation_steps=4, optimizer=_loss_scaled)
+  np.testing.assert_array_equal(kernel, np.eye(3))
+  scale = float(step.optimizer.loss_scale)
+  step(good)
+  assert scale == float(step.optimizer.loss_scale) == 2**14
+  _, _, expected = _run(good, optimizer=_loss_scaled)
+  np.testing.assert_allclose(kernel, expected, atol=1e-6)
+
+
+def test_each_micro_batch_has_its_number(batch):
+  batch = _large(batch)
+  kernel = _kernel()
+  with ONE_DEVICE.scope():
+    step = gradient_step.GradientStep(
+      ONE_DEVICE,
+      # The loss of equal logits is log(3), that of unequal ones is not.
+      lambda x, index: (x @ kernel) * tf.cast(index, tf.float32),
+      [kernel],
+      tf.keras.optimizers.SGD(0.1),
+      accumulation_steps=2,
+    )
+  factors = np.repeat([0.0, 1.0], 4)[:, None, None, None]
+  expected = objectives.PixelLoss()(batch['label'], batch['image'] * factors)
+  np.testing.assert_allclose(step(batch)['loss'], expected, rtol=1e-5)
 
 
 def _log():
