@@ -261,6 +261,9 @@ class SegmenterConfig:
       0.9997 needs more than 10k steps, take less for short runs.
     batch_norm_epsilon: of the backbone.
     head_batch_norm_epsilon: of ASPP and decoder.
+    freeze_batch_norm: whether training takes batch norm's moving statistics and
+      leaves them, scales and offsets as they are. To fine-tune a trained
+      network with batches too small for statistics of their own.
     recompute: compute stem, cells and head again in the backward pass instead
       of keeping what is inside them: equal results, less memory, more time.
   """
@@ -276,6 +279,7 @@ class SegmenterConfig:
   batch_norm_momentum: float = 0.9997
   batch_norm_epsilon: float = 1e-3
   head_batch_norm_epsilon: float = 1e-5
+  freeze_batch_norm: bool = False
   recompute: bool = False
 
   def __post_init__(self):

@@ -30,11 +30,14 @@ class NormSettings:
     momentum: decay of the moving statistics, in (0, 1).
     epsilon: added to the variance.
     synchronized: whether training statistics are taken over all replicas.
+    frozen: whether training, too, takes the moving statistics and leaves them,
+      scale and offset as they are.
   """
 
   momentum: float = 0.9997
   epsilon: float = 1e-3
   synchronized: bool = False
+  frozen: bool = False
 
   def layer(self, affine: bool = True) -> tf.keras.layers.Layer:
     """Returns a batch norm in float32; `affine` gives it scale and offset."""
@@ -44,6 +47,8 @@ class NormSettings:
       center=affine,
       scale=affine,
       synchronized=self.synchronized,
+      # Keras' batch norm also stays in inference mode where this is False.
+      trainable=not self.frozen,
       dtype=tf.float32,
     )
 

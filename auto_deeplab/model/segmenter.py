@@ -91,6 +91,7 @@ class Segmenter(tf.keras.Model):
       config.batch_norm_momentum,
       config.batch_norm_epsilon,
       synchronized_batch_norm,
+      config.freeze_batch_norm,
     )
     head_norm = dataclasses.replace(
       norm, epsilon=config.head_batch_norm_epsilon

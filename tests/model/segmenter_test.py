@@ -401,3 +401,26 @@ def test_head_and_backbone_have_their_own_epsilon():
   assert model.aspp.projection.bn.epsilon == 1e-5
   assert model.decoder.low_level.bn.epsilon == 1e-5
   assert model.decoder.convs[0].bn.momentum == 0.5
+
+
+def test_a_frozen_batch_norm_neither_moves_nor_is_trained():
+  model = make(freeze_batch_norm=True, dropout_rate=0.0)
+  images = pictures(17, 17)
+  inferred = model(images)
+  norms = [
+    module
+    for module in model.submodules
+    if isinstance(module, tf.keras.layers.BatchNormalization)
+  ]
+  variables = [v for norm in norms for v in norm.variables]
+  assert len(variables) == 4 * len(norms) > 40
+  before = [v.numpy() for v in variables]
+  # As in inference, where the statistics of this batch are others.
+  np.testing.assert_allclose(model(images, training=True), inferred, atol=1e-6)
+  for value, variable in zip(before, variables):
+    np.testing.assert_array_equal(value, variable)
+  trained = {v.ref() for v in model.trainable_variables}
+  assert not trained & {v.ref() for v in variables}
+  kinds = {v.name.rsplit('/', 1)[-1] for v in model.trainable_variables}
+  assert not kinds & {'gamma:0', 'beta:0'}
+  assert 'kernel:0' in kinds

@@ -194,6 +194,34 @@ def test_hard_pixels_and_class_weights_arrive_in_the_loss(data_dir, tmp_path):
   assert first['weighted'] != pytest.approx(first['plain'], rel=1e-3)
 
 
+def test_accumulation_changes_no_result_where_batch_norm_is_frozen(
+  data_dir, tmp_path
+):
+  parts = {
+    'input': {'batch_size': 4},
+    'segmenter': {
+      'freeze_batch_norm': True,
+      'drop_path_keep_prob': 1.0,
+      'dropout_rate': 0.0,
+    },
+  }
+  for name, accumulation_steps in (('whole', 1), ('accumulated', 2)):
+    schedule = {'train_steps': 2, 'accumulation_steps': accumulation_steps}
+    _train(data_dir, tmp_path / name, schedule=schedule, **parts)
+  whole, accumulated = (
+    _checkpoint(tmp_path / name, 2) for name in ('whole', 'accumulated')
+  )
+  assert set(whole) == set(accumulated)
+  for key, value in whole.items():
+    np.testing.assert_allclose(
+      accumulated[key], value, rtol=1e-4, atol=1e-6, err_msg=key
+    )
+  assert any('moving_mean' in key for key in whole)
+  for key, value in whole.items():
+    if 'moving_mean' in key:
+      assert not value.any(), key
+
+
 # Replicas --------------------------------------------------------------------
 
 
