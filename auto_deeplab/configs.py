@@ -214,6 +214,12 @@ class SupernetConfig:
     init_stddev: standard deviation of the initial alphas and betas; 1e-3.
     recompute: compute cells again in the backward pass instead of keeping what
       is inside them: equal results, less memory, more time.
+    channel_divisor: k; 1/k of a state's channels go through the operations of
+      an edge and the others past them, as in PC-DARTS (Xu et al., ICLR 2020),
+      which takes 4. Divides `filter_multiplier`; 1, all, is the paper's.
+    draw_primitives: whether each step draws one primitive an edge and computes
+      it alone, as in GDAS (Dong and Yang, CVPR 2019); the paper mixes all.
+    gumbel_temperature: of the softmax that the gradient of such a draw follows.
   """
 
   num_layers: int = 12
@@ -224,6 +230,9 @@ class SupernetConfig:
   batch_norm_epsilon: float = 1e-3
   init_stddev: float = 1e-3
   recompute: bool = False
+  channel_divisor: int = 1
+  draw_primitives: bool = False
+  gumbel_temperature: float = 1.0
 
   def __post_init__(self):
     _require_types(self)
@@ -233,10 +242,22 @@ class SupernetConfig:
       'num_layers',
       f'at least {_MIN_LAYERS}',
     )
-    _require_positive(self, 'num_blocks', 'filter_multiplier')
+    _require_positive(
+      self,
+      'num_blocks',
+      'filter_multiplier',
+      'channel_divisor',
+      'gumbel_temperature',
+    )
     _require_stem(self)
     _require_batch_norm(self)
     _require_non_negative(self, 'init_stddev')
+    _require(
+      self.filter_multiplier % self.channel_divisor == 0,
+      self,
+      'channel_divisor',
+      f'a divisor of `filter_multiplier` ({self.filter_multiplier})',
+    )
 
 
 @gin.configurable
@@ -581,6 +602,8 @@ class SearchExperiment:
     _require_crop(self.input, self.supernet)
     if self.schedule.unrolled:
       _require_unrollable(self.weight_optimizer, self.runtime)
+    if self.supernet.draw_primitives:
+      _require_drawable(self)
 
 
 def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
@@ -611,6 +634,18 @@ def _require_unrollable(
   _require(weights.optimizer == 'sgd', weights, 'optimizer', f"'sgd' {rule}")
   _require(
     runtime.precision == 'float32', runtime, 'precision', f"'float32' {rule}"
+  )
+
+
+def _require_drawable(config: SearchExperiment) -> None:
+  """What a draw has no meaning for, or cannot be done within a branch."""
+  rule = 'False where `SupernetConfig.draw_primitives` is True'
+  _require(not config.schedule.unrolled, config.schedule, 'unrolled', rule)
+  _require(
+    not config.runtime.synchronized_batch_norm,
+    config.runtime,
+    'synchronized_batch_norm',
+    rule,
   )
 
 

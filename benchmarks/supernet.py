@@ -71,12 +71,16 @@ class Case:
 
   precision: str
   recompute: bool = False
+  channel_divisor: int = 1
+  draw_primitives: bool = False
 
 
 CASES = (
   Case('float32'),
   Case('float32', recompute=True),
   Case('mixed_bfloat16'),
+  Case('float32', channel_divisor=4),
+  Case('float32', draw_primitives=True),
 )
 
 
@@ -98,6 +102,8 @@ def measure_case(case: Case) -> dict[str, float]:
         num_blocks=FLAGS.num_blocks,
         filter_multiplier=FLAGS.filter_multiplier,
         recompute=case.recompute,
+        channel_divisor=case.channel_divisor,
+        draw_primitives=case.draw_primitives,
       ),
       NUM_CLASSES,
     )
@@ -151,17 +157,24 @@ def _make_steps(
     'label': tf.random.uniform(shape, 0, NUM_CLASSES, tf.int32),
   }
 
+  draw = tf.Variable(0)
+
   def make(
     variables: Sequence[tf.Variable], config: configs.OptimizerConfig
   ) -> Callable[[], object]:
     step = gradient_step.GradientStep(
       tf.distribute.get_strategy(),
-      lambda images: supernet(images, training=True),
+      lambda images: supernet(images, training=True, draw=draw),
       variables,
       optimizers.make_optimizer(config, train_steps=1000),
       config.weight_decay,
     )
-    return lambda: step(batch)['loss'].numpy()
+
+    def run() -> object:
+      draw.assign_add(1)
+      return step(batch)['loss'].numpy()
+
+    return run
 
   return {
     'w': make(supernet.weight_variables, configs.WeightOptimizerConfig()),

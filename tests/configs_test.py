@@ -3,6 +3,7 @@
 """Configurations refuse what cannot work, and survive a trip through gin."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -211,6 +212,31 @@ def test_an_unrolled_search_needs_sgd_and_float32(part, field, value, needed):
     f"{field}` ('{value}') must be '{needed}' where `SearchConfig.unrolled` is "
     'True.'
   )
+
+
+def test_partial_channels_must_divide_the_filters():
+  message = re.escape(
+    '`SupernetConfig.channel_divisor` (3) must be a divisor of '
+    '`filter_multiplier` (8).'
+  )
+  with pytest.raises(ValueError, match=message):
+    configs.SupernetConfig(channel_divisor=3)
+
+
+@pytest.mark.parametrize(
+  'part, field',
+  [('schedule', 'unrolled'), ('runtime', 'synchronized_batch_norm')],
+)
+def test_drawn_primitives_go_with_neither(part, field):
+  tiny.search_config(supernet={'draw_primitives': True})
+  message = (
+    f'{field}` (True) must be False where `SupernetConfig.draw_primitives` is '
+    'True.'
+  )
+  with pytest.raises(ValueError, match=re.escape(message)):
+    tiny.search_config(
+      supernet={'draw_primitives': True}, **{part: {field: True}}
+    )
 
 
 def test_a_missing_file_is_named():

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import operations
+from auto_deeplab.model import drawn_operation, mixed_operation, operations
 
 
 class Cell(tf.keras.layers.Layer):
@@ -109,15 +109,6 @@ class Cell(tf.keras.layers.Layer):
     return tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
 
 
-# The convolutional primitives, in the order in which a state's edges use them.
-_SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
-_ATROUS = ('atrous_conv_3x3', 'atrous_conv_5x5')
-_POOLS = ('max_pool_3x3', 'avg_pool_3x3')
-_LINEAR = ('skip_connect', *_POOLS)
-# A separable operation is two layers of convolutions.
-_DEPTH = 2
-
-
 class SearchCell(tf.keras.layers.Layer):
   """The cell of one node: all edges, all primitives (Eq. 1 to 3).
 
@@ -139,42 +130,55 @@ class SearchCell(tf.keras.layers.Layer):
     num_blocks: int,
     filters: int,
     norm: operations.NormSettings,
+    *,
     recompute: bool = False,
+    channel_divisor: int = 1,
+    is_drawn: bool = False,
     **kwargs,
   ):
+    """Initializes the cell; `build` adds the variables.
+
+    Args:
+      num_blocks: B.
+      filters: channels of a state.
+      norm: of the batch norms.
+      recompute: whether to compute the inside again in the backward pass.
+      channel_divisor: k; the first 1/k of a state's channels go through the
+        operations, the others past them (PC-DARTS).
+      is_drawn: whether an edge computes its likeliest primitive alone.
+      **kwargs: of the Keras layer.
+    """
     super().__init__(**kwargs)
     self.num_blocks = num_blocks
     self.filters = filters
-    self.norm = norm
-    self.recompute = recompute
+    self.settings = _Settings(
+      num_blocks, filters // channel_divisor, norm, recompute, is_drawn
+    )
     edges = genotype_lib.edges(num_blocks)
     # Row of alpha of each edge, in our order; the sort is stable.
     self.alpha_rows = sorted(range(len(edges)), key=lambda row: edges[row][1])
 
   def build(self, input_shape):
-    c, e = self.filters, len(self.alpha_rows)
-    self.kernels = {}
-    for name in _SEPARABLE:
-      k = genotype_lib.PRIMITIVES[name].kernel_size
-      self._add_kernel(f'{name}_depthwise', [_DEPTH, k, k, e, c], k * k * c)
-      self._add_kernel(f'{name}_pointwise', [_DEPTH, 1, 1, c, e, c], c)
-    for name in _ATROUS:
-      k = genotype_lib.PRIMITIVES[name].kernel_size
-      self._add_kernel(name, [k, k, c, e, c], k * k * c)
-    num_norms = e * (_DEPTH * len(_SEPARABLE) + len(_ATROUS))
-    num_norms += len(_POOLS) * genotype_lib.num_states(self.num_blocks - 1)
-    self.moving_mean = self._add_statistic(
-      'moving_mean', num_norms * c, 'zeros'
+    settings = self.settings
+    shapes = mixed_operation.kernel_shapes(
+      len(self.alpha_rows), settings.mixed_filters
     )
-    self.moving_variance = self._add_statistic(
-      'moving_variance', num_norms * c, 'ones'
-    )
+    self.kernels = {
+      name: self._add_kernel(name, shape) for name, shape in shapes.items()
+    }
+    if settings.is_drawn:
+      num_norms = len(self.alpha_rows) * drawn_operation.NUM_NORMS
+    else:
+      num_norms = mixed_operation.num_norms(self.num_blocks)
+    size = num_norms * settings.mixed_filters
+    self.moving_mean = self._add_statistic('moving_mean', size, 'zeros')
+    self.moving_variance = self._add_statistic('moving_variance', size, 'ones')
     super().build(input_shape)
 
-  def _add_kernel(self, name: str, shape: list[int], fan_in: int) -> None:
-    bound = fan_in**-0.5
+  def _add_kernel(self, name: str, shape: Sequence[int]) -> tf.Variable:
+    bound = mixed_operation.fan_in(name, shape) ** -0.5
     initializer = tf.keras.initializers.RandomUniform(-bound, bound)
-    self.kernels[name] = self.add_weight(name, shape, initializer=initializer)
+    return self.add_weight(name, shape, initializer=initializer)
 
   def _add_statistic(self, name: str, size: int, initializer) -> tf.Variable:
     return self.add_weight(
@@ -202,7 +206,8 @@ class SearchCell(tf.keras.layers.Layer):
       inputs: `[t * n, h, w, filters]`, the projected H[l-1] of t transitions.
       previous: `[n, h, w, filters]`, the projected H[l-2]. The transitions
         share it, so its edges are computed once.
-      alpha_weights: `[num_edges, num_primitives]`, softmax of alpha.
+      alpha_weights: `[num_edges, num_primitives]`, softmax of alpha, or one-hot
+        if the primitives are drawn.
       training: whether batch norm takes the statistics of the batch.
 
     Returns:
@@ -220,44 +225,69 @@ class SearchCell(tf.keras.layers.Layer):
       tf.convert_to_tensor(self.moving_mean),
       tf.convert_to_tensor(self.moving_variance),
     )
-    settings = (self.num_blocks, self.norm, is_training, self.recompute)
-    if self.norm.synchronized:
+    if self.settings.norm.synchronized:
       # Replicas cannot meet within a function; without that, share the graph.
-      compute = _make_relaxed_cell(*settings)
+      compute = _make_relaxed_cell(self.settings, is_training)
     else:
-      shapes = (tuple(x.shape.as_list()) for x in (inputs, previous))
-      compute = _shared_function(settings, (*shapes, inputs.dtype))
+      # Of any batch, so that one trace serves any number of transitions.
+      state = tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)
+      compute = _shared_function(self.settings, is_training, state)
     outputs, mean, variance = compute(*arguments)
+    outputs = tf.ensure_shape(outputs, [inputs.shape[0], *outputs.shape[1:]])
     if is_training:
       self._move(self.moving_mean, mean)
       self._move(self.moving_variance, variance)
     return outputs
 
   def _move(self, moving: tf.Variable, value: tf.Tensor) -> None:
-    moving.assign_sub((moving - value) * (1 - self.norm.momentum))
+    moving.assign_sub((moving - value) * (1 - self.settings.norm.momentum))
+
+
+class _Settings(NamedTuple):
+  """What decides the arithmetic of a search cell, besides its tensors."""
+
+  num_blocks: int
+  mixed_filters: int
+  norm: operations.NormSettings
+  recompute: bool
+  is_drawn: bool
 
 
 @functools.cache
-def _shared_function(settings, signature):
-  """Returns a function of `_make_relaxed_cell`, traced once a signature."""
-  del signature  # Of the tensors; part of the cache's key.
-  return tf.function(_make_relaxed_cell(*settings), autograph=False)
+def _shared_function(
+  settings: _Settings, is_training: bool, state: tf.TensorSpec
+) -> tf.types.experimental.GenericFunction:
+  """Returns a function of `_make_relaxed_cell`, traced once for all cells.
+
+  Args:
+    settings: of the cell.
+    is_training: whether batch norm takes the statistics of the batch.
+    state: `[None, h, w, filters]`, of H[l-1] and H[l-2].
+  """
+  num_edges = len(genotype_lib.edges(settings.num_blocks))
+  shapes = mixed_operation.kernel_shapes(num_edges, settings.mixed_filters)
+  kernels = {
+    name: tf.TensorSpec(shape, state.dtype) for name, shape in shapes.items()
+  }
+  alpha = tf.TensorSpec([num_edges, len(genotype_lib.PRIMITIVES)], tf.float32)
+  statistic = tf.TensorSpec([None], tf.float32)
+  return tf.function(
+    _make_relaxed_cell(settings, is_training),
+    input_signature=[state, state, alpha, kernels, statistic, statistic],
+    autograph=False,
+  )
 
 
 def _make_relaxed_cell(
-  num_blocks: int,
-  norm: operations.NormSettings,
-  is_training: bool,
-  recompute: bool,
+  settings: _Settings, is_training: bool
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
   """Returns `_relaxed_cell` as a function of its tensors alone."""
-
-  def compute(*tensors):
-    return _relaxed_cell(
-      *tensors, num_blocks=num_blocks, norm=norm, is_training=is_training
-    )
-
-  return tf.recompute_grad(compute) if recompute else compute
+  compute = functools.partial(
+    _relaxed_cell, settings=settings, is_training=is_training
+  )
+  if not settings.recompute:
+    return compute
+  return tf.recompute_grad(lambda *tensors: compute(*tensors))
 
 
 def _relaxed_cell(
@@ -268,8 +298,7 @@ def _relaxed_cell(
   moving_mean: tf.Tensor,
   moving_variance: tf.Tensor,
   *,
-  num_blocks: int,
-  norm: operations.NormSettings,
+  settings: _Settings,
   is_training: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Computes `SearchCell.call` from tensors; edges by the state they leave.
@@ -277,223 +306,59 @@ def _relaxed_cell(
   Returns:
     The cell's output, and the means and variances of its batch norms.
   """
-  batch_norm = _BatchNorm(moving_mean, moving_variance, norm, is_training)
+  num_blocks, num_mixed = settings.num_blocks, settings.mixed_filters
+  batch_norm = mixed_operation.BatchNorm(
+    moving_mean, moving_variance, settings.norm, is_training
+  )
+  compute_edges = mixed_operation.mixed_edges
+  if settings.is_drawn:
+    compute_edges = drawn_operation.drawn_edges
   num_transitions = tf.shape(inputs)[0] // tf.shape(previous)[0]
-  sums: list[list[tf.Tensor]] = [[] for _ in range(num_blocks)]
+  blocks = [_Block() for _ in range(num_blocks)]
   states = [previous, inputs]
-  for state, weights in enumerate(_edge_weights(alpha, kernels, num_blocks)):
+  for state, weights in enumerate(
+    mixed_operation.edge_weights(alpha, kernels, num_blocks)
+  ):
     if state >= genotype_lib.NUM_INPUTS:
-      states.append(tf.add_n(sums[state - genotype_lib.NUM_INPUTS]))
-    contributions = _mixed_edges(states[state], weights, batch_norm)
+      states.append(blocks[state - genotype_lib.NUM_INPUTS].output())
+    mixed, rest = states[state], None
+    if num_mixed < mixed.shape[-1]:
+      mixed, rest = mixed[..., :num_mixed], mixed[..., num_mixed:]
+    mixed = compute_edges(mixed, weights, batch_norm)
     if state == 0:
-      contributions = tf.tile(contributions, [num_transitions, 1, 1, 1])
-    readers = sums[-weights.num_edges :]
-    for block, contribution in zip(
-      readers, tf.split(contributions, weights.num_edges, axis=-1)
-    ):
-      block.append(contribution)
-  states.append(tf.add_n(sums[-1]))
+      mixed, rest = (_tiled(x, num_transitions) for x in (mixed, rest))
+    parts = tf.split(mixed, weights.num_edges, axis=-1)
+    for block, part in zip(blocks[-weights.num_edges :], parts):
+      block.add(part, rest)
+  states.append(blocks[-1].output())
   outputs = tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
   return outputs, *batch_norm.statistics()
 
 
-class _EdgeWeights(NamedTuple):
-  """What the edges that leave one state are computed with.
+class _Block:
+  """Sums what the edges of one block bring."""
 
-  Attributes:
-    num_edges: of the state.
-    kernels: by the cell's names; the axis before the last is the edge.
-    scales: `[num_edges * c]` by primitive, alpha's weight for each channel.
-    linear: `[len(_LINEAR), c, num_edges, c]`; channel c of a primitive goes to
-      channel c of every edge, times the edge's weight of the primitive.
-  """
+  def __init__(self) -> None:
+    self._mixed: list[tf.Tensor] = []
+    self._rest: list[tf.Tensor] = []
 
-  num_edges: int
-  kernels: dict[str, tf.Tensor]
-  scales: dict[str, tf.Tensor]
-  linear: tf.Tensor
+  def add(self, mixed: tf.Tensor, rest: tf.Tensor | None) -> None:
+    """Adds an edge: its operations' output, and the channels past them."""
+    self._mixed.append(mixed)
+    if rest is not None:
+      self._rest.append(rest)
 
+  def output(self) -> tf.Tensor:
+    """Returns the block's output, the mixed channels last.
 
-def _edge_weights(
-  alpha: tf.Tensor, kernels: dict[str, tf.Tensor], num_blocks: int
-) -> list[_EdgeWeights]:
-  """Parts a cell's weights by the state that the edges leave.
-
-  By one split each: the gradient of a slice would be as large as the whole.
-
-  Args:
-    alpha: `[num_edges, num_primitives]`.
-    kernels: the cell's; the axis before the last is the edge.
-    num_blocks: B.
-  """
-  # State 0 and 1 have an edge to every block, the output of block b to those
-  # after it.
-  counts = [num_blocks, *range(num_blocks, 0, -1)]
-  filters = kernels[_ATROUS[0]].shape[-1]
-  columns = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
-  linear = tf.stack([columns[name] for name in _LINEAR])
-  linear = linear[:, None, :, None] * tf.eye(filters)[:, None, :]
-  parts = {
-    name: tf.split(kernel, counts, axis=-2) for name, kernel in kernels.items()
-  }
-  scales = {
-    name: tf.split(
-      tf.repeat(columns[name], filters), [n * filters for n in counts]
-    )
-    for name in _SEPARABLE + _ATROUS
-  }
-  return [
-    _EdgeWeights(
-      num_edges,
-      {name: part[state] for name, part in parts.items()},
-      {name: scale[state] for name, scale in scales.items()},
-      linear_part,
-    )
-    for state, (num_edges, linear_part) in enumerate(
-      zip(counts, tf.split(linear, counts, axis=2))
-    )
-  ]
+    So the next operations take others: what PC-DARTS shuffles channels for,
+    without a copy.
+    """
+    mixed = tf.add_n(self._mixed)
+    if not self._rest:
+      return mixed
+    return tf.concat([tf.add_n(self._rest), mixed], axis=-1)
 
 
-def _mixed_edges(
-  x: tf.Tensor, weights: _EdgeWeights, batch_norm: '_BatchNorm'
-) -> tf.Tensor:
-  """Weighted sums of all primitives on the edges that leave one state.
-
-  Args:
-    x: `[n, h, w, c]`, the state.
-    weights: of those edges.
-    batch_norm: the cell's.
-
-  Returns:
-    `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
-  """
-  total = [_linear_edges(x, weights.linear, batch_norm)]
-  activated = tf.nn.relu(x)
-  # A copy for each edge: the first layer then is of the second one's kind.
-  copies = tf.tile(activated, [1, 1, 1, weights.num_edges])
-  for name in _SEPARABLE:
-    depthwise = tf.unstack(weights.kernels[f'{name}_depthwise'])
-    pointwise = tf.unstack(weights.kernels[f'{name}_pointwise'])
-    y = _convolve_separably(copies, depthwise[0], pointwise[0])
-    y = tf.nn.relu(batch_norm(y))
-    y = _convolve_separably(y, depthwise[1], pointwise[1])
-    total.append(batch_norm(y, weights.scales[name]))
-  for name in _ATROUS:
-    rate = genotype_lib.PRIMITIVES[name].atrous_rate
-    y = _convolve(activated, weights.kernels[name], rate)
-    total.append(batch_norm(y, weights.scales[name]))
-  return tf.add_n(total)
-
-
-def _convolve_separably(
-  x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor
-) -> tf.Tensor:
-  """Convolves the channels of each edge by themselves.
-
-  Args:
-    x: `[n, h, w, num_edges * c]`.
-    depthwise: `[k, k, num_edges, c]`.
-    pointwise: `[1, 1, c, num_edges, c]`.
-  """
-  k = depthwise.shape[0]
-  x = operations.depthwise_conv2d(x, tf.reshape(depthwise, [k, k, -1, 1]))
-  # A group an edge: TensorFlow infers them from the kernel's channels.
-  return _convolve(x, pointwise)
-
-
-def _convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:
-  """Convolves with the kernels `[k, k, c, num_edges, c]` of some edges."""
-  k, _, c, num_edges, filters = kernel.shape
-  kernel = tf.reshape(kernel, [k, k, c, num_edges * filters])
-  return operations.conv2d(x, kernel, atrous_rate=atrous_rate)
-
-
-def _linear_edges(
-  x: tf.Tensor, kernel: tf.Tensor, batch_norm: '_BatchNorm'
-) -> tf.Tensor:
-  """Skip and pooling of some edges, as one 1x1 convolution over the three.
-
-  Args:
-    x: `[n, h, w, c]`.
-    kernel: `_EdgeWeights.linear`.
-    batch_norm: the cell's.
-
-  Returns:
-    `[n, h, w, num_edges * c]`.
-  """
-  parts = [x]
-  for name in _POOLS:
-    primitive = genotype_lib.PRIMITIVES[name]
-    pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
-    parts.append(batch_norm(pooled))
-  num_parts, filters, num_edges, _ = kernel.shape
-  shape = [1, 1, num_parts * filters, num_edges * filters]
-  kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
-  return operations.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
-
-
-class _BatchNorm:
-  """The parameter-free batch norms of one pass through a cell, in order.
-
-  Statistics are float32 and lie one after another, in the order of use.
-  """
-
-  def __init__(
-    self,
-    moving_mean: tf.Tensor,
-    moving_variance: tf.Tensor,
-    norm: operations.NormSettings,
-    is_training: bool,
-  ):
-    self._moving = (moving_mean, moving_variance)
-    self._norm = norm
-    self._is_training = is_training
-    self._used = 0
-    self._batch: list[tuple[tf.Tensor, tf.Tensor]] = []
-
-  def __call__(self, x: tf.Tensor, scale: tf.Tensor | None = None) -> tf.Tensor:
-    """Normalizes `[n, h, w, c]` and multiplies it by `scale` `[c]`."""
-    channels = x.shape[-1]
-    mine = slice(self._used, self._used + channels)
-    self._used = mine.stop
-    if scale is None:
-      scale = tf.ones([channels])
-    normalize = self._synchronized if self._norm.synchronized else self._fused
-    y, mean, variance = normalize(
-      # Batch norm in bfloat16 is slower on CPUs, and less exact everywhere.
-      tf.cast(x, tf.float32),
-      tf.cast(scale, tf.float32),
-      *(moving[mine] for moving in self._moving),
-    )
-    self._batch.append((mean, variance))
-    return tf.cast(y, x.dtype)
-
-  def _fused(self, x, scale, moving_mean, moving_variance):
-    return tf.compat.v1.nn.fused_batch_norm(
-      x,
-      scale,
-      tf.zeros_like(scale),
-      mean=None if self._is_training else moving_mean,
-      variance=None if self._is_training else moving_variance,
-      epsilon=self._norm.epsilon,
-      is_training=self._is_training,
-    )
-
-  def _synchronized(self, x, scale, mean, variance):
-    """The same with statistics over all replicas."""
-    if self._is_training:
-      mean = tf.reduce_mean(x, axis=[0, 1, 2])
-      square = tf.reduce_mean(tf.square(x), axis=[0, 1, 2])
-      context = tf.distribute.get_replica_context()
-      mean, square = context.all_reduce(
-        tf.distribute.ReduceOp.MEAN, [mean, square]
-      )
-      variance = square - tf.square(mean)
-    factor = scale * tf.math.rsqrt(variance + self._norm.epsilon)
-    return x * factor - mean * factor, mean, variance
-
-  def statistics(self) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the means and variances that were used."""
-    means, variances = zip(*self._batch)
-    return tf.concat(means, axis=0), tf.concat(variances, axis=0)
+def _tiled(x: tf.Tensor | None, multiple: tf.Tensor) -> tf.Tensor | None:
+  return None if x is None else tf.tile(x, [multiple, 1, 1, 1])

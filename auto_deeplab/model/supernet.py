@@ -55,16 +55,22 @@ class _Node(tf.keras.layers.Layer):
   def __init__(
     self,
     directions: Sequence[int],
-    num_blocks: int,
+    config: configs.SupernetConfig,
     filters: int,
     norm: operations.NormSettings,
-    recompute: bool,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.projections = [_Projection(d, filters, norm) for d in directions]
     self.previous_projection = _Projection(lattice.SAME, filters, norm)
-    self.cell = cells.SearchCell(num_blocks, filters, norm, recompute)
+    self.cell = cells.SearchCell(
+      config.num_blocks,
+      filters,
+      norm,
+      recompute=config.recompute,
+      channel_divisor=config.channel_divisor,
+      is_drawn=config.draw_primitives,
+    )
 
   def call(
     self,
@@ -80,7 +86,7 @@ class _Node(tf.keras.layers.Layer):
     Args:
       inputs: the source of each incoming transition, `[n, h', w', c']`.
       previous: H[l-2] at this level, or the nearest there is.
-      alpha_weights: `[num_edges, num_primitives]`, softmax of alpha.
+      alpha_weights: `[num_edges, num_primitives]`, `Supernet.alpha_weights`.
       beta_weights: `[num_transitions]`, the transitions' probabilities.
       size: (height, width) of this level.
       training: whether batch norm takes the statistics of the batch.
@@ -123,7 +129,7 @@ class Supernet(tf.keras.Model):
       config: the search space.
       num_classes: classes of the logits.
       synchronized_batch_norm: whether statistics are taken over all replicas.
-      seed: of the initial alphas and betas.
+      seed: of the initial alphas and betas, and of drawn primitives.
       **kwargs: of the Keras model.
     """
     super().__init__(**kwargs)
@@ -142,10 +148,9 @@ class Supernet(tf.keras.Model):
       [
         _Node(
           [direction for _, direction in lattice.incoming(layer, level)],
-          config.num_blocks,
+          config,
           lattice.block_filters(level, config.filter_multiplier),
           norm,
-          config.recompute,
           name=f'node_{layer}_{level}',
         )
         for level in lattice.reachable_levels(layer)
@@ -163,6 +168,7 @@ class Supernet(tf.keras.Model):
       )
       for level in lattice.reachable_levels(config.num_layers - 1)
     ]
+    self._seed = seed
     self._add_architecture_variables(seed)
 
   def _add_architecture_variables(self, seed: int) -> None:
@@ -195,9 +201,35 @@ class Supernet(tf.keras.Model):
     arch = {id(v) for v in self.arch_variables}
     return [v for v in self.trainable_variables if id(v) not in arch]
 
-  def alpha_weights(self) -> tf.Tensor:
-    """Returns softmax of alpha over primitives, float32."""
-    return tf.nn.softmax(self.alphas, axis=-1)
+  def alpha_weights(self, draw: tf.Tensor | None = None) -> tf.Tensor:
+    """Returns what weighs the primitives on each edge.
+
+    Softmax of alpha, or where primitives are drawn the straight-through
+    Gumbel-softmax: one-hot at the largest of alpha and noise, with the gradient
+    of their softmax at the configuration's temperature.
+
+    Args:
+      draw: int scalar, numbers the draw; None leaves the noise out.
+
+    Returns:
+      float32 `[num_edges, num_primitives]`.
+    """
+    if not self.config.draw_primitives:
+      return tf.nn.softmax(self.alphas, axis=-1)
+    logits = tf.convert_to_tensor(self.alphas)
+    if draw is not None:
+      logits += self._gumbel_noise(draw)
+    soft = tf.nn.softmax(logits / self.config.gumbel_temperature, axis=-1)
+    hard = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
+    # In this order the sum is exactly one-hot.
+    return hard + (soft - tf.stop_gradient(soft))
+
+  def _gumbel_noise(self, draw: tf.Tensor) -> tf.Tensor:
+    """Returns -log(-log(u)), equal for equal draws, as on all replicas."""
+    seed = tf.stack([tf.cast(self._seed, tf.int64), tf.cast(draw, tf.int64)])
+    smallest = np.finfo(np.float32).tiny
+    u = tf.random.stateless_uniform(self.alphas.shape, seed, smallest, 1.0)
+    return -tf.math.log(-tf.math.log(u))
 
   def transition_probabilities(self) -> tf.Tensor:
     """Returns softmax of beta over legal directions, 0 elsewhere, float32."""
@@ -206,18 +238,25 @@ class Supernet(tf.keras.Model):
     masked = tf.where(mask, self.betas, np.float32(-1e9))
     return tf.nn.softmax(masked, axis=-1) * mask.astype(np.float32)
 
-  def call(self, images: tf.Tensor, training=None) -> tf.Tensor:
+  def call(
+    self,
+    images: tf.Tensor,
+    training=None,
+    draw: tf.Tensor | None = None,
+  ) -> tf.Tensor:
     """Computes the logits: the sum of the four levels' upsampled logits.
 
     Args:
       images: float `[n, h, w, 3]` in [-1, 1]; any h and w of at least 4.
       training: whether batch norm takes the statistics of the batch.
+      draw: int scalar, which draw of the primitives this is, where they are
+        drawn; None takes the likeliest ones.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
     """
     operations.check_map_size(images)
-    outputs = self._lattice(images, training)
+    outputs = self._lattice(images, self.alpha_weights(draw), training)
     size = operations.spatial_size(images)
     return tf.add_n(
       [
@@ -226,9 +265,10 @@ class Supernet(tf.keras.Model):
       ]
     )
 
-  def _lattice(self, images: tf.Tensor, training) -> list[tf.Tensor]:
+  def _lattice(
+    self, images: tf.Tensor, alpha_weights: tf.Tensor, training
+  ) -> list[tf.Tensor]:
     """Returns the last layer's outputs, finest level first."""
-    alpha_weights = self.alpha_weights()
     probabilities = self.transition_probabilities()
     half, stem = self.stem(images, training=training)
     sizes = [operations.spatial_size(stem)]

@@ -156,18 +156,32 @@ def _make_searcher(
     synchronized_batch_norm=config.runtime.synchronized_batch_norm,
     seed=config.runtime.seed,
   )
+  global_step = orbit.utils.create_global_step()
   networks.build(supernet, config.input, strategy)
-  make_step = functools.partial(
-    _make_step,
-    strategy,
-    # In training mode for both steps, as in the paper's alternation.
-    lambda images: supernet(input_pipeline.normalize(images), training=True),
-    train_steps=config.schedule.train_steps,
-    use_xla=config.runtime.use_xla,
-  )
-  weight_step = make_step(supernet.weight_variables, config.weight_optimizer)
+
+  def make_step(
+    turn: int,
+    variables: Sequence[tf.Variable],
+    optimizer: configs.OptimizerConfig,
+  ) -> gradient_step.GradientStep:
+    return _make_step(
+      strategy,
+      # In training mode for both steps, as in the paper's alternation. Each
+      # draws by itself, where primitives are drawn.
+      lambda images: supernet(
+        input_pipeline.normalize(images),
+        training=True,
+        draw=2 * global_step + turn,
+      ),
+      variables,
+      optimizer,
+      train_steps=config.schedule.train_steps,
+      use_xla=config.runtime.use_xla,
+    )
+
+  weight_step = make_step(0, supernet.weight_variables, config.weight_optimizer)
   first_order = make_step(
-    supernet.arch_variables, config.architecture_optimizer
+    1, supernet.arch_variables, config.architecture_optimizer
   )
   architecture_step: searcher.ArchitectureStep = first_order
   if config.schedule.unrolled:
@@ -179,7 +193,7 @@ def _make_searcher(
     weight_step,
     architecture_step,
     dataset,
-    orbit.utils.create_global_step(),
+    global_step,
     config.schedule.arch_start_step,
   )
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The search cell against a plain one, and the final cell by its parts."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -71,8 +73,21 @@ def plain_primitive(name, x, kernels, position):
   return x
 
 
-def plain_cell(kernels, inputs, previous, alpha):
-  """Equations 1 to 3 of the paper, with no thought of speed."""
+def plain_edge(x, kernels, alpha, position):
+  return tf.add_n(
+    [
+      alpha[k] * plain_primitive(name, x, kernels, position)
+      for k, name in enumerate(PRIMITIVES)
+    ]
+  )
+
+
+def plain_cell(kernels, inputs, previous, alpha, num_mixed=FILTERS):
+  """Equations 1 to 3 of the paper, with no thought of speed.
+
+  Of each state the first `num_mixed` channels pass the operations, and come
+  last in the sum; the others pass by.
+  """
   # The cell keeps its kernels by the state that an edge leaves, then by block.
   positions = sorted(EDGES, key=lambda edge: (edge[1], edge[0]))
   states = [previous, inputs]
@@ -80,12 +95,19 @@ def plain_cell(kernels, inputs, previous, alpha):
     states.append(
       tf.add_n(
         [
-          alpha[EDGES.index((block, state)), k]
-          * plain_primitive(
-            name, states[state], kernels, positions.index((block, state))
+          tf.concat(
+            [
+              states[state][..., num_mixed:],
+              plain_edge(
+                states[state][..., :num_mixed],
+                kernels,
+                alpha[EDGES.index((block, state))],
+                positions.index((block, state)),
+              ),
+            ],
+            axis=-1,
           )
           for state in range(block + 2)
-          for k, name in enumerate(PRIMITIVES)
         ]
       )
     )
@@ -114,10 +136,13 @@ def gradients_of(function, variables, alpha):
 
 
 @pytest.mark.parametrize(
-  'num_transitions, recompute', [(1, False), (2, False), (2, True)]
+  'num_transitions, recompute, channel_divisor',
+  [(1, False, 1), (2, False, 1), (2, True, 1), (2, False, 2)],
 )
-def test_search_cell_equals_the_plain_cell(num_transitions, recompute):
-  cell = make_cell(recompute=recompute)
+def test_search_cell_equals_the_plain_cell(
+  num_transitions, recompute, channel_divisor
+):
+  cell = make_cell(recompute=recompute, channel_divisor=channel_divisor)
   inputs = random_map(batch=2 * num_transitions, seed=1)
   previous, alpha = random_map(batch=2, seed=2), random_alpha()
   actual, gradients = gradients_of(
@@ -125,7 +150,11 @@ def test_search_cell_equals_the_plain_cell(num_transitions, recompute):
   )
   tiled = tf.tile(previous, [num_transitions, 1, 1, 1])
   expected, expected_gradients = gradients_of(
-    lambda a: plain_cell(cell.kernels, inputs, tiled, a), cell.kernels, alpha
+    lambda a: plain_cell(
+      cell.kernels, inputs, tiled, a, FILTERS // channel_divisor
+    ),
+    cell.kernels,
+    alpha,
   )
   assert_close(actual, expected)
   assert len(gradients) == 1 + len(cell.kernels)
@@ -133,6 +162,50 @@ def test_search_cell_equals_the_plain_cell(num_transitions, recompute):
   assert not np.any(gradients['alpha'][:, none])
   for name, gradient in gradients.items():
     assert_close(gradient, expected_gradients[name], 1e-3)
+
+
+# One edge for each primitive, and one more.
+DRAWN = tf.one_hot([*range(len(PRIMITIVES)), 5], len(PRIMITIVES))
+
+
+@pytest.fixture(scope='module')
+def drawn_cell(cell):
+  drawn = make_cell(is_drawn=True)
+  for name, kernel in cell.kernels.items():
+    drawn.kernels[name].assign(kernel)
+  return drawn
+
+
+def test_a_drawn_cell_equals_the_mixed_one_with_one_hot_weights(
+  cell, drawn_cell
+):
+  inputs, previous = random_map(batch=4, seed=1), random_map(batch=2, seed=2)
+  (actual, gradients), (expected, expected_gradients) = (
+    gradients_of(
+      functools.partial(c, inputs, previous, training=True), c.kernels, DRAWN
+    )
+    for c in (drawn_cell, cell)
+  )
+  assert_close(actual, expected)
+  # Of the primitives that were not computed, alpha learns nothing.
+  expected_gradients['alpha'] *= DRAWN
+  for name, gradient in gradients.items():
+    assert_close(gradient, expected_gradients[name], 1e-3)
+
+
+def test_a_drawn_cell_infers_with_the_statistics_of_what_it_drew(drawn_cell):
+  inputs, previous = random_map(), random_map(seed=2)
+  drawn_cell.moving_variance.assign(tf.ones_like(drawn_cell.moving_variance))
+  trained = drawn_cell(inputs, previous, DRAWN, training=True)
+  # Norms of the nine edges: none, two pools, skip, two of each separable
+  # primitive, one of each atrous one, and a second sep_conv_5x5.
+  is_moved = drawn_cell.moving_variance.numpy() != 1
+  assert is_moved.sum() == FILTERS * (0 + 2 + 0 + 4 + 2 + 2)
+  count = np.prod(inputs.shape[:3])
+  drawn_cell.moving_variance.assign(
+    tf.where(is_moved, drawn_cell.moving_variance * (count - 1) / count, 1.0)
+  )
+  assert_close(drawn_cell(inputs, previous, DRAWN, training=False), trained)
 
 
 @pytest.mark.parametrize('training', [False, True])

@@ -82,11 +82,9 @@ NUM_PRIMITIVES = len(genotype_lib.PRIMITIVES)
 ALPHA = np.full([2, NUM_PRIMITIVES], 1 / NUM_PRIMITIVES, np.float32)
 
 
-def _supernet():
-  config = configs.SupernetConfig(
-    num_layers=2, num_blocks=1, filter_multiplier=2, stem_filters=STEM
-  )
-  return supernet.Supernet(config, 3)
+SUPERNET = configs.SupernetConfig(
+  num_layers=2, num_blocks=1, filter_multiplier=2, stem_filters=STEM
+)
 
 
 def _segmenter():
@@ -138,14 +136,14 @@ TABLE: dict[type, Case] = {
     ((SIZE, SIZE),),
   ),
   supernet._Node: Case(
-    lambda: supernet._Node(
-      [lattice.SAME, lattice.UP], 1, FILTERS, NORM, recompute=False
-    ),
+    lambda: supernet._Node([lattice.SAME, lattice.UP], SUPERNET, FILTERS, NORM),
     (MAP, (3, 3, 8), (12, 12, FILTERS)),
     (ALPHA, np.array([0.75, 0.25], np.float32), (SIZE, SIZE)),
     takes_list=True,
   ),
-  supernet.Supernet: Case(_supernet, (PICTURE,), in_float32=True),
+  supernet.Supernet: Case(
+    lambda: supernet.Supernet(SUPERNET, 3), (PICTURE,), in_float32=True
+  ),
   segmenter.Segmenter: Case(_segmenter, (PICTURE,), in_float32=True),
 }
 

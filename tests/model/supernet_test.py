@@ -22,7 +22,14 @@ LAYERS, CLASSES = 3, 3
 CHOSEN, LEFT_OUT = 1e4, -1e4
 
 
-def make(num_layers=LAYERS, num_blocks=1, init_stddev=1e-3, **settings):
+def make(
+  num_layers=LAYERS,
+  num_blocks=1,
+  init_stddev=1e-3,
+  channel_divisor=1,
+  draw_primitives=False,
+  **settings,
+):
   tf.keras.utils.set_random_seed(1)
   config = configs.SupernetConfig(
     num_layers=num_layers,
@@ -30,6 +37,8 @@ def make(num_layers=LAYERS, num_blocks=1, init_stddev=1e-3, **settings):
     filter_multiplier=2,
     stem_filters=(4, 4, 8),
     init_stddev=init_stddev,
+    channel_divisor=channel_divisor,
+    draw_primitives=draw_primitives,
   )
   return supernet.Supernet(config, CLASSES, **settings)
 
@@ -257,6 +266,65 @@ def test_alpha_weights_are_a_softmax_over_primitives(net):
   )
 
 
+@pytest.fixture(scope='module')
+def drawing():
+  """A net that draws its primitives, with alphas far from uniform."""
+  net = make(num_layers=2, draw_primitives=True)
+  net(pictures(17, 17))
+  alphas = np.random.default_rng(0).normal(size=net.alphas.shape) * 2
+  net.alphas.assign(alphas)
+  return net
+
+
+def test_primitives_are_drawn_as_often_as_their_softmax_says(drawing):
+  draw = tf.function(drawing.alpha_weights)
+  draws = [draw(tf.constant(number)).numpy() for number in range(2000)]
+  assert np.all(np.sort(draws)[..., -1] == 1)
+  assert np.all(np.sum(draws, axis=-1) == 1)
+  expected = tf.nn.softmax(drawing.alphas)
+  np.testing.assert_allclose(np.mean(draws, axis=0), expected, atol=0.03)
+
+
+def test_a_draw_has_the_gradient_of_its_softmax(drawing):
+  weights = tf.random.stateless_normal(drawing.alphas.shape, [1, 1])
+  draw = tf.constant(3)
+  with tf.GradientTape(persistent=True) as tape:
+    hard = tf.reduce_sum(weights * drawing.alpha_weights(draw))
+    soft = tf.reduce_sum(
+      weights * tf.nn.softmax(drawing.alphas + drawing._gumbel_noise(draw))
+    )
+  gradient = tape.gradient(hard, drawing.alphas)
+  assert np.abs(gradient).max() > 0.01
+  np.testing.assert_allclose(
+    gradient, tape.gradient(soft, drawing.alphas), atol=1e-6
+  )
+
+
+def test_equal_draws_compute_the_same_and_others_something_else(drawing):
+  images = pictures(17, 17)
+  first, again, other = (
+    drawing(images, draw=tf.constant(n)).numpy() for n in (1, 1, 2)
+  )
+  np.testing.assert_array_equal(first, again)
+  assert np.abs(first - other).max() > 1e-6
+  assert np.isfinite(first).all()
+
+
+def test_without_a_draw_the_likeliest_primitives_compute(drawing):
+  likeliest = tf.argmax(drawing.alphas, axis=-1)
+  expected = tf.one_hot(likeliest, len(genotype_lib.PRIMITIVES))
+  np.testing.assert_array_equal(drawing.alpha_weights(), expected)
+
+
+def test_partial_channels_have_a_kth_of_the_mixed_kernels():
+  cells = [
+    make(channel_divisor=k).nodes[1][1].cell.settings.mixed_filters
+    for k in (1, 2)
+  ]
+  # F * s / 4 at the second level is 4.
+  assert cells == [4, 2]
+
+
 def test_seeds_draw_the_first_alphas_and_betas():
   first, again, other = (make(seed=seed) for seed in (1, 1, 2))
   for name in ('alphas', 'betas'):
@@ -335,8 +403,8 @@ def test_illegal_transitions_get_no_gradient_and_legal_ones_do(tiny):
 def test_choices_are_float32_within_a_call_in_mixed_precision(monkeypatch):
   seen = []
 
-  def look(self, images, training):
-    seen.extend([self.alpha_weights(), self.transition_probabilities()])
+  def look(self, images, alpha_weights, training):
+    seen.extend([alpha_weights, self.transition_probabilities()])
     return [images]
 
   monkeypatch.setattr(supernet.Supernet, '_lattice', look)

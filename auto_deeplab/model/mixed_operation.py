@@ -1,0 +1,295 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The mixed operation: every primitive on an edge, weighted by alpha (Eq. 2).
+
+All edges that leave one state are computed together: they read the same input.
+"""
+
+from collections.abc import Sequence
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.model import operations
+
+# The convolutional primitives, in the order in which a state's edges use them.
+SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
+ATROUS = ('atrous_conv_3x3', 'atrous_conv_5x5')
+POOLS = ('max_pool_3x3', 'avg_pool_3x3')
+_LINEAR = ('skip_connect', *POOLS)
+# A separable operation is two layers of convolutions.
+SEPARABLE_DEPTH = 2
+
+
+def kernel_shapes(num_edges: int, filters: int) -> dict[str, list[int]]:
+  """Returns the shapes of a cell's kernels; the last axis but one: the edge."""
+  shapes = {}
+  for name in SEPARABLE:
+    k = genotype_lib.PRIMITIVES[name].kernel_size
+    depth, last = SEPARABLE_DEPTH, [num_edges, filters]
+    shapes[f'{name}_depthwise'] = [depth, k, k, *last]
+    shapes[f'{name}_pointwise'] = [depth, 1, 1, filters, *last]
+  for name in ATROUS:
+    k = genotype_lib.PRIMITIVES[name].kernel_size
+    shapes[name] = [k, k, filters, num_edges, filters]
+  return shapes
+
+
+def fan_in(name: str, shape: Sequence[int]) -> int:
+  """Returns k * k * C of a kernel of `kernel_shapes`, also if depthwise."""
+  if name in ATROUS:
+    return math.prod(shape[:3])
+  return math.prod(shape[1:3]) * shape[-1]
+
+
+def num_norms(num_blocks: int) -> int:
+  """Returns how many batch norms of one edge's width a cell has."""
+  num_edges = len(genotype_lib.edges(num_blocks))
+  num_states = genotype_lib.num_states(num_blocks - 1)
+  num_convs = SEPARABLE_DEPTH * len(SEPARABLE) + len(ATROUS)
+  # The edges of a state share its pools.
+  return num_edges * num_convs + num_states * len(POOLS)
+
+
+class EdgeWeights(NamedTuple):
+  """What the edges that leave one state are computed with.
+
+  Attributes:
+    num_edges: of the state.
+    alpha: `[num_edges, num_primitives]`, alpha's weights.
+    kernels: by the cell's names; the axis before the last is the edge.
+    scales: `[num_edges * c]` by primitive, alpha's weight for each channel.
+    linear: `[len(_LINEAR), c, num_edges, c]`; channel c of a primitive goes to
+      channel c of every edge, times the edge's weight of the primitive.
+  """
+
+  num_edges: int
+  alpha: tf.Tensor
+  kernels: dict[str, tf.Tensor]
+  scales: dict[str, tf.Tensor]
+  linear: tf.Tensor
+
+
+def edge_weights(
+  alpha: tf.Tensor, kernels: dict[str, tf.Tensor], num_blocks: int
+) -> list[EdgeWeights]:
+  """Parts a cell's weights by the state that the edges leave.
+
+  By one split each: the gradient of a slice would be as large as the whole.
+
+  Args:
+    alpha: `[num_edges, num_primitives]`.
+    kernels: the cell's; the axis before the last is the edge.
+    num_blocks: B.
+  """
+  # State 0 and 1 have an edge to every block, the output of block b to those
+  # after it.
+  counts = [num_blocks, *range(num_blocks, 0, -1)]
+  filters = kernels[ATROUS[0]].shape[-1]
+  columns = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
+  linear = tf.stack([columns[name] for name in _LINEAR])
+  linear = linear[:, None, :, None] * tf.eye(filters)[:, None, :]
+  parts = {
+    name: tf.split(kernel, counts, axis=-2) for name, kernel in kernels.items()
+  }
+  scales = {
+    name: tf.split(
+      tf.repeat(columns[name], filters), [n * filters for n in counts]
+    )
+    for name in SEPARABLE + ATROUS
+  }
+  alphas = tf.split(alpha, counts)
+  linear_parts = tf.split(linear, counts, axis=2)
+  return [
+    EdgeWeights(
+      num_edges,
+      alphas[state],
+      {name: part[state] for name, part in parts.items()},
+      {name: scale[state] for name, scale in scales.items()},
+      linear_parts[state],
+    )
+    for state, num_edges in enumerate(counts)
+  ]
+
+
+def mixed_edges(
+  x: tf.Tensor, weights: EdgeWeights, batch_norm: 'BatchNorm'
+) -> tf.Tensor:
+  """Weighted sums of all primitives on the edges that leave one state.
+
+  Args:
+    x: `[n, h, w, c]`, the state.
+    weights: of those edges.
+    batch_norm: the cell's.
+
+  Returns:
+    `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
+  """
+  total = [_linear_edges(x, weights.linear, batch_norm)]
+  activated = tf.nn.relu(x)
+  # A copy for each edge: the first layer then is of the second one's kind.
+  copies = tf.tile(activated, [1, 1, 1, weights.num_edges])
+  for name in SEPARABLE:
+    total.append(
+      separable(name, copies, weights.kernels, weights.scales[name], batch_norm)
+    )
+  for name in ATROUS:
+    rate = genotype_lib.PRIMITIVES[name].atrous_rate
+    y = convolve(activated, weights.kernels[name], rate)
+    total.append(batch_norm(y, weights.scales[name]))
+  return tf.add_n(total)
+
+
+def separable(
+  name: str,
+  x: tf.Tensor,
+  kernels: dict[str, tf.Tensor],
+  scale: tf.Tensor,
+  batch_norm: 'BatchNorm',
+) -> tf.Tensor:
+  """Both layers of a separable primitive on some edges.
+
+  Args:
+    name: of the primitive.
+    x: `[n, h, w, num_edges * c]`, the activated state of each edge.
+    kernels: of those edges.
+    scale: `[num_edges * c]`, of the last batch norm.
+    batch_norm: the cell's.
+
+  Returns:
+    `[n, h, w, num_edges * c]`.
+  """
+  depthwise = tf.unstack(kernels[f'{name}_depthwise'])
+  pointwise = tf.unstack(kernels[f'{name}_pointwise'])
+  x = _convolve_separably(x, depthwise[0], pointwise[0])
+  x = tf.nn.relu(batch_norm(x))
+  x = _convolve_separably(x, depthwise[1], pointwise[1])
+  return batch_norm(x, scale)
+
+
+def _convolve_separably(
+  x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor
+) -> tf.Tensor:
+  """Convolves the channels of each edge by themselves.
+
+  Args:
+    x: `[n, h, w, num_edges * c]`.
+    depthwise: `[k, k, num_edges, c]`.
+    pointwise: `[1, 1, c, num_edges, c]`.
+  """
+  k = depthwise.shape[0]
+  x = operations.depthwise_conv2d(x, tf.reshape(depthwise, [k, k, -1, 1]))
+  # A group an edge: TensorFlow infers them from the kernel's channels.
+  return convolve(x, pointwise)
+
+
+def convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:
+  """Convolves with the kernels `[k, k, c, num_edges, c]` of some edges."""
+  k, _, c, num_edges, filters = kernel.shape
+  kernel = tf.reshape(kernel, [k, k, c, num_edges * filters])
+  return operations.conv2d(x, kernel, atrous_rate=atrous_rate)
+
+
+def _linear_edges(
+  x: tf.Tensor, kernel: tf.Tensor, batch_norm: 'BatchNorm'
+) -> tf.Tensor:
+  """Skip and pooling of some edges, as one 1x1 convolution over the three.
+
+  Args:
+    x: `[n, h, w, c]`.
+    kernel: `EdgeWeights.linear`.
+    batch_norm: the cell's.
+
+  Returns:
+    `[n, h, w, num_edges * c]`.
+  """
+  parts = [x]
+  for name in POOLS:
+    primitive = genotype_lib.PRIMITIVES[name]
+    pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
+    parts.append(batch_norm(pooled))
+  num_parts, filters, num_edges, _ = kernel.shape
+  shape = [1, 1, num_parts * filters, num_edges * filters]
+  kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
+  return operations.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
+
+
+class BatchNorm:
+  """The parameter-free batch norms of one pass through a cell, in order.
+
+  Statistics are float32 and lie one after another, in the order of use.
+
+  Attributes:
+    norm: what they have in common.
+    is_training: whether they take the batch's statistics.
+  """
+
+  def __init__(
+    self,
+    moving_mean: tf.Tensor,
+    moving_variance: tf.Tensor,
+    norm: operations.NormSettings,
+    is_training: bool,
+  ):
+    self.norm = norm
+    self.is_training = is_training
+    self._moving = (moving_mean, moving_variance)
+    self._used = 0
+    self._batch: list[tuple[tf.Tensor, tf.Tensor]] = []
+
+  def take(self, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the next moving means and variances, `[size]`."""
+    mine = slice(self._used, self._used + size)
+    self._used = mine.stop
+    mean, variance = (moving[mine] for moving in self._moving)
+    return mean, variance
+
+  def put(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+    """Says what was used in the place of what `take` returned last."""
+    self._batch.append((mean, variance))
+
+  def __call__(self, x: tf.Tensor, scale: tf.Tensor | None = None) -> tf.Tensor:
+    """Normalizes `[n, h, w, c]` and multiplies it by `scale` `[c]`."""
+    channels = x.shape[-1]
+    if scale is None:
+      scale = tf.ones([channels])
+    normalize = self._synchronized if self.norm.synchronized else self._fused
+    y, mean, variance = normalize(
+      # Batch norm in bfloat16 is slower on CPUs, and less exact everywhere.
+      tf.cast(x, tf.float32),
+      tf.cast(scale, tf.float32),
+      *self.take(channels),
+    )
+    self.put(mean, variance)
+    return tf.cast(y, x.dtype)
+
+  def _fused(self, x, scale, moving_mean, moving_variance):
+    return tf.compat.v1.nn.fused_batch_norm(
+      x,
+      scale,
+      tf.zeros_like(scale),
+      mean=None if self.is_training else moving_mean,
+      variance=None if self.is_training else moving_variance,
+      epsilon=self.norm.epsilon,
+      is_training=self.is_training,
+    )
+
+  def _synchronized(self, x, scale, mean, variance):
+    """The same with statistics over all replicas."""
+    if self.is_training:
+      mean = tf.reduce_mean(x, axis=[0, 1, 2])
+      square = tf.reduce_mean(tf.square(x), axis=[0, 1, 2])
+      context = tf.distribute.get_replica_context()
+      mean, square = context.all_reduce(
+        tf.distribute.ReduceOp.MEAN, [mean, square]
+      )
+      variance = square - tf.square(mean)
+    factor = scale * tf.math.rsqrt(variance + self.norm.epsilon)
+    return x * factor - mean * factor, mean, variance
+
+  def statistics(self) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the means and variances that were used."""
+    means, variances = zip(*self._batch)
+    return tf.concat(means, axis=0), tf.concat(variances, axis=0)
