@@ -26,6 +26,9 @@ OPTIMIZERS = ('sgd', 'adam', 'adamw')
 SCHEDULES = ('constant', 'cosine', 'poly')
 CLASS_WEIGHTS = ('none', 'median_frequency')
 
+# Of the initial weights in their moving average, at the end of a training.
+_MAX_INITIAL_SHARE = 0.01
+
 # What gin raises for text that it cannot parse or bind, besides ValueError.
 _UNREADABLE = (SyntaxError, TypeError, AttributeError, tokenize.TokenError)
 
@@ -505,16 +508,30 @@ class TrainConfig:
       replica divides its part of `InputConfig.batch_size`; the step moves the
       weights by the sum of their gradients. Batch norm takes the statistics of
       a micro-batch; all else is as for the whole batch, in less memory.
+    ema_momentum: of an exponential moving average of the weights, in [0, 1),
+      which then is what evaluation and export use; 0 keeps none. Moving
+      statistics of batch norm are used as they are.
   """
 
   train_steps: int = 1_500_000
   eval_interval: int = 0
   accumulation_steps: int = 1
+  ema_momentum: float = 0.0
 
   def __post_init__(self):
     _require_types(self)
     _require_positive(self, 'train_steps', 'accumulation_steps')
     _require_non_negative(self, 'eval_interval')
+    _require(0 <= self.ema_momentum < 1, self, 'ema_momentum', 'in [0, 1)')
+    # The average begins with the initial weights.
+    largest = _MAX_INITIAL_SHARE ** (1 / self.train_steps)
+    _require(
+      self.ema_momentum <= largest,
+      self,
+      'ema_momentum',
+      f'at most {largest:.6g} in {self.train_steps} steps, so that no '
+      'more than 1 % of the initial weights is left in the average',
+    )
 
 
 @gin.configurable

@@ -114,6 +114,16 @@ def test_later_files_and_bindings_win(tmp_path):
       '`TrainConfig.accumulation_steps` (0) must be greater than 0.',
     ),
     (
+      'TrainConfig.ema_momentum = 1.0',
+      '`TrainConfig.ema_momentum` (1.0) must be in [0, 1).',
+    ),
+    (
+      'TrainConfig.ema_momentum = 0.999\nTrainConfig.train_steps = 1000',
+      '`TrainConfig.ema_momentum` (0.999) must be at most 0.995405 in 1000 '
+      'steps, so that no more than 1 % of the initial weights is left in the '
+      'average.',
+    ),
+    (
       "LossConfig.class_weights = 'inverse'",
       "`LossConfig.class_weights` ('inverse') must be one of ('none', "
       "'median_frequency').",

@@ -91,7 +91,8 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
     status = checkpoint.read(path)
     status.assert_existing_objects_matched()
     status.expect_partial()
-  _require_finite(checkpoint.model.variables, path)
+  averages = getattr(checkpoint, 'averages', {})
+  _require_finite([*checkpoint.model.variables, *averages.values()], path)
 
 
 @contextlib.contextmanager

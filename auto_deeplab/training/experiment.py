@@ -46,6 +46,7 @@ from auto_deeplab.training import (
   searcher,
   trainer,
   unrolled_step,
+  weight_averages,
 )
 
 
@@ -260,16 +261,20 @@ def _train(
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
     train = _make_trainer(config, model, strategy, dataset, pixel_loss)
+  averages = weight_averages.of(train.step.optimizer, model)
   evaluate = evaluator.make_evaluator(
-    strategy, model, place.data_dir, place.eval_split
+    strategy,
+    model,
+    place.data_dir,
+    place.eval_split,
+    weights=lambda: weight_averages.standing_in(model, averages),
   )
   manager = checkpoints.make_manager(
     config.runtime,
     folder.checkpoints,
     train.global_step,
     save_folder=folder.saves,
-    model=model,
-    optimizer=train.step.optimizer,
+    **networks.checkpointed(model, train.step.optimizer),
   )
   folder.claim(config, networks.definition(genotype, info))
   with tfrecord.naming_damaged_shards(place.data_dir):
@@ -315,6 +320,7 @@ def _make_trainer(
     use_xla=config.runtime.use_xla,
     pixel_loss=pixel_loss,
     accumulation_steps=config.schedule.accumulation_steps,
+    ema_momentum=config.schedule.ema_momentum,
   )
   return trainer.Trainer(step, dataset, global_step)
 
@@ -386,12 +392,13 @@ def _make_step(
   use_xla: bool,
   pixel_loss: objectives.PixelLoss | None = None,
   accumulation_steps: int = 1,
+  ema_momentum: float = 0.0,
 ) -> gradient_step.GradientStep:
   return gradient_step.GradientStep(
     strategy,
     forward,
     variables,
-    optimizers.make_optimizer(config, train_steps),
+    optimizers.make_optimizer(config, train_steps, ema_momentum),
     optimizers.coupled_weight_decay(config),
     use_xla,
     pixel_loss,

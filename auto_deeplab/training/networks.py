@@ -15,7 +15,12 @@ from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets, tfrecord
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.training import checkpoints, distribution, run_folder
+from auto_deeplab.training import (
+  checkpoints,
+  distribution,
+  run_folder,
+  weight_averages,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +151,8 @@ def load_segmenter(
 def restore(model: segmenter_lib.Segmenter, path: str) -> int:
   """Restores the weights of a built network; returns the checkpoint's step.
 
+  Their moving averages, where the checkpoint has them.
+
   Args:
     model: built.
     path: prefix of the checkpoint.
@@ -154,5 +161,25 @@ def restore(model: segmenter_lib.Segmenter, path: str) -> int:
     ValueError: it does not fit, or is damaged.
   """
   step = tf.Variable(0, dtype=tf.int64)
-  checkpoints.restore(tf.train.Checkpoint(model=model, global_step=step), path)
+  objects = {'model': model, 'global_step': step}
+  with checkpoints.refusing(path):
+    averages = weight_averages.make_for(model, path)
+  if averages:
+    objects[weight_averages.PREFIX] = averages
+  checkpoints.restore(tf.train.Checkpoint(**objects), path)
+  weight_averages.assign(model, averages)
   return int(step.numpy())
+
+
+def checkpointed(
+  model: segmenter_lib.Segmenter, optimizer: tf.keras.optimizers.Optimizer
+) -> dict[str, Any]:
+  """Returns what a training's checkpoint holds besides the step, by name.
+
+  Args:
+    model: built.
+    optimizer: built for its trainable variables.
+  """
+  objects = {'model': model, 'optimizer': optimizer}
+  averages = weight_averages.of(optimizer, model)
+  return objects | ({weight_averages.PREFIX: averages} if averages else {})

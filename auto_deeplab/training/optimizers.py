@@ -9,7 +9,7 @@ from auto_deeplab import configs
 
 
 def make_optimizer(
-  config: configs.OptimizerConfig, train_steps: int
+  config: configs.OptimizerConfig, train_steps: int, ema_momentum: float = 0.0
 ) -> tf.keras.optimizers.Optimizer:
   """Builds an optimizer with its learning rate schedule.
 
@@ -19,6 +19,8 @@ def make_optimizer(
   Args:
     config: settings.
     train_steps: length of the schedule.
+    ema_momentum: of the moving average of the variables that it keeps
+      (`averages`); 0 keeps none.
 
   Returns:
     A Keras optimizer; a loss scaling one under the mixed_float16 policy.
@@ -40,6 +42,9 @@ def make_optimizer(
   )
   if config.optimizer == 'adamw':
     optimizer.exclude_from_weight_decay(var_names=['/gamma', '/beta', '/bias'])
+  # The Model Garden has averages for legacy optimizers alone; these are Keras'.
+  optimizer.use_ema = ema_momentum > 0
+  optimizer.ema_momentum = ema_momentum
   if tf.keras.mixed_precision.global_policy().name == 'mixed_float16':
     optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
   return optimizer
@@ -60,6 +65,20 @@ def learning_rate(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
   if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
     return rate(optimizer.iterations)
   return tf.convert_to_tensor(rate)
+
+
+def averages(
+  optimizer: tf.keras.optimizers.Optimizer,
+) -> list[tf.Variable]:
+  """Returns the moving averages, in the order of what it was built for.
+
+  Empty where the optimizer keeps none.
+  """
+  if isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
+    optimizer = optimizer.inner_optimizer
+  if not optimizer.use_ema:
+    return []
+  return list(optimizer._model_variables_moving_average)
 
 
 def _optimizer_settings(config: configs.OptimizerConfig) -> dict:

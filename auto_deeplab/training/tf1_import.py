@@ -206,7 +206,9 @@ def _save(
   """Writes the run folder; returns the checkpoint's path prefix."""
   folder = run_folder.RunFolder(run_dir)
   optimizer = optimizers.make_optimizer(
-    config.weight_optimizer, config.schedule.train_steps
+    config.weight_optimizer,
+    config.schedule.train_steps,
+    config.schedule.ema_momentum,
   )
   optimizer.build(model.trainable_variables)
   # The learning rate's schedule counts these.
@@ -215,8 +217,7 @@ def _save(
     config.runtime,
     folder.checkpoints,
     tf.Variable(step, dtype=tf.int64),
-    model=model,
-    optimizer=optimizer,
+    **networks.checkpointed(model, optimizer),
   )
   folder.claim(config, networks.definition(genotype, info))
   manager.save(check_interval=False)

@@ -154,6 +154,40 @@ def test_a_broken_training_ends_as_the_unbroken_one(
   assert _metrics(whole)[-1]['eval/mean_iou'] == scores['mean_iou']
 
 
+_EVERY_OPTION = {
+  'segmenter': {'freeze_batch_norm': True},
+  'loss': {
+    'hard_pixel_fraction': 0.5,
+    'hard_pixel_warmup_steps': 3,
+    'class_weights': 'median_frequency',
+  },
+  'schedule': {'accumulation_steps': 2, 'ema_momentum': 0.3},
+}
+
+
+def test_a_broken_training_with_every_option_ends_as_the_unbroken_one(
+  data_dir, tmp_path, break_after
+):
+  whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+  scores = _train(data_dir, whole, **_EVERY_OPTION)
+  mend = break_after(step=3)
+  with pytest.raises(Broken):
+    _train(data_dir, broken, **_EVERY_OPTION)
+  mend()
+  assert _train(data_dir, broken, **_EVERY_OPTION) == scores
+  values = _assert_equal_checkpoints(whole, broken, 4)
+  assert _metrics(broken) == _metrics(whole)
+
+  # What is evaluated and exported are the averages.
+  average = values['averages/logits.Skernel/.ATTRIBUTES/VARIABLE_VALUE']
+  last = values['model/logits/kernel/.ATTRIBUTES/VARIABLE_VALUE']
+  assert (average != last).all()
+  kernel = networks.load_segmenter(whole).model.logits.kernel
+  np.testing.assert_array_equal(kernel, average)
+  found = evaluation.run(experiment.Place(str(data_dir), str(whole)))
+  assert found.scores == scores
+
+
 def test_a_run_that_is_done_stays_as_it_is(data_dir, tmp_path):
   scores = _train(data_dir, tmp_path, schedule={'train_steps': 1})
   before, rows = _checkpoint(tmp_path, 1), _metrics(tmp_path)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.training import distribution, gradient_step, objectives
+from auto_deeplab.training import (
+  distribution,
+  gradient_step,
+  objectives,
+  optimizers,
+)
 
 
 @pytest.fixture
@@ -137,6 +142,22 @@ def test_an_accumulated_step_is_that_of_the_whole_batch(
     for number in (2, 4):
       _assert_same_step(whole, _run(batch, strategy, number, **settings))
   _assert_same_step(whole, _run(batch, mirrored, 2, use_xla=True, **settings))
+
+
+def test_averages_go_by_steps_and_not_by_micro_batches(batch):
+  def optimizer(rate):
+    built = _loss_scaled(rate)
+    built.inner_optimizer.use_ema = True
+    built.inner_optimizer.ema_momentum = 0.75
+    return built
+
+  step, _, kernel = _run(
+    _large(batch), accumulation_steps=4, optimizer=optimizer
+  )
+  (average,) = optimizers.averages(step.optimizer)
+  expected = 0.75 * np.eye(3) + 0.25 * kernel.numpy()
+  np.testing.assert_allclose(average, expected, atol=1e-6)
+  assert np.abs(kernel - np.eye(3)).max() > 1e-3
 
 
 def test_hard_pixels_are_those_of_each_micro_batch(batch):

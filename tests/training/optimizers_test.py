@@ -107,3 +107,36 @@ def test_the_gradient_is_clipped_by_its_global_norm():
   optimizer.apply_gradients(zip(gradients, variables))
   assert [float(v[0]) for v in variables] == pytest.approx([-0.6, -0.8])
   assert math.hypot(*(float(v[0]) for v in variables)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize('optimizer', configs.OPTIMIZERS)
+@pytest.mark.parametrize('is_loss_scaled', [False, True])
+def test_averages_follow_the_variables(optimizer, is_loss_scaled):
+  config = configs.OptimizerConfig(optimizer=optimizer, learning_rate=0.1)
+  policy = 'mixed_float16' if is_loss_scaled else 'float32'
+  tf.keras.mixed_precision.set_global_policy(policy)
+  built = optimizers.make_optimizer(config, 10, ema_momentum=0.75)
+  tf.keras.mixed_precision.set_global_policy('float32')
+  variables = [tf.Variable([1.0, -2.0]), tf.Variable([3.0])]
+  built.build(variables)
+  expected = [v.numpy() for v in variables]
+  for step in range(3):
+    gradients = [tf.fill(v.shape, 1.0 + step) for v in variables]
+    if is_loss_scaled and step == 1:
+      gradients[0] *= np.inf  # The step is skipped, and so is the average.
+    before = [v.numpy() for v in variables]
+    built.apply_gradients(zip(gradients, variables))
+    if is_loss_scaled and step == 1:
+      np.testing.assert_array_equal(variables[0], before[0])
+      continue
+    expected = [
+      0.75 * e + 0.25 * v.numpy() for e, v in zip(expected, variables)
+    ]
+  for average, value in zip(optimizers.averages(built), expected, strict=True):
+    np.testing.assert_allclose(average, value, rtol=1e-6)
+
+
+def test_there_are_no_averages_unless_asked_for():
+  built = optimizers.make_optimizer(configs.OptimizerConfig(), 10)
+  built.build([tf.Variable([1.0])])
+  assert optimizers.averages(built) == []
