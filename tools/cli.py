@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every tool shares: start-up, and errors of the user in one line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import logging as python_logging
 import os
 import sys
@@ -11,9 +11,6 @@ import sys
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 from absl import app, flags, logging
-
-# What bad input raises; anything else is a defect and keeps its traceback.
-_USER_ERRORS = (ValueError, OSError)
 
 
 def _quieten() -> None:
@@ -24,13 +21,20 @@ def _quieten() -> None:
   python_logging.getLogger('tensorflow').setLevel('ERROR')
 
 
-def run(main: Callable[[], None]) -> None:
+def run(
+  main: Callable[[], None],
+  statuses: Mapping[type[Exception], int] | None = None,
+) -> None:
   """Parses flags, runs `main()`, and exits.
 
   Args:
     main: the tool's body. A `ValueError` or `OSError` that it raises is
       printed as one line on standard error, and the exit status is 1.
+    statuses: exceptions that are printed likewise, and their exit statuses.
   """
+  # What bad input raises; all else is a defect and keeps its traceback.
+  expected: dict[type[Exception], int] = {ValueError: 1, OSError: 1}
+  expected.update(statuses or {})
   tool = os.path.splitext(os.path.basename(sys.argv[0]))[0]
 
   def guarded_main(argv: Sequence[str]) -> None:
@@ -40,9 +44,9 @@ def run(main: Callable[[], None]) -> None:
       _quieten()
     try:
       main()
-    except _USER_ERRORS as e:
+    except tuple(expected) as e:
       message = ' '.join(str(e).split())
       print(f'{tool}: {message}', file=sys.stderr)
-      sys.exit(1)
+      sys.exit(next(v for kind, v in expected.items() if isinstance(e, kind)))
 
   app.run(guarded_main)

@@ -9,7 +9,8 @@ Half of the train split trains the weights of the supernet, the other half its
 architecture variables, alpha and beta. The val split is not touched. RUN_DIR
 receives the configuration, checkpoints, metrics and snapshots of alpha and
 beta, which decode.py turns into a genotype at any time, also while the search
-is running. The same command again goes on from the newest checkpoint.
+is running. The same command again goes on from the newest checkpoint. SIGTERM
+has it save one at the end of its step and exit with status 75.
 """
 
 import cli
@@ -17,7 +18,7 @@ import gin_flags
 import run_flags
 
 from auto_deeplab import configs
-from auto_deeplab.training import experiment
+from auto_deeplab.training import experiment, preemption
 
 
 def main() -> None:
@@ -31,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, {preemption.Preempted: preemption.EXIT_STATUS})

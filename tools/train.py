@@ -9,7 +9,8 @@ r"""Trains the network of a genotype from scratch.
 Without --genotype it trains the published Auto-DeepLab architecture; the
 recipe's SegmenterConfig.filter_multiplier makes it S (20), M (32) or L (48).
 RUN_DIR receives the configuration, the genotype, checkpoints and metrics. The
-same command again goes on from the newest checkpoint.
+same command again goes on from the newest checkpoint. SIGTERM has it save one
+at the end of its step and exit with status 75.
 """
 
 from absl import flags
@@ -19,7 +20,7 @@ import run_flags
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.training import experiment
+from auto_deeplab.training import experiment, preemption
 
 _GENOTYPE = flags.DEFINE_string(
   'genotype', None, 'File of decode.py; by default the published genotype.'
@@ -41,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, {preemption.Preempted: preemption.EXIT_STATUS})

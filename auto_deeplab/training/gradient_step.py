@@ -207,6 +207,9 @@ class StepLog:
   """Collects what steps return and checks it once a loop.
 
   The host does not wait for a step; it looks at the values when the loop ends.
+
+  Attributes:
+    columns: what the last flush took the means of.
   """
 
   def __init__(self, variables: Mapping[str, Sequence[tf.Variable]]) -> None:
@@ -217,10 +220,16 @@ class StepLog:
     """
     self._variables = variables
     self._rows: list[tuple[int, str, dict[str, tf.Tensor]]] = []
+    self.columns: dict[str, list[float]] = {}
+    self._begun: dict[str, list[float]] = {}
 
   def add(self, step: int, name: str, values: dict[str, tf.Tensor]) -> None:
     """Adds the values of one step of the kind `name`."""
     self._rows.append((step, name, values))
+
+  def go_on_from(self, columns: dict[str, list[float]]) -> None:
+    """Adds the values of the steps of this loop that another process made."""
+    self._begun = columns
 
   def flush(self) -> dict[str, float]:
     """Returns the mean of each scalar since the last flush.
@@ -230,7 +239,7 @@ class StepLog:
         step, the quantity and of a gradient the variable.
     """
     rows, self._rows = self._rows, []
-    columns: dict[str, list[float]] = {}
+    columns, self._begun = self._begun, {}
     for step, name, values in rows:
       for key in ('loss', 'gradient_norm'):
         value = float(values[key])
@@ -242,6 +251,7 @@ class StepLog:
             'clipping or float32 are what to try.'
           )
         columns.setdefault(f'{name}/{key}', []).append(value)
+    self.columns = columns
     return {key: sum(v) / len(v) for key, v in columns.items()}
 
   def _where(self, name: str, key: str, values: dict[str, tf.Tensor]) -> str:

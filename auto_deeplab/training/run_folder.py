@@ -8,6 +8,7 @@
     RUN/checkpoints/     weights, alphas, betas, optimizers, step
     RUN/metrics.jsonl    one object a loop, evaluation or snapshot
     RUN/summaries/       the same for TensorBoard
+    RUN/unfinished_loop.json   the losses of the loop that SIGTERM ended
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
     RUN/lock             while a process writes the folder (`run_lock`)
 
@@ -60,6 +61,7 @@ class RunFolder:
     self.config = self.path / 'config.gin'
     self.genotype = self.path / 'genotype.json'
     self.lock = self.path / 'lock'
+    self._unfinished_loop = self.path / 'unfinished_loop.json'
     self.metrics = self.path / 'metrics.jsonl'
     self.summaries = self.path / 'summaries'
 
@@ -167,6 +169,20 @@ class RunFolder:
     """Adds the row of an evaluation; `scores_of` reads it."""
     row = {f'{_SCORE}{key}': value for key, value in scores.items()}
     self.append_metrics(step, row)
+
+  def save_unfinished_loop(
+    self, step: int, columns: Mapping[str, list[float]]
+  ) -> None:
+    """Keeps the values of a loop's steps up to one in its midst."""
+    with artifact.writing(self._unfinished_loop) as file:
+      file.write(json.dumps({'step': step, 'columns': columns}).encode())
+
+  def load_unfinished_loop(self, step: int) -> dict[str, list[float]]:
+    """Returns the values kept at this step; empty if a loop begins here."""
+    if not self._unfinished_loop.exists():
+      return {}
+    saved = json.loads(self._unfinished_loop.read_text())
+    return saved['columns'] if saved['step'] == step else {}
 
   def append_row(self, step: int, values: Mapping[str, Any]) -> None:
     """Adds a row of JSON values to `metrics.jsonl`."""

@@ -28,6 +28,7 @@ class Searcher(orbit.StandardTrainer):
     weight_step: moves its weights.
     architecture_step: moves alphas and betas.
     global_step: int64 variable, counts the steps made.
+    log: what the steps of a loop returned.
   """
 
   def __init__(
@@ -60,7 +61,7 @@ class Searcher(orbit.StandardTrainer):
     self.weight_step = weight_step
     self.architecture_step = architecture_step
     self._arch_start_step = arch_start_step
-    self._log = gradient_step.StepLog(
+    self.log = gradient_step.StepLog(
       {
         'weights': weight_step.variables,
         'architecture': architecture_step.variables,
@@ -75,7 +76,7 @@ class Searcher(orbit.StandardTrainer):
     batch_a, batch_b = next(iterator)
     has_begun = self._step >= self._arch_start_step
     for name, values in self._move(batch_a, batch_b, has_begun):
-      self._log.add(self._step, name, values)
+      self.log.add(self._step, name, values)
     self._step += 1
     self.global_step.assign(self._step)
 
@@ -92,7 +93,7 @@ class Searcher(orbit.StandardTrainer):
 
   def train_loop_end(self) -> dict[str, float]:
     alphas, betas = (v.numpy() for v in self.supernet.arch_variables)
-    return self._log.flush() | decode.entropies(alphas, betas)
+    return self.log.flush() | decode.entropies(alphas, betas)
 
   def state(self) -> list[tf.Variable]:
     """Returns all that the steps move: moving statistics and slots included."""

@@ -16,6 +16,7 @@ class Trainer(orbit.StandardTrainer):
   Attributes:
     step: moves the network's weights.
     global_step: int64 variable, counts the steps made.
+    log: what the steps of a loop returned.
   """
 
   def __init__(
@@ -37,7 +38,7 @@ class Trainer(orbit.StandardTrainer):
     super().__init__(dataset, options)
     self.global_step = global_step
     self.step = step
-    self._log = gradient_step.StepLog({'train': step.variables})
+    self.log = gradient_step.StepLog({'train': step.variables})
     self._step_number = 0
 
   def train_loop_begin(self) -> None:
@@ -45,9 +46,9 @@ class Trainer(orbit.StandardTrainer):
 
   def train_step(self, iterator: Iterator) -> None:
     values = self.step(next(iterator))
-    self._log.add(self._step_number, 'train', values)
+    self.log.add(self._step_number, 'train', values)
     self._step_number += 1
     self.global_step.assign(self._step_number)
 
   def train_loop_end(self) -> dict[str, float]:
-    return self._log.flush()
+    return self.log.flush()

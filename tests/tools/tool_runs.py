@@ -10,6 +10,12 @@ import sys
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
 
+def environment() -> dict[str, str]:
+  """Without what the Makefile sets: the tool itself keeps TensorFlow quiet."""
+  env = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
+  return {**env, 'PYTHONPATH': str(REPOSITORY)}
+
+
 def run(
   tool: str, *, cwd: pathlib.Path, **flags
 ) -> subprocess.CompletedProcess:
@@ -18,12 +24,10 @@ def run(
   for name, value in flags.items():
     values = value if isinstance(value, list) else [value]
     arguments += [f'--{name}={v}' for v in values]
-  # Without what the Makefile sets: the tool itself keeps TensorFlow quiet.
-  env = {k: v for k, v in os.environ.items() if k != 'TF_CPP_MIN_LOG_LEVEL'}
   return subprocess.run(
     [sys.executable, str(REPOSITORY / 'tools' / f'{tool}.py'), *arguments],
     cwd=cwd,
-    env={**env, 'PYTHONPATH': str(REPOSITORY)},
+    env=environment(),
     capture_output=True,
     text=True,
     check=False,

@@ -233,6 +233,17 @@ def test_the_log_gives_means_and_forgets():
   assert log.flush() == {}
 
 
+def test_the_log_goes_on_within_a_loop():
+  whole, first, second = _log(), _log(), _log()
+  for step, loss in enumerate((0.1, 0.2, 0.3)):
+    for log in (whole, first if step < 2 else second):
+      log.add(step, 'train', _values(loss=loss))
+  first.flush()
+  second.go_on_from(first.columns)
+  assert second.flush() == whole.flush()
+  assert second.flush() == {}
+
+
 @pytest.mark.parametrize('value', ['nan', 'inf'])
 def test_the_log_names_the_first_step_and_gradient_that_is_not_finite(value):
   log = _log()

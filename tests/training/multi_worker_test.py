@@ -4,9 +4,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -50,14 +52,18 @@ def start_worker(repository, folder, workers, index):
   )
 
 
+def start_workers(repository, folder, **schedule):
+  tiny.write_data(folder)
+  tiny.GENOTYPE.save(folder / 'genotype.json')
+  config = configs.to_gin(tiny.train_config(schedule=schedule))
+  (folder / 'train.gin').write_text(config)
+  addresses = free_addresses(2)
+  return [start_worker(repository, folder, addresses, i) for i in range(2)]
+
+
 @pytest.mark.chain
 def test_two_workers_train_and_evaluate_together(repository, tmp_path):
-  tiny.write_data(tmp_path)
-  tiny.GENOTYPE.save(tmp_path / 'genotype.json')
-  config = configs.to_gin(tiny.train_config())
-  (tmp_path / 'train.gin').write_text(config)
-  addresses = free_addresses(2)
-  workers = [start_worker(repository, tmp_path, addresses, i) for i in range(2)]
+  workers = start_workers(repository, tmp_path)
   outputs = [w.communicate(timeout=PATIENCE_SECONDS)[0] for w in workers]
   assert [w.returncode for w in workers] == [0, 0], outputs
 
@@ -72,3 +78,22 @@ def test_two_workers_train_and_evaluate_together(repository, tmp_path):
   # Both take part in a save, each in a folder of its own.
   for folder in (run, run / 'worker-1'):
     assert (folder / 'checkpoints' / 'ckpt-4.index').exists()
+
+
+@pytest.mark.chain
+def test_the_end_of_one_worker_is_the_end_of_both(repository, tmp_path):
+  workers = start_workers(repository, tmp_path, train_steps=10_000)
+  run = tmp_path / 'run'
+  while not (run / 'checkpoints' / 'ckpt-2.index').exists():
+    assert [w.poll() for w in workers] == [None, None]
+    time.sleep(0.1)
+  workers[1].send_signal(signal.SIGTERM)
+  outputs = [w.communicate(timeout=PATIENCE_SECONDS)[0] for w in workers]
+  assert [w.returncode for w in workers] == [75, 75], outputs
+  newest = [
+    (folder / 'checkpoints' / 'checkpoint').read_text().splitlines()[0]
+    for folder in (run, run / 'worker-1')
+  ]
+  assert newest[0] == newest[1]
+  for output in outputs:
+    assert output.splitlines()[-1].startswith('train: asked to end; run/')

@@ -3,10 +3,12 @@
 """What comes when, in a run that is whole and in one that is resumed."""
 
 import json
+import os
+import signal
 
 import pytest
 
-from auto_deeplab.training import saver
+from auto_deeplab.training import preemption, saver
 from tests.training import counting
 
 
@@ -83,3 +85,78 @@ def test_checkpoints_are_found_without_their_list(tmp_path):
   (tmp_path / 'checkpoints' / 'checkpoint').unlink()
   counting.run(tmp_path)
   assert steps_of(tmp_path, 'train/loss') == [3, 4, 6, 8, 9, 10]
+
+
+# SIGTERM ---------------------------------------------------------------------
+
+
+def terminate_at(step):
+  def on_step(at):
+    if at == step:
+      os.kill(os.getpid(), signal.SIGTERM)
+
+  return on_step
+
+
+@pytest.mark.parametrize('step', range(1, 11))
+def test_a_run_that_is_asked_to_end_saves_its_step(tmp_path, step):
+  whole, asked = tmp_path / 'whole', tmp_path / 'asked'
+  scores = counting.run(whole)
+  with pytest.raises(preemption.Preempted) as error:
+    counting.run(asked, on_step=terminate_at(step))
+  assert str(error.value) == (
+    f'asked to end; {asked}/checkpoints/ckpt-{step} is saved, the same command '
+    'goes on from there.'
+  )
+  assert saver.steps(asked / 'checkpoints')[-1] == step
+  assert counting.run(asked) == scores
+  assert rows(asked) == rows(whole)
+  assert saver.steps(asked / 'checkpoints') == [8, 9, 10]
+
+
+def test_a_run_that_is_asked_before_its_first_step_saves_nothing(
+  tmp_path, monkeypatch
+):
+  def begin(trainer):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  monkeypatch.setattr(counting.Trainer, 'train_loop_begin', begin)
+  with pytest.raises(preemption.Preempted) as error:
+    counting.run(tmp_path)
+  assert str(error.value) == (
+    'asked to end before a step was made; the same command begins there again.'
+  )
+  assert saver.steps(tmp_path / 'checkpoints') == []
+
+
+def test_one_that_is_asked_again_and_killed_in_between_too(tmp_path):
+  whole, asked = tmp_path / 'whole', tmp_path / 'asked'
+  scores = counting.run(whole, steps_per_loop=8, checkpoint_interval=8)
+  for on_step, error in (
+    (terminate_at(1), preemption.Preempted),
+    (break_at(2), Broken),
+    (terminate_at(2), preemption.Preempted),
+  ):
+    with pytest.raises(error):
+      counting.run(
+        asked, on_step=on_step, steps_per_loop=8, checkpoint_interval=8
+      )
+  result = counting.run(asked, steps_per_loop=8, checkpoint_interval=8)
+  assert result == scores
+  assert rows(asked) == rows(whole)
+
+
+def test_an_evaluation_ends_at_once(tmp_path, monkeypatch):
+  whole, asked = tmp_path / 'whole', tmp_path / 'asked'
+  scores = counting.run(whole)
+
+  def terminate(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    pytest.fail('the evaluation went on.')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(counting.Evaluator, 'eval_step', terminate)
+    with pytest.raises(preemption.Preempted, match='ckpt-3 is saved'):
+      counting.run(asked)
+  assert counting.run(asked) == scores
+  assert rows(asked) == rows(whole)

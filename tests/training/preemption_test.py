@@ -4,6 +4,10 @@
 
 import os
 import signal
+import threading
+
+import pytest
+import tensorflow as tf
 
 from auto_deeplab.training import preemption
 
@@ -20,3 +24,55 @@ def test_the_signal_is_noticed():
 
 def test_the_status_is_none_that_a_crash_or_a_kill_has():
   assert preemption.EXIT_STATUS == 75
+
+
+def ask():
+  os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_data_set_ends_at_the_signal():
+  with preemption.watching() as watch:
+    seen = []
+    with pytest.raises(preemption.Asked):
+      for batch in preemption.UntilAsked(range(9), watch):
+        seen.append(batch)
+        if batch == 3:
+          ask()
+  assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize('is_asked_before', [False, True])
+def test_where_nothing_is_to_be_lost_it_ends_at_once(is_asked_before):
+  with preemption.watching() as watch:
+    if is_asked_before:
+      ask()
+    with (
+      pytest.raises(preemption.Preempted, match=r'^saved$'),
+      watch.ending_at_once('saved'),
+    ):
+      assert not is_asked_before
+      ask()
+      pytest.fail('it went on.')
+    ask()
+    assert watch.is_asked
+
+
+def test_one_process_asks_itself(mirrored):
+  with preemption.watching() as watch:
+    assert not watch.is_anyone_asked(mirrored)
+    ask()
+    assert watch.is_anyone_asked(mirrored)
+  assert not preemption.is_of_several_workers(tf.distribute.get_strategy())
+
+
+def test_a_thread_has_no_signals():
+  seen = []
+
+  def watch():
+    with preemption.watching() as watch:
+      seen.append(watch.is_asked)
+
+  thread = threading.Thread(target=watch)
+  thread.start()
+  thread.join()
+  assert seen == [False]

@@ -1,0 +1,56 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A run as a scheduler sees it: SIGTERM, and the same command again."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from auto_deeplab import configs
+from tests.tools import tool_runs
+from tests.training import tiny
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  """A data set, and a recipe that takes longer than the test."""
+  path = tmp_path_factory.mktemp('long_runs')
+  tiny.write_data(path)
+  config = tiny.search_config(
+    runtime={'steps_per_loop': 10, 'checkpoint_interval': 10_000},
+    schedule={'train_steps': 10_000, 'snapshot_interval': 10_000},
+  )
+  (path / 'search.gin').write_text(configs.to_gin(config))
+  return path
+
+
+def test_sigterm_saves_and_exits_with_75(folder):
+  process = subprocess.Popen(
+    [
+      sys.executable,
+      str(tool_runs.REPOSITORY / 'tools/search.py'),
+      *('--gin_file=search.gin', '--data_dir=data', '--run_dir=run'),
+    ],
+    cwd=folder,
+    env=tool_runs.environment(),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  assert process.stderr is not None
+  while not (line := process.stderr.readline()).startswith('search 10/'):
+    assert line.startswith('search: ')
+  process.send_signal(signal.SIGTERM)
+  stdout, stderr = process.communicate(timeout=300)
+  assert process.returncode == 75, stderr
+  (checkpoint,) = (folder / 'run/checkpoints').glob('ckpt-*.index')
+  assert stdout == ''
+  assert stderr.splitlines()[-1] == (
+    f'search: asked to end; run/checkpoints/{checkpoint.stem} is saved, the '
+    'same command goes on from there.'
+  )
+  assert not (folder / 'run/lock').exists()
