@@ -32,7 +32,10 @@ from auto_deeplab.training import evaluation, experiment
 
 _SPLIT = flags.DEFINE_string('split', 'val', 'Split of the data set.')
 _CHECKPOINT = flags.DEFINE_string(
-  'checkpoint', None, 'Path prefix of a checkpoint; by default the newest.'
+  'checkpoint',
+  None,
+  "Path prefix of a checkpoint, or 'best': the best mIoU during training; by "
+  'default the newest.',
 )
 _CONTINUOUS = flags.DEFINE_boolean(
   'continuous', False, 'Evaluate each new checkpoint until the training ends.'

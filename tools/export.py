@@ -33,7 +33,10 @@ _OUTPUT_DIR = flags.DEFINE_string(
   required=True,
 )
 _CHECKPOINT = flags.DEFINE_string(
-  'checkpoint', None, 'Checkpoint to export; the newest of the run by default.'
+  'checkpoint',
+  None,
+  "Path prefix of a checkpoint, or 'best': the best mIoU during training; by "
+  'default the newest.',
 )
 
 

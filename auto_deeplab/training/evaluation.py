@@ -63,7 +63,7 @@ def run(
   Args:
     place: `run_dir` of a training; `data_dir` and `eval_split` to evaluate on.
     config: how to predict.
-    checkpoint: path prefix of a checkpoint; the newest by default.
+    checkpoint: path prefix of a checkpoint, or 'best'; the newest by default.
     predictions_dir: where to write the predictions, if anywhere; see
       `training.predictions`.
 

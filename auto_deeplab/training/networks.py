@@ -16,6 +16,7 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets, tfrecord
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.training import (
+  best,
   checkpoints,
   distribution,
   run_folder,
@@ -120,7 +121,8 @@ def load_segmenter(
 
   Args:
     run_dir: folder of a training.
-    checkpoint: path prefix of a checkpoint; the newest by default.
+    checkpoint: path prefix of a checkpoint, or 'best' for that of the best mIoU
+      during training; the newest by default.
 
   Raises:
     FileNotFoundError: if the folder holds no training, or no checkpoint.
@@ -135,6 +137,8 @@ def load_segmenter(
     )
   genotype = genotype_lib.Genotype.load(folder.genotype)
   info = tfrecord.load_info(folder.path)
+  if checkpoint == 'best':
+    checkpoint = best.path_of(run_dir)
   path = checkpoint or checkpoints.newest(folder.checkpoints)
   if path is None or not tf.io.gfile.exists(f'{path}.index'):
     raise FileNotFoundError(

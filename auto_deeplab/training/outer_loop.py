@@ -16,7 +16,13 @@ import orbit
 import tensorflow as tf
 
 from auto_deeplab import configs
-from auto_deeplab.training import gradient_step, preemption, run_folder, saver
+from auto_deeplab.training import (
+  best,
+  gradient_step,
+  preemption,
+  run_folder,
+  saver,
+)
 
 Action = Callable[[dict[str, Any]], None]
 
@@ -134,6 +140,8 @@ class _Loop:
     )
     trainer.log.go_on_from(folder.load_unfinished_loop(first_step))
     self.scores = folder.scores_of(first_step)
+    self._best = best.Best(folder.best)
+    self._best.forget_after(first_step)
 
   def _step(self) -> int:
     return int(self._trainer.global_step.numpy())
@@ -207,6 +215,10 @@ class _Loop:
 
   def _record_scores(self, output: dict[str, Any]) -> None:
     self.scores = dict(output)
+    # Of several workers the first one keeps it, from whose folder all resume.
+    if self._folder.saves == self._folder.checkpoints:
+      path = self._folder.saves / f'ckpt-{self._step()}'
+      self._best.update(path, self._step(), output[best.SCORE])
     self._folder.append_scores(self._step(), output)
 
   def _end_if_asked(self, _: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@
     RUN/dataset.json     the table of the data set that it is trained on
     RUN/genotype.json    of a training: the network
     RUN/checkpoints/     weights, alphas, betas, optimizers, step
+    RUN/best/            of a training: the checkpoint of the best mIoU
     RUN/metrics.jsonl    one object a loop, evaluation or snapshot
     RUN/summaries/       the same for TensorBoard
     RUN/unfinished_loop.json   the losses of the loop that SIGTERM ended
@@ -50,6 +51,7 @@ class RunFolder:
   Attributes:
     checkpoints: where the run restores from.
     saves: where this process saves checkpoints.
+    best: for `training.best`.
     lock: of this process on what it writes.
   """
 
@@ -57,6 +59,7 @@ class RunFolder:
     self._run_dir = pathlib.Path(run_dir)
     self.path = self._run_dir / f'worker-{worker}' if worker else self._run_dir
     self.checkpoints = self._run_dir / 'checkpoints'
+    self.best = self.path / 'best'
     self.saves = self.path / 'checkpoints'
     self.config = self.path / 'config.gin'
     self.genotype = self.path / 'genotype.json'

@@ -46,6 +46,7 @@ def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
   assert [line.split(' | ')[0] for line in lines] == ['train 1/2', 'train 2/2']
   names = {path.name for path in (folder / 'run').iterdir()}
   assert names == {
+    'best',
     'checkpoints',
     'config.gin',
     'dataset.json',

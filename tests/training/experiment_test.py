@@ -441,6 +441,7 @@ def test_the_network_comes_back_with_its_weights(trained):
   kernel = loaded.model.logits.kernel
   key = 'model/logits/kernel/.ATTRIBUTES/VARIABLE_VALUE'
   np.testing.assert_array_equal(kernel, values[key])
+  assert networks.load_segmenter(trained, checkpoint='best').step == 1
 
 
 @pytest.mark.parametrize('suffix', ['.index', '.data-00000-of-00001'])
