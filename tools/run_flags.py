@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flags that search, train and evaluate have in common."""
 
+from typing import Any
+
 from absl import flags
 
 from auto_deeplab.training import distribution, experiment
@@ -26,12 +28,16 @@ _DISTRIBUTION = flags.DEFINE_enum(
 _TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
 
 
-def place(**splits: str) -> experiment.Place:
-  """Returns where the run reads, writes and computes."""
+def place(**settings: Any) -> experiment.Place:
+  """Returns where the run reads, writes and computes.
+
+  Args:
+    **settings: further fields of `experiment.Place`.
+  """
   return experiment.Place(
     data_dir=_DATA_DIR.value,
     run_dir=_RUN_DIR.value,
     distribution=_DISTRIBUTION.value,
     tpu_address=_TPU.value,
-    **splits,
+    **settings,
   )

@@ -37,6 +37,7 @@ from auto_deeplab.training import (
   distribution,
   evaluator,
   gradient_step,
+  initialization,
   networks,
   objectives,
   optimizers,
@@ -61,6 +62,7 @@ class Place:
     tpu_address: of the TPU, for 'tpu' alone.
     train_split: split that is trained on.
     eval_split: split that a training is evaluated on; never seen by a search.
+    start: what a training begins with.
   """
 
   data_dir: str
@@ -69,6 +71,9 @@ class Place:
   tpu_address: str | None = None
   train_split: str = 'train'
   eval_split: str = 'val'
+  start: initialization.Start = dataclasses.field(
+    default_factory=initialization.Start
+  )
 
 
 # Search ----------------------------------------------------------------------
@@ -225,7 +230,7 @@ def run_training(
   genotype: genotype_lib.Genotype,
   place: Place,
 ) -> dict[str, float]:
-  """Trains a genotype from scratch, or goes on in the run folder.
+  """Trains a genotype from `place.start`, or goes on in the run folder.
 
   Returns:
     The scores on `place.eval_split` at the end (`metrics.summarize`).
@@ -238,11 +243,23 @@ def run_training(
   info = tfrecord.load_info(place.data_dir)
   evaluator.require_labels(info, place.eval_split)
   folder = run_folder.RunFolder(place.run_dir)
-  folder.check(config, networks.definition(genotype, info))
+  checkpoint = initialization.find(place.start, folder, info)
+  folder.check(config, _definition(genotype, info, place, checkpoint))
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
   with run_lock.holding(folder.lock):
-    return _train(config, genotype, info, place, strategy, folder)
+    return _train(config, genotype, info, place, checkpoint, strategy, folder)
+
+
+def _definition(
+  genotype: genotype_lib.Genotype,
+  info: datasets.DatasetInfo,
+  place: Place,
+  checkpoint: str | None,
+) -> dict[str, str]:
+  """Returns what defines a training besides its configuration."""
+  start = initialization.record(place.start, checkpoint, place.train_split)
+  return networks.definition(genotype, info) | start
 
 
 def _train(
@@ -250,6 +267,7 @@ def _train(
   genotype: genotype_lib.Genotype,
   info: datasets.DatasetInfo,
   place: Place,
+  checkpoint: str | None,
   strategy: tf.distribute.Strategy,
   folder: run_folder.RunFolder,
 ) -> dict[str, float]:
@@ -260,6 +278,9 @@ def _train(
   dataset = _distribute(strategy, config, place, folder)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
+    networks.build(model, config.input, strategy, step=tf.constant(0))
+    if checkpoint and not checkpoints.newest(folder.checkpoints):
+      initialization.initialize(place.start, checkpoint, model)
     train = _make_trainer(config, model, strategy, dataset, pixel_loss)
   averages = weight_averages.of(train.step.optimizer, model)
   evaluate = evaluator.make_evaluator(
@@ -276,7 +297,7 @@ def _train(
     save_folder=folder.saves,
     **networks.checkpointed(model, train.step.optimizer),
   )
-  folder.claim(config, networks.definition(genotype, info))
+  folder.claim(config, _definition(genotype, info, place, checkpoint))
   with tfrecord.naming_damaged_shards(place.data_dir):
     return outer_loop.run(
       'train',
@@ -299,7 +320,6 @@ def _make_trainer(
   pixel_loss: objectives.PixelLoss,
 ) -> trainer.Trainer:
   global_step = orbit.utils.create_global_step()
-  networks.build(model, config.input, strategy, step=tf.constant(0))
 
   def forward(
     images: tf.Tensor, micro_batch: tf.Tensor | None = None

@@ -5,6 +5,7 @@
     RUN/config.gin       every value of the configuration
     RUN/dataset.json     the table of the data set that it is trained on
     RUN/genotype.json    of a training: the network
+    RUN/start.json       of a training: what it began with (`initialization`)
     RUN/checkpoints/     weights, alphas, betas, optimizers, step
     RUN/best/            of a training: the checkpoint of the best mIoU
     RUN/metrics.jsonl    one object a loop, evaluation or snapshot
@@ -13,7 +14,7 @@
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
     RUN/lock             while a process writes the folder (`run_lock`)
 
-The first three define the run: they are written once all that can be refused
+The first four define the run: they are written once all that can be refused
 has been, and a run that goes on must agree with them. A `dataset.json` without
 splits is no more than the classes of an imported network.
 """

@@ -52,6 +52,7 @@ def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
     'dataset.json',
     'genotype.json',
     'metrics.jsonl',
+    'start.json',
     'summaries',
   }
 
@@ -80,4 +81,18 @@ def test_an_unknown_binding_is_refused(folder):
     "train: Configurable 'InputConfig' doesn't have a parameter named "
     "'batch_sise'."
   )
+  tool_runs.assert_refused(result, message, folder / 'new')
+
+
+def test_a_missing_run_to_begin_with_is_refused(folder):
+  result = tool_runs.run(
+    'train',
+    cwd=folder,
+    gin_file='recipe.gin',
+    genotype='genotype.json',
+    data_dir='data',
+    run_dir='new',
+    init_run_dir='nowhere',
+  )
+  message = 'train: --init_run_dir (nowhere) does not exist.'
   tool_runs.assert_refused(result, message, folder / 'new')

@@ -19,6 +19,7 @@ from auto_deeplab.data import conversion, layouts, synthetic, tfrecord
 from auto_deeplab.training import (
   evaluation,
   experiment,
+  initialization,
   networks,
   run_folder,
 )
@@ -66,8 +67,13 @@ def _search(data_dir, run_dir, **parts):
   return experiment.run_search(tiny.search_config(**parts), place)
 
 
-def _train(data_dir, run_dir, distribution='one_device', **parts):
-  place = experiment.Place(str(data_dir), str(run_dir), distribution)
+def _train(data_dir, run_dir, distribution='one_device', start=None, **parts):
+  place = experiment.Place(
+    str(data_dir),
+    str(run_dir),
+    distribution,
+    start=start or initialization.Start(),
+  )
   return experiment.run_training(
     tiny.train_config(**parts), tiny.GENOTYPE, place
   )
@@ -256,6 +262,40 @@ def test_accumulation_changes_no_result_where_batch_norm_is_frozen(
       assert not value.any(), key
 
 
+# Another training's weights --------------------------------------------------
+
+
+def test_a_training_begins_with_another_s_weights_once(
+  data_dir, tmp_path, break_after
+):
+  source = tmp_path / 'source'
+  _train(data_dir, source, schedule={'train_steps': 2, 'ema_momentum': 0.1})
+  start = initialization.Start(run_dir=str(source))
+  # No step is large enough to hide where they came from.
+  parts = {
+    'weight_optimizer': {'learning_rate': 1e-9, 'schedule': 'constant'},
+    'schedule': {'train_steps': 4, 'ema_momentum': 0.1},
+  }
+  whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+  _train(data_dir, whole, start=start, **parts)
+  first = _checkpoint(whole, 2)
+  key = 'averages/logits.Skernel/.ATTRIBUTES/VARIABLE_VALUE'
+  expected = _checkpoint(source, 2)[key]
+  weight = first['model/logits/kernel/.ATTRIBUTES/VARIABLE_VALUE']
+  for value in (weight, first[key]):
+    np.testing.assert_allclose(value, expected, atol=1e-6)
+
+  mend = break_after(step=3)
+  with pytest.raises(Broken):
+    _train(data_dir, broken, start=start, **parts)
+  mend()
+  shutil.rmtree(source)  # It is needed no more.
+  _train(data_dir, broken, start=start, **parts)
+  _assert_equal_checkpoints(whole, broken, 4)
+  with pytest.raises(ValueError, match=r'start\.json differs from what'):
+    _train(data_dir, broken, **parts)
+
+
 # Replicas --------------------------------------------------------------------
 
 
@@ -352,10 +392,14 @@ def test_a_batch_that_replicas_do_not_divide_is_refused(data_dir, tmp_path):
   assert not (tmp_path / 'run').exists()
 
 
-@pytest.mark.parametrize('field', ['train_split', 'eval_split'])
-def test_a_missing_split_is_refused(data_dir, tmp_path, field):
+@pytest.mark.parametrize('splits', [('test', 'val'), ('train', 'test')])
+def test_a_missing_split_is_refused(data_dir, tmp_path, splits):
+  train_split, eval_split = splits
   place = experiment.Place(
-    str(data_dir), str(tmp_path / 'run'), **{field: 'test'}
+    str(data_dir),
+    str(tmp_path / 'run'),
+    train_split=train_split,
+    eval_split=eval_split,
   )
   with pytest.raises(ValueError, match='test') as error:
     experiment.run_training(tiny.train_config(), tiny.GENOTYPE, place)
