@@ -464,7 +464,7 @@ class SearchConfig:
 class LossConfig:
   """Which pixels a retraining counts, and how much.
 
-  The paper is silent; its authors' code has hard pixel mining, off by default.
+  The paper is silent; DeepLab's code has hard pixel mining, off by default.
 
   Attributes:
     hard_pixel_fraction: share, in (0, 1], of the valid pixels that counts:

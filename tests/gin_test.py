@@ -92,9 +92,15 @@ _CITYSCAPES_TRAIN = {
   'weight_optimizer.warmup_steps': 0,
   'weight_optimizer.clip_norm': 0,
   'schedule.train_steps': 1_500_000,
+  # What the paper does not mention is off.
+  'schedule.accumulation_steps': 1,
+  'schedule.ema_momentum': 0.0,
+  'segmenter.freeze_batch_norm': False,
+  'loss.hard_pixel_fraction': 1.0,
+  'loss.class_weights': 'none',
 }
 
-_TRAININGS = {
+_TRAININGS: dict[str, dict] = {
   'demo_train': {
     'runtime.precision': 'float32',
     'input.crop_size': (129, 129),
@@ -120,6 +126,18 @@ _TRAININGS = {
     }
     for size, filter_multiplier in (('s', 20), ('m', 32), ('l', 48))
   },
+}
+
+_VOC_TRAIN = {
+  **_CITYSCAPES_TRAIN,
+  'input.crop_size': (513, 513),
+  'segmenter.pooling_size': (65, 65),
+  'segmenter.filter_multiplier': 20,
+}
+_TRAININGS |= {
+  'voc_s': _VOC_TRAIN,
+  'coco_voc_s': {**_VOC_TRAIN, 'schedule.train_steps': 4_000_000},
+  'ade20k_s': {**_VOC_TRAIN, 'schedule.train_steps': 4_000_000},
 }
 
 _EVALUATIONS = {
@@ -209,8 +227,9 @@ def test_s_m_and_l_differ_in_their_width_alone(load):
     assert load(f'cityscapes_{size}') == expected
 
 
-def test_the_pooling_window_is_the_feature_map_of_a_crop(load):
-  small = load('cityscapes_s')
+@pytest.mark.parametrize('name', ['cityscapes_s', 'voc_s', 'ade20k_s'])
+def test_the_pooling_window_is_the_feature_map_of_a_crop(load, name):
+  small = load(name)
   output_stride = 4 * 2 ** genotype.PUBLISHED.backbone[-1]
   feature_size = tuple(-(-n // output_stride) for n in small.input.crop_size)
   assert small.segmenter.pooling_size == feature_size
