@@ -29,7 +29,8 @@ def run(
 
   Args:
     main: the tool's body. A `ValueError` or `OSError` that it raises is
-      printed as one line on standard error, and the exit status is 1.
+      printed as one line on standard error, its notes below, and the exit
+      status is 1.
     statuses: exceptions that are printed likewise, and their exit statuses.
   """
   # What bad input raises; all else is a defect and keeps its traceback.
@@ -46,7 +47,8 @@ def run(
       main()
     except tuple(expected) as e:
       message = ' '.join(str(e).split())
-      print(f'{tool}: {message}', file=sys.stderr)
+      notes = getattr(e, '__notes__', [])
+      print(f'{tool}: {message}', *notes, sep='\n', file=sys.stderr)
       sys.exit(next(v for kind, v in expected.items() if isinstance(e, kind)))
 
   app.run(guarded_main)

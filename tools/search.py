@@ -15,6 +15,7 @@ has it save one at the end of its step and exit with status 75.
 
 import cli
 import gin_flags
+import resume_flags
 import run_flags
 
 from auto_deeplab import configs
@@ -23,7 +24,7 @@ from auto_deeplab.training import experiment, preemption
 
 def main() -> None:
   config = gin_flags.load(configs.SearchExperiment)
-  place = run_flags.place()
+  place = run_flags.place(**resume_flags.consents())
   snapshot = experiment.run_search(config, place)
   print(
     f'Wrote {snapshot}. Next:\n  python tools/decode.py '

@@ -24,6 +24,7 @@ it must be where the classes are others:
 from absl import flags
 import cli
 import gin_flags
+import resume_flags
 import run_flags
 
 from auto_deeplab import configs
@@ -62,7 +63,9 @@ def main() -> None:
   start = initialization.Start(
     _INIT_RUN_DIR.value, _INIT_CHECKPOINT.value, _REINITIALIZE_LOGITS.value
   )
-  place = run_flags.place(train_split=_TRAIN_SPLIT.value, start=start)
+  place = run_flags.place(
+    train_split=_TRAIN_SPLIT.value, start=start, **resume_flags.consents()
+  )
   scores = experiment.run_training(config, genotype, place)
   print(
     f'Wrote {place.run_dir}/checkpoints; mIoU on {place.eval_split} is '

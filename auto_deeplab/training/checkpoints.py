@@ -12,6 +12,7 @@
 from collections.abc import Iterator, Sequence
 import contextlib
 import os
+import sys
 from typing import Any
 
 import tensorflow as tf
@@ -43,6 +44,60 @@ def newest_step(folder: str | os.PathLike[str]) -> int:
     return 0
   with refusing(path):
     return int(tf.train.load_variable(path, _STEP_KEY))
+
+
+def require_whole(
+  folder: str | os.PathLike[str], skip_damaged: bool = False
+) -> None:
+  """Reads the newest checkpoint, and refuses it if it is damaged.
+
+  Args:
+    folder: of the checkpoints.
+    skip_damaged: set it aside instead and take the newest that is whole.
+
+  Raises:
+    ValueError: it is damaged, and may not be skipped, or no other is whole.
+  """
+  damaged: dict[int, str] = {}
+  steps = saver.steps(folder)
+  while steps and (
+    reason := _damage(os.path.join(folder, f'ckpt-{steps[-1]}'))
+  ):
+    damaged[steps.pop()] = reason
+  if not damaged:
+    return
+  before = 'none before it is whole.'
+  if steps:
+    before = (
+      f'--skip_damaged_checkpoints goes on from ckpt-{steps[-1]}, the one '
+      'before it that is whole.'
+    )
+  for step, reason in damaged.items():
+    message = f'checkpoint {os.path.join(folder, f"ckpt-{step}")} is damaged: '
+    if not steps or not skip_damaged:
+      raise ValueError(f'{message}{reason}; {before}')
+    saver.set_aside(folder, step)
+    print(
+      f'{message}{reason}; it is set aside as damaged-ckpt-{step}, the run '
+      f'goes on from ckpt-{steps[-1]}.',
+      file=sys.stderr,
+      flush=True,
+    )
+
+
+def _damage(path: str) -> str:
+  """Returns what is wrong with a checkpoint's files; empty if nothing."""
+  try:
+    reader = tf.train.load_checkpoint(path)
+    for key in reader.get_variable_to_shape_map():
+      reader.get_tensor(key)
+  except _REFUSALS as e:
+    return _first_line(e)
+  return ''
+
+
+def _first_line(error: Exception) -> str:
+  return str(error).strip().splitlines()[0]
 
 
 def make_manager(
@@ -108,10 +163,9 @@ def refusing(path: str) -> Iterator[None]:
   try:
     yield
   except _REFUSALS as e:
-    reason = str(e).strip().splitlines()[0]
     raise ValueError(
       f'checkpoint {path} does not fit this configuration, or is damaged: '
-      f'{reason}'
+      f'{_first_line(e)}'
     ) from e
 
 

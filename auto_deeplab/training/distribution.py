@@ -83,9 +83,27 @@ def replica_batch_size(
   return batch_size // replicas
 
 
+def has_several_workers(strategy: tf.distribute.Strategy) -> bool:
+  """Returns whether other processes take part in each step."""
+  return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def sum_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
+  """Returns the sum of what all workers give here, each of them once.
+
+  They wait for each other. Where there is but one, it is `value`.
+  """
+  if not has_several_workers(strategy):
+    return value
+  # Each replica of a worker gives its share.
+  share = tf.constant(value / len(strategy.extended.worker_devices))
+  shares = strategy.run(lambda: tf.identity(share))
+  return float(strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None))
+
+
 def worker_index(strategy: tf.distribute.Strategy) -> int:
   """Returns which of the workers this process is; 0 where there is but one."""
-  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+  if not has_several_workers(strategy):
     return 0
   resolver = strategy.cluster_resolver
   has_chief = 'chief' in resolver.cluster_spec().jobs

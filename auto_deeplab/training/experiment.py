@@ -42,8 +42,8 @@ from auto_deeplab.training import (
   objectives,
   optimizers,
   outer_loop,
+  resuming,
   run_folder,
-  run_lock,
   searcher,
   trainer,
   unrolled_step,
@@ -63,6 +63,9 @@ class Place:
     train_split: split that is trained on.
     eval_split: split that a training is evaluated on; never seen by a search.
     start: what a training begins with.
+    skip_damaged_checkpoints: whether a resumed run may take an older checkpoint
+      where the newest is damaged.
+    allow_config_change: whether it may take another configuration.
   """
 
   data_dir: str
@@ -74,6 +77,8 @@ class Place:
   start: initialization.Start = dataclasses.field(
     default_factory=initialization.Start
   )
+  skip_damaged_checkpoints: bool = False
+  allow_config_change: bool = False
 
 
 # Search ----------------------------------------------------------------------
@@ -91,11 +96,13 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
     FileNotFoundError: no data set.
   """
   info = tfrecord.load_info(place.data_dir)
-  folder = run_folder.RunFolder(place.run_dir)
+  folder = run_folder.RunFolder(
+    place.run_dir, allows_change=place.allow_config_change
+  )
   folder.check(config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)})
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
-  with run_lock.holding(folder.lock):
+  with resuming.holding(folder, strategy, place.skip_damaged_checkpoints):
     _search(config, info, place, strategy, folder)
   return decode.latest_snapshot(folder.path)
 
@@ -120,9 +127,12 @@ def _search(
     architecture_optimizer=search.architecture_step.optimizer,
   )
   with tfrecord.naming_damaged_shards(place.data_dir):
-    if int(search.global_step.numpy()) < config.schedule.train_steps:
+    first_step = int(search.global_step.numpy())
+    if first_step < config.schedule.train_steps:
       _rehearse(search)
-    folder.claim(config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)})
+    folder.claim(
+      config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)}, first_step
+    )
     outer_loop.run(
       'search',
       search,
@@ -242,12 +252,14 @@ def run_training(
   """
   info = tfrecord.load_info(place.data_dir)
   evaluator.require_labels(info, place.eval_split)
-  folder = run_folder.RunFolder(place.run_dir)
+  folder = run_folder.RunFolder(
+    place.run_dir, allows_change=place.allow_config_change
+  )
   checkpoint = initialization.find(place.start, folder, info)
   folder.check(config, _definition(genotype, info, place, checkpoint))
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
-  with run_lock.holding(folder.lock):
+  with resuming.holding(folder, strategy, place.skip_damaged_checkpoints):
     return _train(config, genotype, info, place, checkpoint, strategy, folder)
 
 
@@ -297,7 +309,8 @@ def _train(
     save_folder=folder.saves,
     **networks.checkpointed(model, train.step.optimizer),
   )
-  folder.claim(config, _definition(genotype, info, place, checkpoint))
+  definition = _definition(genotype, info, place, checkpoint)
+  folder.claim(config, definition, int(train.global_step.numpy()))
   with tfrecord.naming_damaged_shards(place.data_dir):
     return outer_loop.run(
       'train',

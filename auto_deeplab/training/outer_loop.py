@@ -18,6 +18,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.training import (
   best,
+  distribution,
   gradient_step,
   preemption,
   run_folder,
@@ -127,7 +128,7 @@ class _Loop:
     self._num_steps = num_steps
     # A loop ends at the multiples of these.
     self._intervals = [steps_per_loop]
-    self._is_alone = not preemption.is_of_several_workers(strategy)
+    self._is_alone = not distribution.has_several_workers(strategy)
     if self._is_alone:
       trainer.train_dataset = preemption.UntilAsked(
         trainer.train_dataset, watch

@@ -17,6 +17,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from auto_deeplab.training import distribution
+
 # 75 of sysexits.h: a failure that goes away, try again. No crash (1), no kill
 # (137) and no SIGTERM that nobody minded (143) ends so: where a scheduler sees
 # it, the run is saved and wants to be started again.
@@ -61,13 +63,8 @@ class Watch:
 
   def is_anyone_asked(self, strategy: tf.distribute.Strategy) -> bool:
     """Returns whether the signal came to any worker; all have to ask."""
-    if not is_of_several_workers(strategy):
-      return self.is_asked
-    asked = tf.constant(float(self.is_asked))
-    asked = strategy.run(lambda: tf.identity(asked))
-    return bool(
-      strategy.reduce(tf.distribute.ReduceOp.SUM, asked, axis=None) > 0
-    )
+    asked = float(self.is_asked)
+    return distribution.sum_over_workers(strategy, asked) > 0
 
 
 class UntilAsked:
@@ -88,11 +85,6 @@ class UntilAsked:
       if self._watch.is_asked:
         raise Asked
       yield batch
-
-
-def is_of_several_workers(strategy: tf.distribute.Strategy) -> bool:
-  """Returns whether other processes take part in each step."""
-  return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 """The folder of a run: what a search or a training leaves behind.
 
     RUN/config.gin       every value of the configuration
+    RUN/config-until-400.gin   the one before it, if it was changed at a step
     RUN/dataset.json     the table of the data set that it is trained on
     RUN/genotype.json    of a training: the network
     RUN/start.json       of a training: what it began with (`initialization`)
@@ -20,6 +21,7 @@ splits is no more than the classes of an imported network.
 """
 
 from collections.abc import Mapping
+import difflib
 import json
 import os
 import pathlib
@@ -56,7 +58,20 @@ class RunFolder:
     lock: of this process on what it writes.
   """
 
-  def __init__(self, run_dir: str | os.PathLike[str], worker: int = 0):
+  def __init__(
+    self,
+    run_dir: str | os.PathLike[str],
+    worker: int = 0,
+    allows_change: bool = False,
+  ):
+    """Initializes the paths; makes nothing.
+
+    Args:
+      run_dir: folder of the run.
+      worker: which of the workers, counted from 0.
+      allows_change: whether the run may go on with another configuration.
+    """
+    self._allows_change = allows_change
     self._run_dir = pathlib.Path(run_dir)
     self.path = self._run_dir / f'worker-{worker}' if worker else self._run_dir
     self.checkpoints = self._run_dir / 'checkpoints'
@@ -71,7 +86,7 @@ class RunFolder:
 
   def of_worker(self, worker: int) -> 'RunFolder':
     """Returns the folder that a worker writes, counted from 0."""
-    return RunFolder(self._run_dir, worker)
+    return RunFolder(self._run_dir, worker, self._allows_change)
 
   def check(self, experiment: Experiment, copies: Mapping[str, str]) -> None:
     """Refuses the folder of another run; writes nothing.
@@ -103,23 +118,73 @@ class RunFolder:
         f'{self.config} has no {schedule}: it is of another kind of run; take '
         'another run folder.'
       )
-    saved = configs.to_gin(self.load_config(type(experiment))).splitlines()
-    for old, new in zip(saved, configs.to_gin(experiment).splitlines()):
-      if old != new:
-        raise ValueError(
-          f'{self.config} has `{old}`, this run has `{new}`; take another run '
-          'folder, or the configuration that the run was started with.'
-        )
+    difference = self._difference(experiment)
+    if difference and not self._allows_change:
+      old, new = (
+        next(line[1:] for line in difference[2:] if line[0] == sign)
+        for sign in '-+'
+      )
+      error = ValueError(
+        f'{self.config} has `{old}`, this run has `{new}`; take another run '
+        'folder, or the configuration that the run was started with. '
+        '--allow_config_change goes on with this one.'
+      )
+      error.add_note('\n'.join(difference))
+      raise error
 
-  def claim(self, experiment: Experiment, copies: Mapping[str, str]) -> None:
-    """Makes this the folder of a run; arguments and Raises as of `check`."""
+  def _difference(self, experiment: Experiment) -> list[str]:
+    """Returns the lines of a unified diff from the saved configuration."""
+    if not self.config.exists():
+      return []
+    saved = configs.to_gin(self.load_config(type(experiment)))
+    return list(
+      difflib.unified_diff(
+        saved.splitlines(),
+        configs.to_gin(experiment).splitlines(),
+        str(self.config),
+        'this run',
+        lineterm='',
+        n=0,
+      )
+    )
+
+  def claim(
+    self, experiment: Experiment, copies: Mapping[str, str], step: int = 0
+  ) -> None:
+    """Makes this the folder of a run; Raises as of `check`.
+
+    Args:
+      experiment: the run's configuration. If it may change, the one until now
+        is kept as `config-until-STEP.gin`, and the difference is printed.
+      copies: as of `check`.
+      step: that the run goes on from.
+    """
     self.check(experiment, copies)
+    self._put_old_config_aside(experiment, step)
     contents = {**copies, self.config.name: configs.to_gin(experiment)}
     for name, content in contents.items():
       path = self.path / name
       if not path.exists() or _is_class_table_of(path, content):
         with artifact.writing(path) as file:
           file.write(content.encode())
+
+  def _put_old_config_aside(self, experiment: Experiment, step: int) -> None:
+    difference = self._difference(experiment)
+    if not difference:
+      return
+    old = self.config.with_name(f'config-until-{step}.gin')
+    print(
+      f'the configuration changes at step {step}; {old} keeps the old one:',
+      *difference,
+      sep='\n',
+      file=sys.stderr,
+      flush=True,
+    )
+    # Where it changes twice at a step, none was made by the second one.
+    if not old.exists():
+      with artifact.writing(old) as file:
+        file.write(self.config.read_bytes())
+    self.config.unlink()
 
   def load_config(self, kind: type[Experiment]) -> Experiment:
     """Reads `config.gin`.

@@ -152,6 +152,15 @@ def steps(folder: str | os.PathLike[str]) -> list[int]:
   return sorted(step for step, file in found if file.suffix == '.index')
 
 
+def set_aside(folder: str | os.PathLike[str], step: int) -> None:
+  """Renames a checkpoint to `damaged-ckpt-STEP`; others stay."""
+  folder = pathlib.Path(folder)
+  files = [path for s, path in _files(folder) if s == step]
+  for path in sorted(files, key=lambda p: p.suffix != '.index'):
+    path.replace(path.with_name(f'damaged-{path.name}'))
+  _write_list(folder, steps(folder))
+
+
 def _files(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
   """Returns the files of all checkpoints, each with its step."""
   matches = ((_FILE.fullmatch(p.name), p) for p in folder.glob('ckpt-*'))

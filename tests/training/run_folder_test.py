@@ -35,8 +35,50 @@ def test_a_changed_value_is_named(folder):
   assert str(error.value) == (
     f'{folder.config} has `InputConfig.batch_size = 2`, this run has '
     '`InputConfig.batch_size = 4`; take another run folder, or the '
-    'configuration that the run was started with.'
+    'configuration that the run was started with. --allow_config_change goes '
+    'on with this one.'
   )
+  (note,) = error.value.__notes__
+  lines = note.splitlines()
+  assert lines[:2] == [f'--- {folder.config}', '+++ this run']
+  assert lines[2].startswith('@@ ')
+  assert lines[3:] == [
+    *('-InputConfig.batch_size = 2', '+InputConfig.batch_size = 4')
+  ]
+
+
+def test_a_change_that_is_allowed_is_shown_and_the_old_one_kept(folder, capsys):
+  first, second, third = (
+    tiny.train_config(input={'batch_size': size}) for size in (2, 4, 8)
+  )
+  folder.claim(first, {})
+  text = folder.config.read_text()
+  changing = run_folder.RunFolder(folder.path, allows_change=True).of_worker(0)
+  changing.check(second, {})
+  assert folder.config.read_text() == text
+  changing.claim(second, {}, step=6)
+  assert folder.load_config(configs.TrainExperiment) == second
+  old = folder.path / 'config-until-6.gin'
+  assert old.read_text() == text
+  lines = capsys.readouterr().err.splitlines()
+  assert lines[0] == (
+    f'the configuration changes at step 6; {old} keeps the old one:'
+  )
+  assert lines[-2:] == [
+    *('-InputConfig.batch_size = 2', '+InputConfig.batch_size = 4')
+  ]
+  # No step was made by the second one.
+  changing.claim(third, {}, step=6)
+  assert old.read_text() == text
+  changing.claim(third, {}, step=8)
+  assert capsys.readouterr().err.count('changes at step') == 1
+
+
+def test_a_search_never_becomes_a_training(folder):
+  folder.claim(tiny.search_config(), {})
+  changing = run_folder.RunFolder(folder.path, allows_change=True)
+  with pytest.raises(ValueError, match='it is of another kind of run'):
+    changing.check(tiny.train_config(), {})
 
 
 def test_another_file_is_named(folder):
