@@ -153,6 +153,8 @@ class InputConfig:
       at the corners is padding.
     class_balance: probability, in [0, 1], that a crop is placed so as to show a
       random pixel of a random class of its picture, each class as likely.
+    long_side: pixels of each picture's longer side before it is scaled and cut;
+      513 in the paper on ADE20K. 0 leaves pictures as large as they are.
     deterministic: whether a crop waits for those before it. If not, a slow disk
       holds up less, but the order, and with it a resumed run, is not exact.
   """
@@ -169,6 +171,7 @@ class InputConfig:
   brightness_jitter: float = 0.0
   max_rotation: float = 0.0
   class_balance: float = 0.0
+  long_side: int = 0
   deterministic: bool = True
 
   def __post_init__(self):
@@ -182,7 +185,7 @@ class InputConfig:
       'max_scale',
       f'at least `min_scale` ({self.min_scale})',
     )
-    _require_non_negative(self, 'scale_step')
+    _require_non_negative(self, 'scale_step', 'long_side')
     for field in (
       'flip_probability',
       'saturation_jitter',
@@ -543,6 +546,8 @@ class EvalConfig:
     scales: of the pictures; the probabilities at each are averaged. One scale
       is the default; `gin_configs/multi_scale.gin` has the paper's.
     use_flip: whether to predict each scale mirrored as well.
+    long_side: pixels of every picture's longer side before the scales; 0 leaves
+      pictures as large as they are. Labels keep their size in either case.
     window_size: (height, width) in pixels of a window that slides over the
       scaled picture, for those too large for the memory; None takes the picture
       as a whole.
@@ -558,6 +563,7 @@ class EvalConfig:
 
   scales: tuple[float, ...] = (1.0,)
   use_flip: bool = False
+  long_side: int = 0
   window_size: tuple[int, int] | None = None
   window_stride: tuple[int, int] | None = None
   boundary_ratio: float = 0.02
@@ -574,6 +580,7 @@ class EvalConfig:
     )
     object.__setattr__(self, 'scales', tuple(map(float, self.scales)))
     _require_window(self)
+    _require_non_negative(self, 'long_side')
     _require_positive(self, 'boundary_ratio', 'patience_seconds')
 
 

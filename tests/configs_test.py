@@ -82,6 +82,10 @@ def test_later_files_and_bindings_win(tmp_path):
       '`InputConfig.class_balance` (1.5) must be in [0, 1].',
     ),
     (
+      'InputConfig.long_side = -1',
+      '`InputConfig.long_side` (-1) must be at least 0.',
+    ),
+    (
       'InputConfig.max_rotation = -5.0',
       '`InputConfig.max_rotation` (-5.0) must be in [0, 180].',
     ),
@@ -274,6 +278,7 @@ def test_configurations_do_not_change():
     ('EvalConfig.scales = (1, 0)', 'scales` ((1, 0)) must be one or more'),
     ('EvalConfig.scales = 1.0', 'scales` (1.0) must be one or more positive'),
     ('EvalConfig.use_flip = 1', 'use_flip` (1) must be of type bool.'),
+    ('EvalConfig.long_side = -1', 'long_side` (-1) must be at least 0.'),
     (
       'EvalConfig.boundary_ratio = 0.0',
       'boundary_ratio` (0.0) must be greater than 0.',

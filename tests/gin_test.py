@@ -71,6 +71,7 @@ _CITYSCAPES_TRAIN = {
   'input.min_scale': 0.5,
   'input.max_scale': 2.0,
   'input.scale_step': 0.25,
+  'input.long_side': 0,
   'input.flip_probability': 0.5,
   'segmenter.stem_filters': (64, 64, 128),
   'segmenter.aspp_filters': 256,
@@ -137,7 +138,11 @@ _VOC_TRAIN = {
 _TRAININGS |= {
   'voc_s': _VOC_TRAIN,
   'coco_voc_s': {**_VOC_TRAIN, 'schedule.train_steps': 4_000_000},
-  'ade20k_s': {**_VOC_TRAIN, 'schedule.train_steps': 4_000_000},
+  'ade20k_s': {
+    **_VOC_TRAIN,
+    'input.long_side': 513,
+    'schedule.train_steps': 4_000_000,
+  },
 }
 
 _EVALUATIONS = {

@@ -142,9 +142,11 @@ def choose_view(
       negative, or None, it may lie anywhere.
   """
   crop_size = tf.constant(config.crop_size, tf.float32)
-  scale = _choose_scale(draws.scale, config)
-  wanted = tf.maximum(tf.round(crop_size / scale), 1)
   size = tf.cast(size, tf.float32)
+  scale = _choose_scale(draws.scale, config)
+  if config.long_side:
+    scale *= config.long_side / tf.reduce_max(size)
+  wanted = tf.maximum(tf.round(crop_size / scale), 1)
   window = tf.minimum(wanted, size)
   first, last = tf.zeros(2), size - window
   if target is not None:

@@ -300,6 +300,8 @@ def _train(
     model,
     place.data_dir,
     place.eval_split,
+    # As large as they are trained on.
+    configs.EvalConfig(long_side=config.input.long_side),
     weights=lambda: weight_averages.standing_in(model, averages),
   )
   manager = checkpoints.make_manager(

@@ -50,13 +50,16 @@ def _scores(
   order.
   """
   size = operations.spatial_size(images)
+  pictures = images
+  if config.long_side:
+    pictures = _at_long_side(images, config.long_side)
   views = list(itertools.product(config.scales, _flips(config)))
   if views == [(1.0, False)] and config.window_size is None:
-    return operations.resize_aligned(forward(images), size)
+    return operations.resize_aligned(forward(pictures), size)
   scales, flips = (tf.constant(v) for v in zip(*views))
 
   def add_view(index, total):
-    scaled = _scaled(images, scales[index])
+    scaled = _scaled(pictures, scales[index])
     view = _flipping(forward, flips[index])
     return index + 1, total + _probabilities(
       view, scaled, size, num_classes, config
@@ -76,6 +79,15 @@ def _scores(
     parallel_iterations=1,
   )
   return total
+
+
+def _at_long_side(images: tf.Tensor, long_side: int) -> tf.Tensor:
+  """Resizes pictures so that the longer side has that many pixels."""
+  size = tf.cast(tf.shape(images)[1:3], tf.float32)
+  size = tf.round(size * (long_side / tf.reduce_max(size)))
+  # What the network needs at least.
+  size = tf.maximum(tf.cast(size, tf.int32), 4)
+  return operations.resize_aligned(images, tf.unstack(size))
 
 
 def _flips(config: configs.EvalConfig) -> tuple[bool, ...]:

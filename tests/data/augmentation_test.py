@@ -164,6 +164,18 @@ def test_views_lie_within_picture_and_crop(crop_size, step):
     assert np.all((scaled == crop_size) | (window == (40, 60)))
 
 
+@pytest.mark.parametrize('size', [(40, 60), (120, 80), (30, 13)])
+def test_the_longer_side_decides_what_a_crop_shows(size):
+  config = dataclasses.replace(PLAIN, crop_size=(20, 20), long_side=30)
+  view = augmentation.choose_view(
+    tf.constant(size), _draws(0.0, 0.0, 0.0), config
+  )
+  source_pixels = max(size) / 30
+  expected = np.minimum(np.round(20 * source_pixels), size)
+  np.testing.assert_array_equal(view.window, expected)
+  np.testing.assert_array_equal(view.scaled, np.round(expected / source_pixels))
+
+
 def test_scales_are_drawn_evenly_from_the_steps():
   draws = np.linspace(0, 1, 700, endpoint=False, dtype=np.float32)
   scales = [

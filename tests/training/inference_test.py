@@ -160,3 +160,51 @@ def test_windows_begin_each_stride_and_end_with_the_picture(
   assert inference.window_starts(length, window, stride).numpy().tolist() == (
     starts
   )
+
+
+@pytest.mark.parametrize(
+  ('size', 'expected'), [((21, 30), (14, 20)), ((9, 5), (20, 11))]
+)
+def test_pictures_have_the_longer_side_before_the_scales(size, expected):
+  images = tf.constant(IMAGES[:, : size[0], : size[1]])
+  seen = []
+
+  def forward(pictures):
+    seen.append(tuple(pictures.shape[1:3]))
+    return _forward(pictures)
+
+  config = configs.EvalConfig(long_side=20)
+  found = inference.predict(forward, images, 5, config)
+  assert seen == [expected]
+  small = _resized(images.numpy(), expected)
+  probabilities = _probabilities(small, size, is_flipped=False)
+  np.testing.assert_array_equal(found, probabilities.argmax(axis=-1))
+
+
+def test_a_longer_side_goes_with_scales_flips_and_windows():
+  size, window, stride = IMAGES.shape[1:3], (9, 13), (5, 9)
+  small = _resized(IMAGES, (14, 20))
+  expected = np.mean(
+    [
+      _resized(
+        _windowed(
+          _resized(small, [int((n - 1) * scale + 1) for n in (14, 20)]),
+          window,
+          stride,
+          flip,
+        ),
+        size,
+      )
+      for scale in (1.0, 1.25)
+      for flip in (False, True)
+    ],
+    axis=0,
+  )
+  config = configs.EvalConfig(
+    scales=(1.0, 1.25),
+    use_flip=True,
+    long_side=20,
+    window_size=window,
+    window_stride=stride,
+  )
+  _assert_predicts(config, expected)
