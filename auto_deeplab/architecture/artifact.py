@@ -15,8 +15,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
   """Opens a temporary neighbour of `path` and renames it at the end.
 
   A reader sees the old file or the new one, never a half. If the block raises,
-  the temporary file is removed and `path` stays as it was. The folder is made
-  if it is missing.
+  the temporary file is removed and `path` stays as it was; an OSError, as of a
+  full disk, names it. The folder is made if it is missing.
 
   Args:
     path: The final name.
@@ -35,9 +35,21 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
       yield file
     _give_default_permissions(temporary)
     os.replace(temporary, path)
-  except BaseException:
+  except BaseException as e:
     os.unlink(temporary)
+    if isinstance(e, OSError):
+      raise naming(e, path) from e
     raise
+
+
+def naming(error: OSError, path: str | os.PathLike[str]) -> OSError:
+  """Returns an error, such as that of a full disk, with the file it is about.
+
+  What fails on opening says so itself, what fails on writing does not.
+  """
+  if error.errno is None or error.filename is not None:
+    return error
+  return OSError(error.errno, error.strerror, os.fspath(path))
 
 
 def _give_default_permissions(path: str) -> None:

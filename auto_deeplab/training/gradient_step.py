@@ -7,6 +7,7 @@ The search has two of these (weights; alphas and betas), retraining has one.
 
 from collections.abc import Callable, Mapping, Sequence
 import math
+from typing import NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -200,7 +201,17 @@ def _in_parts(x: tf.Tensor, number: int) -> tf.Tensor:
 
 
 class NotFiniteError(ValueError):
-  """A loss or a gradient that is not finite; the message names it."""
+  """A loss or a gradient that is not finite; the message names it.
+
+  Attributes:
+    step: the first one that had it.
+    tensor: the loss, or the variable whose gradient it is.
+  """
+
+  def __init__(self, message: str, step: int, tensor: str):
+    super().__init__(message)
+    self.step = step
+    self.tensor = tensor
 
 
 class StepLog:
@@ -244,21 +255,24 @@ class StepLog:
       for key in ('loss', 'gradient_norm'):
         value = float(values[key])
         if not math.isfinite(value):
-          where = self._where(name, key, values)
-          raise NotFiniteError(
-            f'{name}/{key} is {value} at step {step}{where}; the run stops, '
-            'its last checkpoint is intact. A smaller learning rate, gradient '
-            'clipping or float32 are what to try.'
-          )
+          self._refuse(step, name, key, values)
         columns.setdefault(f'{name}/{key}', []).append(value)
     self.columns = columns
     return {key: sum(v) / len(v) for key, v in columns.items()}
 
-  def _where(self, name: str, key: str, values: dict[str, tf.Tensor]) -> str:
-    """Names the first gradient that is not finite, if it is a gradient."""
-    if key != 'gradient_norm':
-      return ''
-    is_bad = ~np.isfinite(values['gradient_norms'].numpy())
-    return (
-      f', from the gradient of {self._variables[name][is_bad.argmax()].name}'
+  def _refuse(
+    self, step: int, name: str, key: str, values: dict[str, tf.Tensor]
+  ) -> NoReturn:
+    """Names the loss, or the first gradient, that is not finite."""
+    tensor, where = f'{name}/{key}', ''
+    if key == 'gradient_norm':
+      is_bad = ~np.isfinite(values['gradient_norms'].numpy())
+      tensor = self._variables[name][is_bad.argmax()].name
+      where = f', from the gradient of {tensor}'
+    raise NotFiniteError(
+      f'{name}/{key} is {float(values[key])} at step {step}{where}; the run '
+      'stops, its last checkpoint is intact. A smaller learning rate, gradient '
+      'clipping or float32 are what to try.',
+      step,
+      tensor,
     )

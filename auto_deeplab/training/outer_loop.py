@@ -7,9 +7,11 @@ at multiples of their intervals, wherever the run was resumed. A checkpoint is
 saved before each evaluation, so that none is of weights that a kill loses.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
+import errno
 import io
+import os
 from typing import Any, NoReturn, Protocol
 
 import orbit
@@ -20,6 +22,7 @@ from auto_deeplab.training import (
   best,
   distribution,
   gradient_step,
+  post_mortem,
   preemption,
   run_folder,
   saver,
@@ -94,11 +97,25 @@ def run(
       watch,
       num_steps,
     )
-    if evaluator is None:
-      loop.train(actions)
-    else:
-      loop.train_and_evaluate(actions, evaluator, eval_interval or num_steps)
+    with _naming_full_disk(folder), loop.keeping_what_is_not_finite():
+      if evaluator is None:
+        loop.train(actions)
+      else:
+        loop.train_and_evaluate(actions, evaluator, eval_interval or num_steps)
   return loop.scores
+
+
+@contextlib.contextmanager
+def _naming_full_disk(folder: run_folder.RunFolder) -> Iterator[None]:
+  """Turns what TensorFlow raises on writing summaries into an OSError."""
+  try:
+    yield
+  except tf.errors.OpError as e:
+    for code in (errno.ENOSPC, errno.EDQUOT):
+      if os.strerror(code) in str(e):
+        path = str(folder.summaries)
+        raise OSError(code, os.strerror(code), path) from e
+    raise
 
 
 class _Loop:
@@ -146,6 +163,15 @@ class _Loop:
 
   def _step(self) -> int:
     return int(self._trainer.global_step.numpy())
+
+  @contextlib.contextmanager
+  def keeping_what_is_not_finite(self) -> Iterator[None]:
+    """Keeps the state for a post mortem."""
+    try:
+      yield
+    except gradient_step.NotFiniteError as e:
+      checkpoint, folder = self._manager.checkpoint, self._folder.post_mortem
+      raise post_mortem.keep(checkpoint, folder, self._step(), e) from e
 
   def train(self, actions: Sequence[Action]) -> None:
     """Trains to the end."""

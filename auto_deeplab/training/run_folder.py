@@ -13,6 +13,7 @@
     RUN/summaries/       the same for TensorBoard
     RUN/unfinished_loop.json   the losses of the loop that SIGTERM ended
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
+    RUN/post_mortem/     the state that met a NaN, and where (`post_mortem`)
     RUN/lock             while a process writes the folder (`run_lock`)
 
 The first four define the run: they are written once all that can be refused
@@ -55,6 +56,7 @@ class RunFolder:
     checkpoints: where the run restores from.
     saves: where this process saves checkpoints.
     best: for `training.best`.
+    post_mortem: for `training.post_mortem`.
     lock: of this process on what it writes.
   """
 
@@ -80,6 +82,7 @@ class RunFolder:
     self.config = self.path / 'config.gin'
     self.genotype = self.path / 'genotype.json'
     self.lock = self.path / 'lock'
+    self.post_mortem = self.path / 'post_mortem'
     self._unfinished_loop = self.path / 'unfinished_loop.json'
     self.metrics = self.path / 'metrics.jsonl'
     self.summaries = self.path / 'summaries'
@@ -256,8 +259,11 @@ class RunFolder:
   def append_row(self, step: int, values: Mapping[str, Any]) -> None:
     """Adds a row of JSON values to `metrics.jsonl`."""
     self.path.mkdir(parents=True, exist_ok=True)
-    with self.metrics.open('a') as file:
-      file.write(json.dumps({'step': step, **values}) + '\n')
+    try:
+      with self.metrics.open('a') as file:
+        file.write(json.dumps({'step': step, **values}) + '\n')
+    except OSError as e:
+      raise artifact.naming(e, self.metrics) from e
 
 
 def _is_class_table_of(path: pathlib.Path, content: str) -> bool:

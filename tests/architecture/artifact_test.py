@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for atomic writing."""
 
+import errno
 import os
 
 import pytest
@@ -35,3 +36,17 @@ def test_the_file_is_as_readable_as_any_other(tmp_path):
     pass
   written = tmp_path / 'written.txt'
   assert written.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_full_disk_is_named(tmp_path):
+  path = tmp_path / 'file.txt'
+  for message, filename in (('', None), (f": '{tmp_path}/other'", 'other')):
+    with pytest.raises(OSError) as error, artifact.writing(path):
+      named = [str(tmp_path / filename)] if filename else []
+      raise OSError(errno.ENOSPC, 'No space left on device', *named)
+    assert str(error.value) == (
+      f'[Errno 28] No space left on device{message or f": {str(path)!r}"}'
+    )
+  with pytest.raises(OSError, match=r'^a message$'), artifact.writing(path):
+    raise OSError('a message')
+  assert os.listdir(tmp_path) == []

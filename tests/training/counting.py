@@ -22,7 +22,9 @@ class Trainer(orbit.StandardTrainer):
     options = orbit.StandardTrainerOptions(False, False)
     super().__init__(dataset, options)
     self.global_step = tf.Variable(first_step, dtype=tf.int64)
-    self.model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)])
+    self.model = tf.keras.Sequential(
+      [tf.keras.layers.Dense(1, use_bias=False, name='sum')]
+    )
     self.model.build([1, 1])
     self.model.variables[0].assign([[0.0]])
     self.log = gradient_step.StepLog({'train': self.model.variables})

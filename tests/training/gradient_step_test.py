@@ -256,6 +256,7 @@ def test_the_log_names_the_first_step_and_gradient_that_is_not_finite(value):
     'second:0; the run stops, its last checkpoint is intact. A smaller '
     'learning rate, gradient clipping or float32 are what to try.'
   )
+  assert (error.value.step, error.value.tensor) == (7, 'second:0')
   assert log.flush() == {}
 
 

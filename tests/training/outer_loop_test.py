@@ -6,9 +6,11 @@ import json
 import os
 import signal
 
+import orbit
 import pytest
+import tensorflow as tf
 
-from auto_deeplab.training import preemption, saver
+from auto_deeplab.training import gradient_step, preemption, saver
 from tests.training import counting
 
 
@@ -160,3 +162,87 @@ def test_an_evaluation_ends_at_once(tmp_path, monkeypatch):
       counting.run(asked)
   assert counting.run(asked) == scores
   assert rows(asked) == rows(whole)
+
+
+# Full disks and NaN ----------------------------------------------------------
+
+
+def test_a_full_disk_of_metrics_is_named(tmp_path):
+  def fill_disk(step):  # In the midst of the run: it reads as endless zeros.
+    if step == 1:
+      (tmp_path / 'metrics.jsonl').symlink_to('/dev/full')
+
+  with pytest.raises(OSError) as error:
+    counting.run(tmp_path, on_step=fill_disk)
+  assert str(error.value) == (
+    f"[Errno 28] No space left on device: '{tmp_path}/metrics.jsonl'"
+  )
+  assert saver.steps(tmp_path / 'checkpoints') == []
+
+
+@pytest.mark.parametrize(
+  ('message', 'error_type'),
+  [
+    ('events.v2; No space left on device', OSError),
+    ('OOM when allocating tensor', tf.errors.ResourceExhaustedError),
+  ],
+)
+def test_a_full_disk_of_summaries_is_named(
+  tmp_path, monkeypatch, message, error_type
+):
+  def flush(_):
+    raise tf.errors.ResourceExhaustedError(None, None, message)
+
+  monkeypatch.setattr(orbit.utils.SummaryManager, 'flush', flush)
+  with pytest.raises(error_type) as error:
+    counting.run(tmp_path)
+  if error_type is OSError:
+    assert str(error.value) == (
+      f"[Errno 28] No space left on device: '{tmp_path}/summaries'"
+    )
+
+
+def run_into_nan(path, monkeypatch):
+  """Counts, but what is counted is NaN from step 6 (counted from 0) on."""
+  make = gradient_step.StepLog.add
+
+  def add(self, step, name, values):
+    nan = tf.constant(float('nan'))
+    norms = {'gradient_norm': nan, 'gradient_norms': tf.stack([nan])}
+    make(self, step, name, values | (norms if step >= 6 else {}))
+
+  with monkeypatch.context() as patch:
+    patch.setattr(gradient_step.StepLog, 'add', add)
+    with pytest.raises(gradient_step.NotFiniteError) as error:
+      counting.run(path, evaluates=False)
+  return str(error.value)
+
+
+def test_the_state_that_met_a_nan_is_kept(tmp_path, monkeypatch):
+  message = run_into_nan(tmp_path, monkeypatch)
+  assert message == (
+    'train/gradient_norm is nan at step 6, from the gradient of sum/kernel:0; '
+    'the run stops, its last checkpoint is intact. A smaller learning rate, '
+    'gradient clipping or float32 are what to try. '
+    f'{tmp_path}/post_mortem keeps the state of step 8.'
+  )
+  folder = tmp_path / 'post_mortem'
+  found = json.loads((folder / 'not_finite.json').read_text())
+  assert message.startswith(found.pop('message'))
+  assert found == {'step': 6, 'tensor': 'sum/kernel:0', 'state_of_step': 8}
+  key = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
+  assert tf.train.load_variable(str(folder / 'ckpt-8'), key) == 8
+  # The run itself goes on from before.
+  assert saver.steps(tmp_path / 'checkpoints') == [4]
+  counting.run(tmp_path, evaluates=False)
+  assert steps_of(tmp_path, 'train/loss') == [4, 8, 10]
+
+
+def test_what_cannot_be_kept_does_not_hide_the_nan(tmp_path, monkeypatch):
+  (tmp_path / 'post_mortem').touch()
+  message = run_into_nan(tmp_path, monkeypatch)
+  assert message.startswith('train/gradient_norm is nan at step 6, ')
+  assert message.endswith(
+    f' The state could not be kept: checkpoint {tmp_path}/post_mortem/ckpt-8 '
+    'cannot be written: Not a directory; checkpoints before it are intact.'
+  )
