@@ -17,6 +17,13 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+  """Adds what `tests/tools/kills_test.py` takes."""
+  parser.addoption(
+    '--kills', type=int, default=2, help='How often to kill each of two runs.'
+  )
+
+
 @pytest.fixture(scope='session')
 def repository() -> pathlib.Path:
   """Root of the repository."""
