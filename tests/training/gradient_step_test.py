@@ -212,6 +212,35 @@ def test_each_micro_batch_has_its_number(batch):
   np.testing.assert_allclose(step(batch)['loss'], expected, rtol=1e-5)
 
 
+def test_a_network_may_sum_over_replicas_while_accumulating(batch, mirrored):
+  batch = _large(batch)
+  kernel = _kernel(strategy=mirrored)
+
+  def forward(images, index):
+    del index
+    # As synchronized batch norm does.
+    total = objectives.sum_over_replicas(tf.reduce_sum(images, axis=(0, 1, 2)))
+    return tf.einsum('nhwi,io->nhwo', images - total / (4 * 5 * 5), kernel)
+
+  with mirrored.scope():
+    step = gradient_step.GradientStep(
+      mirrored,
+      forward,
+      [kernel],
+      tf.keras.optimizers.SGD(0.1),
+      accumulation_steps=2,
+    )
+  dataset = tf.data.Dataset.from_tensors(batch)
+  dataset = mirrored.experimental_distribute_dataset(dataset)
+  values = step(next(iter(dataset)))
+  image, label = batch['image'].numpy(), batch['label'].numpy()
+  # The first half of each replica's part, then the second.
+  for part in ([0, 1, 4, 5], [2, 3, 6, 7]):
+    image[part] -= image[part].mean(axis=(0, 1, 2))
+  expected = objectives.PixelLoss()(label, image)
+  np.testing.assert_allclose(values['loss'], expected, rtol=1e-5)
+
+
 def _log():
   names = ('weights', 'train')
   return gradient_step.StepLog(

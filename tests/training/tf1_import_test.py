@@ -115,11 +115,18 @@ def test_a_training_goes_on_from_the_step(run_dir, data_dir):
 
 def test_without_a_step_the_training_begins_at_0(data_dir, tmp_path, variables):
   # As a recipe for another precision has it: one more optimizer around ours.
-  config = tiny.train_config(runtime={'precision': 'mixed_float16'})
+  config = tiny.train_config(
+    runtime={'precision': 'mixed_float16'}, schedule={'ema_momentum': 0.3}
+  )
   extra = {'ema/decay': np.array(0.5, np.float32)}
   imported = _run(data_dir, tmp_path, variables | extra, config)
   assert (imported.step, imported.unused) == (0, ('ema/decay',))
-  assert networks.load_segmenter(tmp_path / 'run').step == 0
+  loaded = networks.load_segmenter(tmp_path / 'run')
+  assert loaded.step == 0
+  # Averages begin with the weights that were imported.
+  np.testing.assert_array_equal(
+    loaded.model.logits.bias, variables[tf1_names.LOGITS_BIAS]
+  )
 
 
 # Without a data set ---------------------------------------------------------
