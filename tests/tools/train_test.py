@@ -8,6 +8,7 @@ import re
 import pytest
 
 from auto_deeplab import configs
+from auto_deeplab.training import run_folder
 from tests.tools import tool_runs
 from tests.training import tiny
 
@@ -55,6 +56,33 @@ def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
     'start.json',
     'summaries',
   }
+
+
+def test_a_changed_configuration_is_shown_as_a_diff(folder):
+  run_dir = folder / 'begun'
+  config = tiny.train_config(schedule={'train_steps': 2})
+  run_folder.RunFolder(run_dir).claim(config, {})
+  text = (run_dir / 'config.gin').read_text()
+  result = tool_runs.run(
+    'train',
+    cwd=folder,
+    gin_file='recipe.gin',
+    gin_bindings='InputConfig.batch_size = 4',
+    genotype='genotype.json',
+    data_dir='data',
+    run_dir='begun',
+  )
+  assert result.returncode == 1
+  message, old, new, _, *lines = result.stderr.splitlines()
+  assert message == (
+    'train: begun/config.gin has `InputConfig.batch_size = 2`, this run has '
+    '`InputConfig.batch_size = 4`; take another run folder, or the '
+    'configuration that the run was started with. --allow_config_change goes '
+    'on with this one.'
+  )
+  assert (old, new) == ('--- begun/config.gin', '+++ this run')
+  assert lines == ['-InputConfig.batch_size = 2', '+InputConfig.batch_size = 4']
+  assert (run_dir / 'config.gin').read_text() == text
 
 
 def test_a_genotype_of_another_version_is_refused(folder):
