@@ -282,9 +282,11 @@ class BatchNorm:
       mean = tf.reduce_mean(x, axis=[0, 1, 2])
       square = tf.reduce_mean(tf.square(x), axis=[0, 1, 2])
       context = tf.distribute.get_replica_context()
-      mean, square = context.all_reduce(
-        tf.distribute.ReduceOp.MEAN, [mean, square]
-      )
+      # None while the variables are made, under the strategy's scope alone.
+      if context is not None:
+        mean, square = context.all_reduce(
+          tf.distribute.ReduceOp.MEAN, [mean, square]
+        )
       variance = square - tf.square(mean)
     factor = scale * tf.math.rsqrt(variance + self.norm.epsilon)
     return x * factor - mean * factor, mean, variance

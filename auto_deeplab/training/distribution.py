@@ -3,8 +3,11 @@
 """Strategies by name, and how they share out a batch."""
 
 import functools
+import os
 
 import tensorflow as tf
+
+from auto_deeplab.training import cluster
 
 STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
 
@@ -20,7 +23,7 @@ def make_strategy(
     tpu_address: name or address of the TPU, for 'tpu' alone.
 
   Raises:
-    ValueError: if the name is unknown.
+    ValueError: if the name is unknown, or TF_CONFIG does not parse.
   """
   if name == 'one_device':
     device = '/gpu:0' if tf.config.list_logical_devices('GPU') else '/cpu:0'
@@ -31,6 +34,7 @@ def make_strategy(
     ) or tf.config.list_logical_devices('CPU')
     return _mirrored(tuple(d.name for d in devices))
   if name == 'multi_worker':
+    cluster.check_tf_config(os.environ.get('TF_CONFIG'))
     return tf.distribute.MultiWorkerMirroredStrategy()
   if name == 'tpu':
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(

@@ -99,10 +99,14 @@ def run_search(config: configs.SearchExperiment, place: Place) -> str:
   folder = run_folder.RunFolder(
     place.run_dir, allows_change=place.allow_config_change
   )
-  folder.check(config, {tfrecord.INFO_NAME: tfrecord.info_to_text(info)})
+  copies = {tfrecord.INFO_NAME: tfrecord.info_to_text(info)}
+  folder.check(config, copies)
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
-  with resuming.holding(folder, strategy, place.skip_damaged_checkpoints):
+  copies[folder.config.name] = configs.to_gin(config)
+  with resuming.holding(
+    folder, strategy, copies, place.skip_damaged_checkpoints
+  ):
     _search(config, info, place, strategy, folder)
   return decode.latest_snapshot(folder.path)
 
@@ -256,10 +260,14 @@ def run_training(
     place.run_dir, allows_change=place.allow_config_change
   )
   checkpoint = initialization.find(place.start, folder, info)
-  folder.check(config, _definition(genotype, info, place, checkpoint))
+  copies = _definition(genotype, info, place, checkpoint)
+  folder.check(config, copies)
   strategy = _start(config.runtime, place)
   folder = folder.of_worker(distribution.worker_index(strategy))
-  with resuming.holding(folder, strategy, place.skip_damaged_checkpoints):
+  copies[folder.config.name] = configs.to_gin(config)
+  with resuming.holding(
+    folder, strategy, copies, place.skip_damaged_checkpoints
+  ):
     return _train(config, genotype, info, place, checkpoint, strategy, folder)
 
 

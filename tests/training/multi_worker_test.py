@@ -27,7 +27,7 @@ def free_addresses(count):
   return addresses
 
 
-def start_worker(repository, folder, workers, index):
+def start_worker(repository, folder, workers, index, *flags):
   task = {'type': 'worker', 'index': index}
   cluster = {'cluster': {'worker': workers}, 'task': task}
   return subprocess.Popen(
@@ -39,6 +39,7 @@ def start_worker(repository, folder, workers, index):
       '--genotype=genotype.json',
       '--data_dir=data',
       '--run_dir=run',
+      *flags,
     ],
     cwd=folder,
     env={
@@ -52,47 +53,97 @@ def start_worker(repository, folder, workers, index):
   )
 
 
-def start_workers(repository, folder, **schedule):
-  tiny.write_data(folder)
-  tiny.GENOTYPE.save(folder / 'genotype.json')
-  config = configs.to_gin(tiny.train_config(schedule=schedule))
-  (folder / 'train.gin').write_text(config)
+def start_both(repository, folder, flags=((), ())):
   addresses = free_addresses(2)
-  return [start_worker(repository, folder, addresses, i) for i in range(2)]
+  return [
+    start_worker(repository, folder, addresses, index, *flags[index])
+    for index in range(2)
+  ]
+
+
+def outputs_of(workers):
+  return [w.communicate(timeout=PATIENCE_SECONDS)[0] for w in workers]
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """What both workers read."""
+  tiny.write_data(tmp_path)
+  tiny.GENOTYPE.save(tmp_path / 'genotype.json')
+  config = configs.to_gin(tiny.train_config())
+  (tmp_path / 'train.gin').write_text(config)
+  return tmp_path
 
 
 @pytest.mark.chain
-def test_two_workers_train_and_evaluate_together(repository, tmp_path):
-  workers = start_workers(repository, tmp_path)
-  outputs = [w.communicate(timeout=PATIENCE_SECONDS)[0] for w in workers]
+def test_two_workers_train_and_evaluate_together(repository, folder):
+  workers = start_both(repository, folder)
+  outputs = outputs_of(workers)
   assert [w.returncode for w in workers] == [0, 0], outputs
 
-  run = tmp_path / 'run'
+  run = folder / 'run'
   rows = [
-    (folder / 'metrics.jsonl').read_text().splitlines()
-    for folder in (run, run / 'worker-1')
+    (path / 'metrics.jsonl').read_text().splitlines()
+    for path in (run, run / 'worker-1')
   ]
   # Losses and scores are of all workers, so each reports the same.
   assert rows[0] == rows[1]
   assert [json.loads(row)['step'] for row in rows[0]] == [1, 2, 3, 4, 4]
   # Both take part in a save, each in a folder of its own.
-  for folder in (run, run / 'worker-1'):
-    assert (folder / 'checkpoints' / 'ckpt-4.index').exists()
+  for path in (run, run / 'worker-1'):
+    assert (path / 'checkpoints' / 'ckpt-4.index').exists()
 
 
 @pytest.mark.chain
-def test_the_end_of_one_worker_is_the_end_of_both(repository, tmp_path):
-  workers = start_workers(repository, tmp_path, train_steps=10_000)
-  run = tmp_path / 'run'
+def test_workers_of_different_configurations_are_refused(repository, folder):
+  other = ['--gin_bindings=WeightOptimizerConfig.learning_rate = 0.5']
+  workers = start_both(repository, folder, flags=((), other))
+  for output in outputs_of(workers):
+    assert (
+      'train: the workers differ in their config.gin: worker 1 from worker 0'
+    ) in output
+  assert [w.returncode for w in workers] == [1, 1]
+  assert not (folder / 'run' / 'config.gin').exists()
+
+
+@pytest.mark.chain
+def test_a_killed_worker_ends_the_others_and_all_go_on(repository, folder):
+  steps = 60
+  long = [[f'--gin_bindings=TrainConfig.train_steps = {steps}']] * 2
+  workers = start_both(repository, folder, long)
+  saved = folder / 'run' / 'checkpoints' / 'checkpoint'
+  end = time.monotonic() + PATIENCE_SECONDS
+  while not saved.exists():
+    assert time.monotonic() < end
+    assert workers[1].poll() is None, workers[1].communicate()
+    time.sleep(0.1)
+  workers[1].send_signal(signal.SIGKILL)
+  left, _ = outputs_of(workers)
+  assert workers[0].returncode == 1, left
+  assert 'train: another worker is gone, and this one ends: start' in left
+
+  workers = start_both(repository, folder, long)
+  outputs = outputs_of(workers)
+  assert [w.returncode for w in workers] == [0, 0], outputs
+  rows = (folder / 'run' / 'metrics.jsonl').read_text().splitlines()
+  numbers = [json.loads(row)['step'] for row in rows]
+  assert numbers == [*range(1, steps + 1), steps]
+
+
+@pytest.mark.chain
+def test_the_end_of_one_worker_is_the_end_of_both(repository, folder):
+  long = ['--gin_bindings=TrainConfig.train_steps = 10_000']
+  workers = start_both(repository, folder, flags=(long, long))
+  run = folder / 'run'
   while not (run / 'checkpoints' / 'ckpt-2.index').exists():
     assert [w.poll() for w in workers] == [None, None]
     time.sleep(0.1)
   workers[1].send_signal(signal.SIGTERM)
-  outputs = [w.communicate(timeout=PATIENCE_SECONDS)[0] for w in workers]
+  outputs = outputs_of(workers)
   assert [w.returncode for w in workers] == [75, 75], outputs
   newest = [
-    (folder / 'checkpoints' / 'checkpoint').read_text().splitlines()[0]
-    for folder in (run, run / 'worker-1')
+    (path / 'checkpoints' / 'checkpoint').read_text().splitlines()[0]
+    for path in (run, run / 'worker-1')
   ]
   assert newest[0] == newest[1]
   for output in outputs:
