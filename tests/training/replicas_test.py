@@ -49,18 +49,3 @@ def test_two_replicas_train_as_one(data_dir, tmp_path):
     experiment.run_training(config, tiny.GENOTYPE, place)
     curves.append(losses(place.run_dir, 'train/loss'))
   assert_same_curve(*curves)
-
-
-def test_two_replicas_search_as_one(data_dir, tmp_path):
-  config = tiny.search_config(
-    runtime=RUNTIME,
-    input={'batch_size': 4},
-    schedule={'train_steps': STEPS, 'arch_start_step': 2},
-  )
-  runs = []
-  for name in ('one_device', 'mirrored'):
-    place = experiment.Place(str(data_dir), str(tmp_path / name), name)
-    experiment.run_search(config, place)
-    runs.append(place.run_dir)
-  for column in ('weights/loss', 'architecture/loss'):
-    assert_same_curve(*(losses(run_dir, column) for run_dir in runs))
