@@ -44,8 +44,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_integer('crop_size', 97, 'Height and width of the crops.')
 flags.DEFINE_integer('filter_multiplier', 4, 'F.')
 flags.DEFINE_integer('batch_size', 2, 'Of a step.')
-flags.DEFINE_integer('num_steps', 50, 'Steps a round and way.')
-flags.DEFINE_integer('num_rounds', 5, 'Rounds that count.')
+flags.DEFINE_integer('num_steps', 20, 'Steps a round and way.')
+flags.DEFINE_integer('num_rounds', 3, 'Rounds that count.')
 flags.DEFINE_boolean('json', False, 'Print JSON.')
 
 NUM_CLASSES = 19
