@@ -10,8 +10,11 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import input_pipeline
+from auto_deeplab.model import cells, operations
 from auto_deeplab.training import experiment
 from tests.training import tiny
 
@@ -52,24 +55,29 @@ def test_xla_compiles_the_steps_of_a_training(data_dir, tmp_path):
   assert_same(plain, compiled, ['train/loss', 'train/gradient_norm'])
 
 
-@pytest.mark.parametrize('draw_primitives', [False, True])
-def test_xla_compiles_the_steps_of_a_search(
-  data_dir, tmp_path, draw_primitives
-):
-  rows = []
-  for use_xla in (False, True):
-    config = tiny.search_config(
-      runtime={'use_xla': use_xla},
-      supernet={'draw_primitives': draw_primitives},
-      schedule={'train_steps': STEPS, 'arch_start_step': 0},
-    )
-    place = experiment.Place(str(data_dir), str(tmp_path / str(use_xla)))
-    experiment.run_search(config, place)
-    rows.append(rows_of(place.run_dir))
-  names = ('loss', 'gradient_norm')
-  columns = [f'{s}/{n}' for s in ('weights', 'architecture') for n in names]
-  plain, compiled = rows
-  assert_same(plain, compiled, columns)
+@pytest.mark.parametrize('is_drawn', [False, True])
+def test_xla_compiles_the_passes_of_a_search_cell(is_drawn):
+  cell = cells.SearchCell(1, 4, operations.NormSettings(), is_drawn=is_drawn)
+  inputs, previous = tf.random.stateless_normal([2, 2, 9, 9, 4], [1, 2])
+  alpha = tf.one_hot([4, 7], len(genotype_lib.PRIMITIVES))
+  cell.build(inputs.shape)
+
+  def passes():
+    with tf.GradientTape() as tape:
+      tape.watch(alpha)
+      outputs = cell(inputs, previous, alpha, training=True)
+      loss = tf.reduce_sum(outputs**2 * inputs)
+    gradients = tape.gradient(loss, [alpha, *cell.kernels.values()])
+    return [outputs, *map(tf.convert_to_tensor, gradients)]
+
+  plain, compiled = (
+    [y.numpy() for y in tf.function(passes, jit_compile=use_xla)()]
+    for use_xla in (None, True)
+  )
+  for expected, actual in zip(plain, compiled):
+    tolerance = 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, atol=tolerance)
+  assert np.abs(plain[0]).max() > 0.1
 
 
 def test_a_batch_has_a_static_shape(data_dir):
