@@ -662,15 +662,13 @@ def _require_unrollable(
 
 
 def _require_drawable(config: SearchExperiment) -> None:
-  """What a draw has no meaning for, or cannot be done within a branch."""
+  """Refuses what a draw has no meaning for, or no branch can do."""
   rule = 'False where `SupernetConfig.draw_primitives` is True'
   _require(not config.schedule.unrolled, config.schedule, 'unrolled', rule)
-  _require(
-    not config.runtime.synchronized_batch_norm,
-    config.runtime,
-    'synchronized_batch_norm',
-    rule,
-  )
+  # Replicas cannot meet within a branch; XLA cannot keep what a branch computed
+  # for the backward pass.
+  for field in ('synchronized_batch_norm', 'use_xla'):
+    _require(not getattr(config.runtime, field), config.runtime, field, rule)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -239,9 +239,13 @@ def test_partial_channels_must_divide_the_filters():
 
 @pytest.mark.parametrize(
   'part, field',
-  [('schedule', 'unrolled'), ('runtime', 'synchronized_batch_norm')],
+  [
+    ('schedule', 'unrolled'),
+    ('runtime', 'synchronized_batch_norm'),
+    ('runtime', 'use_xla'),
+  ],
 )
-def test_drawn_primitives_go_with_neither(part, field):
+def test_drawn_primitives_go_with_none_of(part, field):
   tiny.search_config(supernet={'draw_primitives': True})
   message = (
     f'{field}` (True) must be False where `SupernetConfig.draw_primitives` is '
