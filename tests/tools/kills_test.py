@@ -73,7 +73,7 @@ class Tool:
       self._wait_for_lines(process, rng.randrange(1, STEPS_A_KILL // 2))
     if moment == 'saving':
       self._wait_for_save(run, process)
-      time.sleep(rng.uniform(0, 0.02))
+      time.sleep(rng.uniform(0, 0.004))  # A save takes about 10 ms.
     else:
       time.sleep(rng.uniform(0, 5 if moment == 'early' else 0.3))
     is_asked = moment == 'asked'
