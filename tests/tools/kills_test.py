@@ -73,7 +73,7 @@ class Tool:
       self._wait_for_lines(process, rng.randrange(1, STEPS_A_KILL // 2))
     if moment == 'saving':
       self._wait_for_save(run, process)
-      time.sleep(rng.uniform(0, 0.004))  # A save takes about 10 ms.
+      time.sleep(rng.uniform(0, 0.004))
     else:
       time.sleep(rng.uniform(0, 5 if moment == 'early' else 0.3))
     is_asked = moment == 'asked'
@@ -81,8 +81,8 @@ class Tool:
     _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     # Whether the run ended before.
     assert process.returncode == (75 if is_asked else -signal.SIGKILL), stderr
-    half = list(self.run_dir(run).glob('checkpoints/.saving/*'))
-    return f'{moment}{", half a checkpoint left" if half else ""}'
+    is_cut = (self.run_dir(run) / 'checkpoints' / '.saving').exists()
+    return f'{moment}{", a save was cut off" if is_cut else ""}'
 
   def _wait_for_lines(self, process: subprocess.Popen, count: int) -> None:
     """Waits until so many loops are done."""
