@@ -50,13 +50,17 @@ endef
 
 ##@ Develop
 
+# By file, for the tests of one file share what they build. A process takes up to
+# 3 GB.
+IN_PROCESSES := -n auto --maxprocesses=4 --dist=loadfile
+
 .PHONY: test
 test: lint  ## Format, lint, types and all tests (12 minutes on 2 cores)
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(IN_PROCESSES)
 
 .PHONY: check
 check: lint  ## The same without slow tests and whole chains (5 minutes)
-	$(RUN) -m pytest -m 'not chain and not slow'
+	$(RUN) -m pytest $(IN_PROCESSES) -m 'not chain and not slow'
 
 .PHONY: lint
 lint: $(STAMP)  ## Format, lint and types alone

@@ -26,3 +26,13 @@ def data_dir(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture
 def mirrored() -> tf.distribute.MirroredStrategy:
   return distribution.make_strategy('mirrored')
+
+
+@pytest.fixture(autouse=True)
+def process_settings():
+  """Takes back what a run sets for its whole process."""
+  yield
+  tf.keras.mixed_precision.set_global_policy('float32')
+  tf.config.optimizer.set_experimental_options(
+    {'disable_meta_optimizer': False}
+  )

@@ -2,31 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole runs that meet what a long one meets, in a process."""
 
-import json
 import os
 import socket
 
 import pytest
 
-from auto_deeplab.training import experiment, run_lock, saver
-from tests.training import tiny
+from auto_deeplab.training import run_lock, saver
+from tests.training import runs
 
 pytestmark = pytest.mark.slow
 
 
-def search(data_dir, run_dir, **parts):
-  place = experiment.Place(str(data_dir), str(run_dir))
-  return experiment.run_search(tiny.search_config(**parts), place)
-
-
-def train(data_dir, run_dir, consents=None, **parts):
-  place = experiment.Place(str(data_dir), str(run_dir), **(consents or {}))
-  return experiment.run_training(
-    tiny.train_config(**parts), tiny.GENOTYPE, place
-  )
-
-
-@pytest.mark.parametrize('run', [search, train])
+@pytest.mark.parametrize('run', [runs.search, runs.train])
 def test_a_folder_takes_one_run_at_a_time(data_dir, tmp_path, run):
   run_dir = tmp_path / 'run'
   with run_lock.holding(run_dir / 'lock'):
@@ -45,18 +32,18 @@ def test_a_damaged_checkpoint_and_a_changed_configuration(data_dir, tmp_path):
   two, three = (
     each_step | {'schedule': {'train_steps': steps}} for steps in (2, 3)
   )
-  scores = train(data_dir, tmp_path, **two)
+  scores = runs.train(data_dir, tmp_path, **two)
   data = tmp_path / 'checkpoints' / 'ckpt-2.data-00000-of-00001'
   data.write_bytes(data.read_bytes()[:-9] + b'123456789')
   with pytest.raises(ValueError, match=r'ckpt-2 is damaged: .* from ckpt-1, '):
-    train(data_dir, tmp_path, **two)
+    runs.train(data_dir, tmp_path, **two)
   skip = {'skip_damaged_checkpoints': True}
-  assert train(data_dir, tmp_path, skip, **two) == scores
+  assert runs.train(data_dir, tmp_path, skip, **two) == scores
   with pytest.raises(ValueError, match=r'has `TrainConfig\.train_steps = 2`'):
-    train(data_dir, tmp_path, **three)
-  train(data_dir, tmp_path, {'allow_config_change': True}, **three)
+    runs.train(data_dir, tmp_path, **three)
+  runs.train(data_dir, tmp_path, {'allow_config_change': True}, **three)
   assert saver.steps(tmp_path / 'checkpoints') == [1, 2, 3]
   assert (tmp_path / 'config-until-2.gin').exists()
-  rows = (tmp_path / 'metrics.jsonl').read_text().splitlines()
-  steps = [r['step'] for r in map(json.loads, rows) if 'train/loss' in r]
+  rows = runs.metrics(tmp_path)
+  steps = [row['step'] for row in rows if 'train/loss' in row]
   assert steps == [1, 2, 3]

@@ -2,14 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One replica and two take the same steps of the same global batch."""
 
-import json
-import pathlib
-
 import numpy as np
 import pytest
 
-from auto_deeplab.training import experiment
-from tests.training import tiny
+from auto_deeplab.training import evaluation, experiment
+from tests.training import runs
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +19,6 @@ RUNTIME = {
 }
 
 
-def losses(run_dir, column):
-  rows = (pathlib.Path(run_dir) / 'metrics.jsonl').read_text().splitlines()
-  values = map(json.loads, rows)
-  return [row[column] for row in values if column in row]
-
-
 def assert_same_curve(one, two):
   assert len(one) == len(two) > STEPS // 2
   # The curve is no flat line, and stays one over all steps.
@@ -35,17 +26,28 @@ def assert_same_curve(one, two):
   np.testing.assert_allclose(two, one, atol=1e-4)
 
 
-def test_two_replicas_train_as_one(data_dir, tmp_path):
-  config = tiny.train_config(
-    runtime=RUNTIME,
-    input={'batch_size': 4},
+def test_two_replicas_train_and_evaluate_as_one(data_dir, tmp_path):
+  parts = {
+    'runtime': RUNTIME,
+    'input': {'batch_size': 4},
     # What each replica draws for itself is left out.
-    segmenter={'drop_path_keep_prob': 1.0, 'dropout_rate': 0.0},
-    schedule={'train_steps': STEPS},
-  )
+    'segmenter': {'drop_path_keep_prob': 1.0, 'dropout_rate': 0.0},
+    'schedule': {'train_steps': STEPS},
+  }
   curves = []
   for name in ('one_device', 'mirrored'):
-    place = experiment.Place(str(data_dir), str(tmp_path / name), name)
-    experiment.run_training(config, tiny.GENOTYPE, place)
-    curves.append(losses(place.run_dir, 'train/loss'))
+    runs.train(data_dir, tmp_path / name, {'distribution': name}, **parts)
+    rows = runs.metrics(tmp_path / name)
+    curves.append([r['train/loss'] for r in rows if 'train/loss' in r])
   assert_same_curve(*curves)
+  one, two = (
+    evaluation.run(
+      experiment.Place(str(data_dir), str(tmp_path / 'mirrored'), name)
+    )
+    for name in ('one_device', 'mirrored')
+  )
+  # Three pictures, so that the last step leaves one replica without any.
+  np.testing.assert_array_equal(one.confusion_matrix, two.confusion_matrix)
+  assert one.confusion_matrix.sum() > 0
+  assert one.scores == two.scores
+  assert one.step == two.step == STEPS

@@ -24,15 +24,6 @@ STEP = 7
 GOES_ON = tiny.train_config(schedule={'train_steps': STEP + 2})
 
 
-@pytest.fixture(autouse=True)
-def seeds_and_policy():
-  """What a training sets for its whole process."""
-  yield
-  tf.config.optimizer.set_experimental_options(
-    {'disable_meta_optimizer': False}
-  )
-
-
 def _run(data_dir, tmp_path, arrays, config=None, genotype=tiny.GENOTYPE):
   return tf1_import.run(
     config or tiny.train_config(),

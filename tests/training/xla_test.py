@@ -5,9 +5,6 @@
 XLA needs shapes that are known while compiling, and so do TPUs.
 """
 
-import json
-import pathlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,8 +12,7 @@ import tensorflow as tf
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import input_pipeline
 from auto_deeplab.model import cells, operations
-from auto_deeplab.training import experiment
-from tests.training import tiny
+from tests.training import runs, tiny
 
 pytestmark = pytest.mark.slow
 
@@ -25,34 +21,26 @@ SEGMENTER = {'drop_path_keep_prob': 1.0, 'dropout_rate': 0.0}
 STEPS = 2
 
 
-def rows_of(run_dir):
-  rows = (pathlib.Path(run_dir) / 'metrics.jsonl').read_text().splitlines()
-  return [json.loads(row) for row in rows]
-
-
-def assert_same(plain, compiled, columns):
-  for column in columns:
-    first, second = (
-      [row[column] for row in rows if column in row]
-      for rows in (plain, compiled)
-    )
-    assert len(first) >= 1
-    np.testing.assert_allclose(second, first, rtol=1e-4)
-
-
 def test_xla_compiles_the_steps_of_a_training(data_dir, tmp_path):
-  rows = []
+  rows = {}
   for use_xla in (False, True):
-    config = tiny.train_config(
+    run_dir = tmp_path / str(use_xla)
+    runs.train(
+      data_dir,
+      run_dir,
       runtime={'use_xla': use_xla},
       segmenter=SEGMENTER,
       schedule={'train_steps': STEPS},
     )
-    place = experiment.Place(str(data_dir), str(tmp_path / str(use_xla)))
-    experiment.run_training(config, tiny.GENOTYPE, place)
-    rows.append(rows_of(place.run_dir))
-  plain, compiled = rows
-  assert_same(plain, compiled, ['train/loss', 'train/gradient_norm'])
+    steps = [row for row in runs.metrics(run_dir) if 'train/loss' in row]
+    rows[use_xla] = steps
+  assert len(rows[False]) == STEPS
+  for column in ('train/loss', 'train/gradient_norm'):
+    np.testing.assert_allclose(
+      [row[column] for row in rows[True]],
+      [row[column] for row in rows[False]],
+      rtol=1e-4,
+    )
 
 
 def test_xla_compiles_the_passes_of_a_search_cell():
