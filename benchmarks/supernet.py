@@ -160,11 +160,13 @@ def _make_steps(
   draw = tf.Variable(0)
 
   def make(
-    variables: Sequence[tf.Variable], config: configs.OptimizerConfig
+    moved: str,
+    variables: Sequence[tf.Variable],
+    config: configs.OptimizerConfig,
   ) -> Callable[[], object]:
     step = gradient_step.GradientStep(
       tf.distribute.get_strategy(),
-      lambda images: supernet(images, training=True, draw=draw),
+      lambda images: supernet(images, training=True, draw=draw, moved=moved),
       variables,
       optimizers.make_optimizer(config, train_steps=1000),
       config.weight_decay,
@@ -177,8 +179,14 @@ def _make_steps(
     return run
 
   return {
-    'w': make(supernet.weight_variables, configs.WeightOptimizerConfig()),
-    'a': make(supernet.arch_variables, configs.ArchitectureOptimizerConfig()),
+    'w': make(
+      'weights', supernet.weight_variables, configs.WeightOptimizerConfig()
+    ),
+    'a': make(
+      'architecture',
+      supernet.arch_variables,
+      configs.ArchitectureOptimizerConfig(),
+    ),
   }
 
 

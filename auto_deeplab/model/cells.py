@@ -121,8 +121,9 @@ class SearchCell(tf.keras.layers.Layer):
   state are neighbours: they read the same input, and their convolutions of one
   kind run as one wider convolution. One variable holds one kind for all edges.
 
-  The arithmetic is a function of tensors (`_relaxed_cell`) that is traced once
-  for all cells with the same shapes, however many layers there are.
+  The arithmetic is a function of tensors (`_relaxed_cell`) that is traced, and
+  made ready to run, once for all cells with the same shapes, however many
+  layers there are.
   """
 
   def __init__(
@@ -199,6 +200,7 @@ class SearchCell(tf.keras.layers.Layer):
     previous: tf.Tensor,
     alpha_weights: tf.Tensor,
     training=None,
+    moved: str | None = None,
   ) -> tf.Tensor:
     """Computes the continuous relaxation of the cell.
 
@@ -209,6 +211,7 @@ class SearchCell(tf.keras.layers.Layer):
       alpha_weights: `[num_edges, num_primitives]`, softmax of alpha, or one-hot
         if the primitives are drawn.
       training: whether batch norm takes the statistics of the batch.
+      moved: as of `Supernet.call`.
 
     Returns:
       `[t * n, h, w, num_blocks * filters]`.
@@ -227,11 +230,11 @@ class SearchCell(tf.keras.layers.Layer):
     )
     if self.settings.norm.synchronized:
       # Replicas cannot meet within a function; without that, share the graph.
-      compute = _make_relaxed_cell(self.settings, is_training)
+      compute = _make_relaxed_cell(self.settings, is_training, moved)
     else:
       # Of any batch, so that one trace serves any number of transitions.
       state = tf.TensorSpec([None, *inputs.shape[1:]], inputs.dtype)
-      compute = _shared_function(self.settings, is_training, state)
+      compute = _shared_function(self.settings, is_training, moved, state)
     outputs, mean, variance = compute(*arguments)
     outputs = tf.ensure_shape(outputs, [inputs.shape[0], *outputs.shape[1:]])
     if is_training:
@@ -255,13 +258,17 @@ class _Settings(NamedTuple):
 
 @functools.cache
 def _shared_function(
-  settings: _Settings, is_training: bool, state: tf.TensorSpec
+  settings: _Settings,
+  is_training: bool,
+  moved: str | None,
+  state: tf.TensorSpec,
 ) -> tf.types.experimental.GenericFunction:
   """Returns a function of `_make_relaxed_cell`, traced once for all cells.
 
   Args:
     settings: of the cell.
     is_training: whether batch norm takes the statistics of the batch.
+    moved: as of `Supernet.call`.
     state: `[None, h, w, filters]`, of H[l-1] and H[l-2].
   """
   num_edges = len(genotype_lib.edges(settings.num_blocks))
@@ -272,22 +279,40 @@ def _shared_function(
   alpha = tf.TensorSpec([num_edges, len(genotype_lib.PRIMITIVES)], tf.float32)
   statistic = tf.TensorSpec([None], tf.float32)
   return tf.function(
-    _make_relaxed_cell(settings, is_training),
+    _make_relaxed_cell(settings, is_training, moved),
     input_signature=[state, state, alpha, kernels, statistic, statistic],
     autograph=False,
+    # Put in the place of each call, the cells would make most of a graph of a
+    # hundred thousand nodes, and of the memory that it takes.
+    experimental_attributes={'_noinline': True},
   )
 
 
 def _make_relaxed_cell(
-  settings: _Settings, is_training: bool
+  settings: _Settings, is_training: bool, moved: str | None
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
   """Returns `_relaxed_cell` as a function of its tensors alone."""
-  compute = functools.partial(
-    _relaxed_cell, settings=settings, is_training=is_training
-  )
+
+  def compute(inputs, previous, alpha, kernels, *moving):
+    # A function that is not put in the place of its call has all gradients
+    # computed, whether someone asks for them or not.
+    if moved == 'weights':
+      alpha = tf.stop_gradient(alpha)
+    if moved == 'architecture':
+      kernels = {name: tf.stop_gradient(k) for name, k in kernels.items()}
+    return _relaxed_cell(
+      inputs,
+      previous,
+      alpha,
+      kernels,
+      *moving,
+      settings=settings,
+      is_training=is_training,
+    )
+
   if not settings.recompute:
     return compute
-  return tf.recompute_grad(lambda *tensors: compute(*tensors))
+  return tf.recompute_grad(compute)
 
 
 def _relaxed_cell(

@@ -48,8 +48,8 @@ def drawn_edges(
     `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
   """
   kernels = {
-    name: tf.unstack(kernel, axis=-2)
-    for name, kernel in weights.kernels.items()
+    name: [_split_edges(y, weights.num_edges) for y in layers]
+    for name, layers in weights.kernels.items()
   }
   draw = _edge_function(
     batch_norm.norm, batch_norm.is_training, (*x.shape.as_list(), x.dtype)
@@ -57,11 +57,19 @@ def drawn_edges(
   outputs = []
   for edge, alpha in enumerate(tf.unstack(weights.alpha)):
     moving = batch_norm.take(NUM_NORMS * x.shape[-1])
-    own = {name: parts[edge] for name, parts in kernels.items()}
+    own = {
+      name: [parts[edge] for parts in layers]
+      for name, layers in kernels.items()
+    }
     y, *statistics = draw(x, alpha, own, *moving)
     batch_norm.put(*statistics)
     outputs.append(y)
   return tf.concat(outputs, axis=-1)
+
+
+def _split_edges(kernel: tf.Tensor, num_edges: int) -> list[tf.Tensor]:
+  """Parts a kernel of `EdgeWeights`, depthwise or not, by the edge."""
+  return tf.split(kernel, num_edges, axis=-2 if kernel.shape[-1] == 1 else -1)
 
 
 @functools.cache
@@ -89,7 +97,7 @@ def _one_primitive(
   name: str,
   weight: tf.Tensor,
   x: tf.Tensor,
-  kernels: dict[str, tf.Tensor],
+  kernels: dict[str, list[tf.Tensor]],
   mean: tf.Tensor,
   variance: tf.Tensor,
   norm: operations.NormSettings,
@@ -127,7 +135,7 @@ def _convolved_or_pooled(
   name: str,
   x: tf.Tensor,
   weight: tf.Tensor,
-  kernels: dict[str, tf.Tensor],
+  kernels: dict[str, list[tf.Tensor]],
   batch_norm: mixed_operation.BatchNorm,
 ) -> tf.Tensor:
   """Returns the primitive's output times its weight."""
@@ -140,11 +148,11 @@ def _convolved_or_pooled(
   if primitive.kind in ('max_pool', 'avg_pool'):
     pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
     return batch_norm(pooled, scale)
-  kernels = {key: kernel[..., tf.newaxis, :] for key, kernel in kernels.items()}
   activated = tf.nn.relu(x)
   if primitive.kind == 'separable':
     return mixed_operation.separable(
       name, activated, kernels, scale, batch_norm
     )
-  y = mixed_operation.convolve(activated, kernels[name], primitive.atrous_rate)
+  [kernel] = kernels[name]
+  y = operations.conv2d(activated, kernel, atrous_rate=primitive.atrous_rate)
   return batch_norm(y, scale)

@@ -59,7 +59,8 @@ class EdgeWeights(NamedTuple):
   Attributes:
     num_edges: of the state.
     alpha: `[num_edges, num_primitives]`, alpha's weights.
-    kernels: by the cell's names; the axis before the last is the edge.
+    kernels: by the cell's names, a tensor for each layer: if depthwise
+      `[k, k, num_edges * c, 1]`, else `[k, k, c, num_edges * c]`.
     scales: `[num_edges * c]` by primitive, alpha's weight for each channel.
     linear: `[len(_LINEAR), c, num_edges, c]`; channel c of a primitive goes to
       channel c of every edge, times the edge's weight of the primitive.
@@ -67,7 +68,7 @@ class EdgeWeights(NamedTuple):
 
   num_edges: int
   alpha: tf.Tensor
-  kernels: dict[str, tf.Tensor]
+  kernels: dict[str, list[tf.Tensor]]
   scales: dict[str, tf.Tensor]
   linear: tf.Tensor
 
@@ -88,17 +89,18 @@ def edge_weights(
   # after it.
   counts = [num_blocks, *range(num_blocks, 0, -1)]
   filters = kernels[ATROUS[0]].shape[-1]
+  sizes = [n * filters for n in counts]
   columns = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
   linear = tf.stack([columns[name] for name in _LINEAR])
   linear = linear[:, None, :, None] * tf.eye(filters)[:, None, :]
-  parts = {
-    name: tf.split(kernel, counts, axis=-2) for name, kernel in kernels.items()
-  }
+  repeated = tf.unstack(tf.repeat(alpha, filters, axis=0), axis=1)
   scales = {
-    name: tf.split(
-      tf.repeat(columns[name], filters), [n * filters for n in counts]
-    )
-    for name in SEPARABLE + ATROUS
+    name: tf.split(scale, sizes)
+    for name, scale in zip(genotype_lib.PRIMITIVES, repeated)
+    if name in SEPARABLE + ATROUS
+  }
+  layers = {
+    name: _split_layers(name, kernel, sizes) for name, kernel in kernels.items()
   }
   alphas = tf.split(alpha, counts)
   linear_parts = tf.split(linear, counts, axis=2)
@@ -106,12 +108,27 @@ def edge_weights(
     EdgeWeights(
       num_edges,
       alphas[state],
-      {name: part[state] for name, part in parts.items()},
+      {name: [y[state] for y in parts] for name, parts in layers.items()},
       {name: scale[state] for name, scale in scales.items()},
       linear_parts[state],
     )
     for state, num_edges in enumerate(counts)
   ]
+
+
+def _split_layers(
+  name: str, kernel: tf.Tensor, sizes: Sequence[int]
+) -> list[list[tf.Tensor]]:
+  """Returns a cell's kernel as convolutions take it, by layer and state."""
+  *shape, num_edges, filters = kernel.shape
+  shape.append(num_edges * filters)
+  axis = -1
+  if name.endswith('_depthwise'):
+    shape.append(1)
+    axis = -2
+  kernel = tf.reshape(kernel, shape)
+  layers = [kernel] if name in ATROUS else tf.unstack(kernel)
+  return [tf.split(layer, sizes, axis) for layer in layers]
 
 
 def mixed_edges(
@@ -137,7 +154,8 @@ def mixed_edges(
     )
   for name in ATROUS:
     rate = genotype_lib.PRIMITIVES[name].atrous_rate
-    y = convolve(activated, weights.kernels[name], rate)
+    [kernel] = weights.kernels[name]
+    y = operations.conv2d(activated, kernel, atrous_rate=rate)
     total.append(batch_norm(y, weights.scales[name]))
   return tf.add_n(total)
 
@@ -145,7 +163,7 @@ def mixed_edges(
 def separable(
   name: str,
   x: tf.Tensor,
-  kernels: dict[str, tf.Tensor],
+  kernels: dict[str, list[tf.Tensor]],
   scale: tf.Tensor,
   batch_norm: 'BatchNorm',
 ) -> tf.Tensor:
@@ -154,15 +172,15 @@ def separable(
   Args:
     name: of the primitive.
     x: `[n, h, w, num_edges * c]`, the activated state of each edge.
-    kernels: of those edges.
+    kernels: of those edges, as in `EdgeWeights`.
     scale: `[num_edges * c]`, of the last batch norm.
     batch_norm: the cell's.
 
   Returns:
     `[n, h, w, num_edges * c]`.
   """
-  depthwise = tf.unstack(kernels[f'{name}_depthwise'])
-  pointwise = tf.unstack(kernels[f'{name}_pointwise'])
+  depthwise = kernels[f'{name}_depthwise']
+  pointwise = kernels[f'{name}_pointwise']
   x = _convolve_separably(x, depthwise[0], pointwise[0])
   x = tf.nn.relu(batch_norm(x))
   x = _convolve_separably(x, depthwise[1], pointwise[1])
@@ -172,24 +190,10 @@ def separable(
 def _convolve_separably(
   x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor
 ) -> tf.Tensor:
-  """Convolves the channels of each edge by themselves.
-
-  Args:
-    x: `[n, h, w, num_edges * c]`.
-    depthwise: `[k, k, num_edges, c]`.
-    pointwise: `[1, 1, c, num_edges, c]`.
-  """
-  k = depthwise.shape[0]
-  x = operations.depthwise_conv2d(x, tf.reshape(depthwise, [k, k, -1, 1]))
+  """Convolves the channels of each edge by themselves."""
+  x = operations.depthwise_conv2d(x, depthwise)
   # A group an edge: TensorFlow infers them from the kernel's channels.
-  return convolve(x, pointwise)
-
-
-def convolve(x: tf.Tensor, kernel: tf.Tensor, atrous_rate=1) -> tf.Tensor:
-  """Convolves with the kernels `[k, k, c, num_edges, c]` of some edges."""
-  k, _, c, num_edges, filters = kernel.shape
-  kernel = tf.reshape(kernel, [k, k, c, num_edges * filters])
-  return operations.conv2d(x, kernel, atrous_rate=atrous_rate)
+  return operations.conv2d(x, pointwise)
 
 
 def _linear_edges(
@@ -238,6 +242,9 @@ class BatchNorm:
     self._moving = (moving_mean, moving_variance)
     self._used = 0
     self._batch: list[tuple[tf.Tensor, tf.Tensor]] = []
+    # By value and size. A cell has some fifty norms: each with constants of its
+    # own, they would be a fifth of the graph.
+    self._constants: dict[tuple[float, int], tf.Tensor] = {}
 
   def take(self, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the next moving means and variances, `[size]`."""
@@ -254,27 +261,40 @@ class BatchNorm:
     """Normalizes `[n, h, w, c]` and multiplies it by `scale` `[c]`."""
     channels = x.shape[-1]
     if scale is None:
-      scale = tf.ones([channels])
+      scale = self._constant(1.0, channels)
+    mean = variance = self._constant(0.0, 0)
+    if not self.is_training:
+      mean, variance = self.take(channels)
     normalize = self._synchronized if self.norm.synchronized else self._fused
     y, mean, variance = normalize(
       # Batch norm in bfloat16 is slower on CPUs, and less exact everywhere.
       tf.cast(x, tf.float32),
       tf.cast(scale, tf.float32),
-      *self.take(channels),
+      mean,
+      variance,
     )
     self.put(mean, variance)
     return tf.cast(y, x.dtype)
 
-  def _fused(self, x, scale, moving_mean, moving_variance):
-    return tf.compat.v1.nn.fused_batch_norm(
-      x,
-      scale,
-      tf.zeros_like(scale),
-      mean=None if self.is_training else moving_mean,
-      variance=None if self.is_training else moving_variance,
+  def _constant(self, value: float, size: int) -> tf.Tensor:
+    """Returns `[size]` of the value, the same tensor every time."""
+    key = (value, size)
+    if key not in self._constants:
+      self._constants[key] = tf.constant(value, tf.float32, [size])
+    return self._constants[key]
+
+  def _fused(self, x, scale, mean, variance):
+    # Not `tf.compat.v1.nn.fused_batch_norm`, which makes constants.
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+      x=x,
+      scale=scale,
+      offset=self._constant(0.0, x.shape[-1]),
+      mean=mean,
+      variance=variance,
       epsilon=self.norm.epsilon,
       is_training=self.is_training,
     )
+    return y, mean, variance
 
   def _synchronized(self, x, scale, mean, variance):
     """The same with statistics over all replicas."""
@@ -294,4 +314,5 @@ class BatchNorm:
   def statistics(self) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the means and variances that were used."""
     means, variances = zip(*self._batch)
-    return tf.concat(means, axis=0), tf.concat(variances, axis=0)
+    # No loss depends on them.
+    return tuple(tf.stop_gradient(tf.concat(v, 0)) for v in (means, variances))

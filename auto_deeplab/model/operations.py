@@ -246,36 +246,51 @@ def depthwise_conv2d(
   settings = {'strides': [1, strides, strides, 1]}
   kernel_size = kernel.shape[0]
   if kernel_size != 5:
-    return tf.nn.depthwise_conv2d(x, kernel, padding=padding, **settings)
-
-  def kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
-    if padding == 'SAME':
-      x = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])
-    first, last = slice(0, -2), slice(2, None)
-    corners = [
-      [
-        tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-          input=x[:, rows, columns],
-          filter_sizes=[3, 3, x.shape[-1], 1],
-          out_backprop=dy,
-          padding='VALID',
-          **settings,
-        )
-        for columns in (first, last)
-      ]
-      for rows in (first, last)
-    ]
-    # The middle row and column are in both.
-    halves = [tf.concat([left, right[:, 1:]], 1) for left, right in corners]
-    return tf.concat([halves[0], halves[1][1:]], 0)
+    # Not `tf.nn.depthwise_conv2d`, which makes constants.
+    return tf.raw_ops.DepthwiseConv2dNative(
+      input=x,
+      filter=tf.convert_to_tensor(kernel),
+      padding=padding,
+      **settings,
+    )
 
   return _with_kernel_gradient(
     tf.raw_ops.DepthwiseConv2dNative,
     tf.raw_ops.DepthwiseConv2dNativeBackpropInput,
-    kernel_gradient,
+    lambda x, dy: _gradient_of_5x5(x, dy, strides, padding),
     padding=padding,
     **settings,
   )(x, kernel)
+
+
+# Traced once for all maps of a shape, and called: of its own for each use, its
+# forty ops made a tenth of the graph of a training step.
+@functools.partial(
+  tf.function, autograph=False, experimental_attributes={'_noinline': True}
+)
+def _gradient_of_5x5(
+  x: tf.Tensor, dy: tf.Tensor, strides: int, padding: str
+) -> tf.Tensor:
+  """Returns the gradient of a depthwise kernel, from those of its corners."""
+  if padding == 'SAME':
+    x = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])
+  first, last = slice(0, -2), slice(2, None)
+  corners = [
+    [
+      tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+        input=x[:, rows, columns],
+        filter_sizes=[3, 3, x.shape[-1], 1],
+        out_backprop=dy,
+        padding='VALID',
+        strides=[1, strides, strides, 1],
+      )
+      for columns in (first, last)
+    ]
+    for rows in (first, last)
+  ]
+  # The middle row and column are in both.
+  halves = [tf.concat([left, right[:, 1:]], 1) for left, right in corners]
+  return tf.concat([halves[0], halves[1][1:]], 0)
 
 
 def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
@@ -301,8 +316,11 @@ def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
 
     return convolution(input=x, filter=kernel, **settings), gradients
 
-  # A variable that casts itself would be read, and cast, within `convolve`.
-  return lambda x, kernel: convolve(x, tf.convert_to_tensor(kernel))
+  # A variable that casts itself would be read, and cast, within `convolve`; of
+  # a branch, TensorFlow takes gradients by its own tensors alone.
+  return lambda x, kernel: convolve(
+    x, tf.identity(tf.convert_to_tensor(kernel))
+  )
 
 
 class Conv2D(tf.keras.layers.Conv2D):
@@ -481,7 +499,7 @@ def pool(x: tf.Tensor, kind: str, kernel_size: int, strides=1) -> tf.Tensor:
     pooled = tf.nn.max_pool2d(x, kernel_size, 1, 'SAME')
   else:
     pooled = tf.nn.avg_pool2d(x, kernel_size, 1, 'SAME')
-  return pooled[:, ::strides, ::strides]
+  return pooled if strides == 1 else pooled[:, ::strides, ::strides]
 
 
 class Pool(tf.keras.layers.Layer):

@@ -80,6 +80,7 @@ class _Node(tf.keras.layers.Layer):
     beta_weights: tf.Tensor,
     size,
     training=None,
+    moved: str | None = None,
   ) -> tf.Tensor:
     """Computes H[l, s].
 
@@ -90,6 +91,7 @@ class _Node(tf.keras.layers.Layer):
       beta_weights: `[num_transitions]`, the transitions' probabilities.
       size: (height, width) of this level.
       training: whether batch norm takes the statistics of the batch.
+      moved: as of `Supernet.call`.
 
     Returns:
       `[n, *size, num_blocks * filters]`.
@@ -99,7 +101,9 @@ class _Node(tf.keras.layers.Layer):
       axis=0,
     )
     previous = self.previous_projection(previous, size, training=training)
-    outputs = self.cell(stacked, previous, alpha_weights, training=training)
+    outputs = self.cell(
+      stacked, previous, alpha_weights, training=training, moved=moved
+    )
     weights = tf.cast(beta_weights, outputs.dtype)
     parts = tf.split(outputs, len(inputs), axis=0)
     return tf.add_n([w * y for w, y in zip(tf.unstack(weights), parts)])
@@ -243,6 +247,7 @@ class Supernet(tf.keras.Model):
     images: tf.Tensor,
     training=None,
     draw: tf.Tensor | None = None,
+    moved: str | None = None,
   ) -> tf.Tensor:
     """Computes the logits: the sum of the four levels' upsampled logits.
 
@@ -251,12 +256,15 @@ class Supernet(tf.keras.Model):
       training: whether batch norm takes the statistics of the batch.
       draw: int scalar, which draw of the primitives this is, where they are
         drawn; None takes the likeliest ones.
+      moved: 'weights' or 'architecture' if the step moves these alone; what
+        the gradients of the others would cost is spared, and they come out
+        too small. None: all gradients are right.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
     """
     operations.check_map_size(images)
-    outputs = self._lattice(images, self.alpha_weights(draw), training)
+    outputs = self._lattice(images, self.alpha_weights(draw), training, moved)
     size = operations.spatial_size(images)
     return tf.add_n(
       [
@@ -266,7 +274,7 @@ class Supernet(tf.keras.Model):
     )
 
   def _lattice(
-    self, images: tf.Tensor, alpha_weights: tf.Tensor, training
+    self, images: tf.Tensor, alpha_weights: tf.Tensor, training, moved
   ) -> list[tf.Tensor]:
     """Returns the last layer's outputs, finest level first."""
     probabilities = self.transition_probabilities()
@@ -289,6 +297,7 @@ class Supernet(tf.keras.Model):
             tf.stack(betas),
             sizes[level],
             training=training,
+            moved=moved,
           )
         )
       before, last = last, outputs

@@ -181,6 +181,7 @@ def _make_searcher(
 
   def make_step(
     turn: int,
+    moved: str | None,
     variables: Sequence[tf.Variable],
     optimizer: configs.OptimizerConfig,
   ) -> gradient_step.GradientStep:
@@ -192,6 +193,7 @@ def _make_searcher(
         input_pipeline.normalize(images),
         training=True,
         draw=2 * global_step + turn,
+        moved=moved,
       ),
       variables,
       optimizer,
@@ -199,9 +201,15 @@ def _make_searcher(
       use_xla=config.runtime.use_xla,
     )
 
-  weight_step = make_step(0, supernet.weight_variables, config.weight_optimizer)
+  weight_step = make_step(
+    0, 'weights', supernet.weight_variables, config.weight_optimizer
+  )
   first_order = make_step(
-    1, supernet.arch_variables, config.architecture_optimizer
+    1,
+    # An unrolled step also takes the gradient by the weights.
+    None if config.schedule.unrolled else 'architecture',
+    supernet.arch_variables,
+    config.architecture_optimizer,
   )
   architecture_step: searcher.ArchitectureStep = first_order
   if config.schedule.unrolled:

@@ -28,6 +28,7 @@ def make(
   init_stddev=1e-3,
   channel_divisor=1,
   draw_primitives=False,
+  recompute=False,
   **settings,
 ):
   tf.keras.utils.set_random_seed(1)
@@ -39,6 +40,7 @@ def make(
     init_stddev=init_stddev,
     channel_divisor=channel_divisor,
     draw_primitives=draw_primitives,
+    recompute=recompute,
   )
   return supernet.Supernet(config, CLASSES, **settings)
 
@@ -214,6 +216,45 @@ def test_every_weight_gets_a_gradient():
   gradients = tape.gradient(loss, net.trainable_variables)
   for variable, gradient in zip(net.trainable_variables, gradients):
     assert gradient is not None, variable.name
+
+
+@pytest.mark.parametrize('recompute', [False, True])
+@pytest.mark.parametrize('moved', ['weights', 'architecture'])
+def test_what_a_step_moves_has_the_gradients_of_the_whole(moved, recompute):
+  net = make(num_layers=2, num_blocks=2, recompute=recompute)
+  images = pictures(17, 17)
+  net(images)
+  randomize(net)
+  variables = {'weights': net.weight_variables, 'architecture': [net.alphas]}
+  variables = variables[moved]
+
+  def gradients(moved):
+    with tf.GradientTape() as tape:
+      logits = net(images, training=True, moved=moved)
+      loss = tf.reduce_mean(tf.square(logits - 1))
+    return tape.gradient(loss, variables)
+
+  for alone, expected in zip(gradients(moved), gradients(None), strict=True):
+    if expected is None:  # A head that two layers do not reach.
+      assert alone is None
+      continue
+    tolerance = 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(alone, expected, atol=tolerance)
+
+
+def test_what_a_step_does_not_move_costs_no_gradient():
+  cell = make(num_layers=2, num_blocks=2).nodes[0][0].cell
+  state = tf.random.stateless_normal([1, 5, 5, cell.filters], [1, 2])
+  alpha = tf.nn.softmax(tf.random.stateless_normal([5, 8], [1, 2]))
+  cell(state, state, alpha)
+  kernels = list(cell.kernels.values())
+  for moved, left in (('weights', [alpha]), ('architecture', kernels)):
+    with tf.GradientTape() as tape:
+      tape.watch([state, alpha])
+      outputs = cell(state, state, alpha, training=True, moved=moved)
+    gradients = tape.gradient(outputs, [state, alpha, *kernels])
+    assert sum(g is None for g in gradients) == len(left)
+    assert gradients[0] is not None
 
 
 def norms_of_a_step():
@@ -403,7 +444,7 @@ def test_illegal_transitions_get_no_gradient_and_legal_ones_do(tiny):
 def test_choices_are_float32_within_a_call_in_mixed_precision(monkeypatch):
   seen = []
 
-  def look(self, images, alpha_weights, training):
+  def look(self, images, alpha_weights, *_):
     seen.extend([alpha_weights, self.transition_probabilities()])
     return [images]
 
