@@ -100,6 +100,8 @@ class GradientStep:
       run(self._accumulate, args=(batch, index, weight))
     return self.reduce(*run(self._update_by_sums))
 
+  # AutoGraph has nothing to convert on a replica, but takes its time to look.
+  @tf.autograph.experimental.do_not_convert
   def _replica_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
     loss, gradients = self.loss_and_gradients(batch, self.variables)
     return loss, self.update(gradients)
@@ -111,6 +113,7 @@ class GradientStep:
     weights = [self._pixel_loss.weight(part, step) for part in parts]
     return objectives.sum_over_replicas(tf.add_n(weights))
 
+  @tf.autograph.experimental.do_not_convert
   def _accumulate(
     self, batch: Batch, index: tf.Tensor, weight: tf.Tensor
   ) -> None:
@@ -121,6 +124,7 @@ class GradientStep:
     for total, value in zip(self._sums, (loss, *gradients)):
       total.assign_add(tf.cast(value, total.dtype))
 
+  @tf.autograph.experimental.do_not_convert
   def _update_by_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
     loss, *gradients = [tf.identity(total) for total in self._sums]
     for total in self._sums:

@@ -8,6 +8,25 @@ import tensorflow as tf
 from auto_deeplab import configs
 
 
+class MomentumSGD(tf.keras.optimizers.SGD):
+  """Keras' SGD with dense gradients, by one op a variable instead of ten.
+
+  A network has a thousand variables: their updates were half of a step's graph
+  and of the time until its first step.
+  """
+
+  def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+    """Moves one variable, as Keras' method does."""
+    momentum = self.momentums[self._index_dict[self._var_key(variable)]]
+    tf.raw_ops.ResourceApplyKerasMomentum(
+      var=variable.handle,
+      accum=momentum.handle,
+      lr=tf.cast(self.learning_rate, variable.dtype),
+      grad=gradient,
+      momentum=tf.cast(self.momentum, variable.dtype),
+    )
+
+
 def make_optimizer(
   config: configs.OptimizerConfig, train_steps: int, ema_momentum: float = 0.0
 ) -> tf.keras.optimizers.Optimizer:
@@ -37,9 +56,11 @@ def make_optimizer(
       }
     )
   )
-  optimizer = factory.build_optimizer(
-    factory.build_learning_rate(), use_legacy_optimizer=False
-  )
+  rate = factory.build_learning_rate()
+  if config.optimizer == 'sgd':
+    optimizer = MomentumSGD(rate, **_optimizer_settings(config))
+  else:
+    optimizer = factory.build_optimizer(rate, use_legacy_optimizer=False)
   if config.optimizer == 'adamw':
     optimizer.exclude_from_weight_decay(var_names=['/gamma', '/beta', '/bias'])
   # The Model Garden has averages for legacy optimizers alone; these are Keras'.

@@ -98,6 +98,28 @@ def test_adamw_decays_what_the_others_decay():
   assert 0 < sum(decayed) < len(decayed)
 
 
+@pytest.mark.parametrize('momentum', [0.0, 0.9])
+@pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
+def test_sgd_is_that_of_keras(momentum, dtype):
+  settings = {'learning_rate': 0.1, 'momentum': momentum, 'global_clipnorm': 2}
+  values = []
+  for kind in (optimizers.MomentumSGD, tf.keras.optimizers.SGD):
+    optimizer = kind(**settings)
+    variables = [
+      tf.Variable([1.0, -2.0], dtype=dtype),
+      tf.Variable(3.0, dtype=dtype),
+    ]
+    optimizer.build(variables)
+    for step in range(3):
+      gradients = [
+        tf.fill(v.shape, tf.cast(1 + step, v.dtype)) for v in variables
+      ]
+      optimizer.apply_gradients(zip(gradients, variables))
+    values.append([*variables, *optimizer.momentums])
+  for ours, keras in zip(*values, strict=True):
+    np.testing.assert_allclose(ours, keras, rtol=1e-6)
+
+
 def test_the_gradient_is_clipped_by_its_global_norm():
   config = configs.OptimizerConfig(learning_rate=1.0, clip_norm=1.0)
   optimizer = optimizers.make_optimizer(config, 10)
