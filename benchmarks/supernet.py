@@ -109,7 +109,9 @@ def measure_case(case: Case) -> dict[str, float]:
     )
   with _timing(columns, 'build_s'):
     networks.build(
-      supernet, configs.InputConfig(size, batch_size=FLAGS.batch_size)
+      supernet,
+      configs.InputConfig(size, batch_size=FLAGS.batch_size),
+      moved='weights',
     )
   steps = _make_steps(supernet)
   for name, step in steps.items():

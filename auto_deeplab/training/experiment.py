@@ -177,7 +177,7 @@ def _make_searcher(
     seed=config.runtime.seed,
   )
   global_step = orbit.utils.create_global_step()
-  networks.build(supernet, config.input, strategy)
+  networks.build(supernet, config.input, strategy, moved='weights')
 
   def make_step(
     turn: int,

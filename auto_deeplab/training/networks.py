@@ -3,7 +3,6 @@
 """The networks of runs: made with their variables, or loaded from a folder."""
 
 import dataclasses
-import functools
 import json
 import os
 from typing import Any
@@ -102,14 +101,18 @@ def build(
 
   In a graph, so that nothing is computed: an eager call would run the whole
   network once. With the shapes of training, so that what the supernet's cells
-  share is traced here once for all.
+  share is traced here once for all. In one that is thrown away, as in Keras'
+  `Model.build`: a `tf.function` would hold the initializers of all variables,
+  and trace the network a second time without them.
   """
   batch_size = config.batch_size
   if strategy is not None:
     batch_size = distribution.replica_batch_size(strategy, batch_size)
-  images = tf.TensorSpec([batch_size, *config.crop_size, 3], tf.float32)
-  forward = functools.partial(model, training=True, **settings)
-  tf.function(lambda x: forward(x)).get_concrete_function(images)
+  shape = [batch_size, *config.crop_size, 3]
+  forward = tf.autograph.experimental.do_not_convert(model)
+  with tf.__internal__.FuncGraph('build').as_default():
+    images = tf.compat.v1.placeholder(tf.float32, shape)
+    forward(images, training=True, **settings)
 
 
 def load_segmenter(
