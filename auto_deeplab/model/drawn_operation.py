@@ -12,7 +12,7 @@ import functools
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import mixed_operation, operations
+from auto_deeplab.model import convolutions, mixed_operation, operations
 
 # Batch norms of each primitive, in the order of alphas. Unlike those of a mixed
 # operation they belong to one edge each: its primitive alone moves them.
@@ -48,7 +48,10 @@ def drawn_edges(
     `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
   """
   kernels = {
-    name: [_split_edges(y, weights.num_edges) for y in layers]
+    name: [
+      tf.split(y, weights.num_edges, mixed_operation.edge_axis(name))
+      for y in layers
+    ]
     for name, layers in weights.kernels.items()
   }
   draw = _edge_function(
@@ -65,11 +68,6 @@ def drawn_edges(
     batch_norm.put(*statistics)
     outputs.append(y)
   return tf.concat(outputs, axis=-1)
-
-
-def _split_edges(kernel: tf.Tensor, num_edges: int) -> list[tf.Tensor]:
-  """Parts a kernel of `EdgeWeights`, depthwise or not, by the edge."""
-  return tf.split(kernel, num_edges, axis=-2 if kernel.shape[-1] == 1 else -1)
 
 
 @functools.cache
@@ -154,5 +152,5 @@ def _convolved_or_pooled(
       name, activated, kernels, scale, batch_norm
     )
   [kernel] = kernels[name]
-  y = operations.conv2d(activated, kernel, atrous_rate=primitive.atrous_rate)
+  y = convolutions.conv2d(activated, kernel, atrous_rate=primitive.atrous_rate)
   return batch_norm(y, scale)

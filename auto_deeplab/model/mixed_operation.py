@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import operations
+from auto_deeplab.model import convolutions, operations
 
 # The convolutional primitives, in the order in which a state's edges use them.
 SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
@@ -116,16 +116,18 @@ def edge_weights(
   ]
 
 
+def edge_axis(name: str) -> int:
+  """Returns the axis of `EdgeWeights.kernels[name]` along which edges lie."""
+  return -2 if name.endswith('_depthwise') else -1
+
+
 def _split_layers(
   name: str, kernel: tf.Tensor, sizes: Sequence[int]
 ) -> list[list[tf.Tensor]]:
   """Returns a cell's kernel as convolutions take it, by layer and state."""
   *shape, num_edges, filters = kernel.shape
-  shape.append(num_edges * filters)
-  axis = -1
-  if name.endswith('_depthwise'):
-    shape.append(1)
-    axis = -2
+  axis = edge_axis(name)
+  shape += [num_edges * filters, 1] if axis == -2 else [num_edges * filters]
   kernel = tf.reshape(kernel, shape)
   layers = [kernel] if name in ATROUS else tf.unstack(kernel)
   return [tf.split(layer, sizes, axis) for layer in layers]
@@ -155,7 +157,7 @@ def mixed_edges(
   for name in ATROUS:
     rate = genotype_lib.PRIMITIVES[name].atrous_rate
     [kernel] = weights.kernels[name]
-    y = operations.conv2d(activated, kernel, atrous_rate=rate)
+    y = convolutions.conv2d(activated, kernel, atrous_rate=rate)
     total.append(batch_norm(y, weights.scales[name]))
   return tf.add_n(total)
 
@@ -191,9 +193,9 @@ def _convolve_separably(
   x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor
 ) -> tf.Tensor:
   """Convolves the channels of each edge by themselves."""
-  x = operations.depthwise_conv2d(x, depthwise)
+  x = convolutions.depthwise_conv2d(x, depthwise)
   # A group an edge: TensorFlow infers them from the kernel's channels.
-  return operations.conv2d(x, pointwise)
+  return convolutions.conv2d(x, pointwise)
 
 
 def _linear_edges(
@@ -217,7 +219,7 @@ def _linear_edges(
   num_parts, filters, num_edges, _ = kernel.shape
   shape = [1, 1, num_parts * filters, num_edges * filters]
   kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
-  return operations.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
+  return convolutions.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
 
 
 class BatchNorm:

@@ -13,13 +13,13 @@ ways (method, section 2), and maps of 32m + 1 pixels nest exactly.
 from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
-import functools
 import itertools
 from typing import Any
 
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.model import convolutions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,235 +94,6 @@ def resize_aligned(x: tf.Tensor, size) -> tf.Tensor:
   return tf.cast(resized, x.dtype)
 
 
-def _padded(x: tf.Tensor, kernel_size: int, strides: int):
-  """Returns the input and the padding mode of a convolution.
-
-  SAME is right at stride 1. At stride 2 it would start at another pixel on
-  even maps. Explicit paddings would say both, but oneDNN leaves them alone.
-  """
-  if strides == 1:
-    return x, 'SAME'
-  pad = (kernel_size - 1) // 2
-  return tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), 'VALID'
-
-
-@functools.cache
-def _has_native_kernels(dtype: tf.DType) -> bool:
-  """Whether atrous and grouped convolutions of `dtype` have gradients here.
-
-  GPUs and TPUs have them. On CPUs oneDNN has, in float32 and, given AVX-512,
-  in bfloat16; what TensorFlow falls back to has not. Nothing public tells which
-  of the two computes, so the smallest case is tried.
-  """
-  if any(map(tf.config.list_logical_devices, ('GPU', 'TPU'))):
-    return True
-  with tf.init_scope():
-    try:
-      tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=[1, 5, 5, 1],
-        filter=tf.zeros([3, 3, 1, 1], dtype),
-        out_backprop=tf.zeros([1, 5, 5, 1], dtype),
-        strides=[1, 1, 1, 1],
-        padding='SAME',
-        dilations=[1, 2, 2, 1],
-      )
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-      return False
-  return True
-
-
-def _is_emulated(dtype: tf.DType) -> bool:
-  """Whether convolutions of `dtype` are slow and inexact beside float32's."""
-  return dtype.size < tf.float32.size and not _has_native_kernels(dtype)
-
-
-def conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME', atrous_rate=1
-) -> tf.Tensor:
-  """`tf.nn.conv2d`, with a right gradient in every dtype on every device.
-
-  Where the device has no kernels for the dtype, 16 bits are computed as
-  float32, and float32 and float64 from parts that have a gradient everywhere.
-
-  Args:
-    x: `[n, h, w, c]`.
-    kernel: `[k, k, c / groups, filters]`, of the dtype of `x`; the groups
-      follow from it.
-    strides: 1 or 2.
-    padding: 'SAME' or 'VALID'.
-    atrous_rate: 1 or more; more than 1 only with a stride of 1.
-
-  Returns:
-    `[n, h', w', filters]`, of the dtype of `x`.
-  """
-  settings = (strides, padding, atrous_rate)
-  if _has_native_kernels(x.dtype):
-    return _native_conv2d(x, kernel, *settings)
-  if _is_emulated(x.dtype):
-    return _in_float32(lambda a, b: conv2d(a, b, *settings), x, kernel)
-  return _composed_conv2d(x, kernel, *settings)
-
-
-def _in_float32(convolution, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-  y = convolution(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32))
-  return tf.cast(y, x.dtype)
-
-
-def _composed_conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate
-) -> tf.Tensor:
-  """The same from convolutions with neither groups nor holes."""
-  num_groups = x.shape[-1] // kernel.shape[2]
-  if num_groups > 1:
-    kernel = _dense_kernel(kernel, num_groups)
-  # Not `tf.nn.conv2d`: this one moves space into batch if it is atrous.
-  return tf.nn.convolution(x, kernel, strides, padding, dilations=atrous_rate)
-
-
-def _dense_kernel(kernel: tf.Tensor, num_groups: int) -> tf.Tensor:
-  """`[k, k, c / groups, filters]` -> `[k, k, c, filters]`, 0 across groups."""
-  k, _, channels, filters = kernel.shape
-  grouped = tf.reshape(kernel, [k, k, 1, channels, num_groups, -1])
-  is_own = tf.eye(num_groups, dtype=kernel.dtype)[:, None, :, None]
-  return tf.reshape(grouped * is_own, [k, k, num_groups * channels, filters])
-
-
-def _native_conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate
-) -> tf.Tensor:
-  """The same by the device's kernels, with one gradient put right.
-
-  Of an atrous kernel in bfloat16, oneDNN's gradient reads beyond its inputs: on
-  CPUs with bfloat16 arithmetic TensorFlow 2.15 dies, or returns NaN. It is
-  computed in float32 here.
-  """
-  if atrous_rate == 1 or x.dtype != tf.bfloat16:
-    return tf.nn.conv2d(x, kernel, strides, padding, dilations=atrous_rate)
-  settings = {
-    'strides': [1, strides, strides, 1],
-    'padding': padding,
-    'dilations': [1, atrous_rate, atrous_rate, 1],
-  }
-
-  def kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
-    gradient = tf.raw_ops.Conv2DBackpropFilter(
-      input=tf.cast(x, tf.float32),
-      filter_sizes=kernel.shape,
-      out_backprop=tf.cast(dy, tf.float32),
-      **settings,
-    )
-    return tf.cast(gradient, dy.dtype)
-
-  return _with_kernel_gradient(
-    tf.raw_ops.Conv2D,
-    tf.raw_ops.Conv2DBackpropInput,
-    kernel_gradient,
-    **settings,
-  )(x, kernel)
-
-
-def depthwise_conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME'
-) -> tf.Tensor:
-  """`tf.nn.depthwise_conv2d`, with a fast gradient of 5x5 kernels.
-
-  oneDNN has a fast gradient of 3x3 kernels alone; a 5x5 one is put together of
-  four. In float32 it takes half the time so, in bfloat16 a sixth. 16 bits that
-  the device has no kernels for are computed as float32.
-
-  Args:
-    x: `[n, h, w, c]`.
-    kernel: `[k, k, c, 1]`, of the dtype of `x`.
-    strides: 1 or 2.
-    padding: 'SAME', only with a stride of 1, or 'VALID'.
-
-  Returns:
-    `[n, h', w', c]`.
-  """
-  if _is_emulated(x.dtype):
-    return _in_float32(
-      lambda a, b: depthwise_conv2d(a, b, strides, padding), x, kernel
-    )
-  settings = {'strides': [1, strides, strides, 1]}
-  kernel_size = kernel.shape[0]
-  if kernel_size != 5:
-    # Not `tf.nn.depthwise_conv2d`, which makes constants.
-    return tf.raw_ops.DepthwiseConv2dNative(
-      input=x,
-      filter=tf.convert_to_tensor(kernel),
-      padding=padding,
-      **settings,
-    )
-
-  return _with_kernel_gradient(
-    tf.raw_ops.DepthwiseConv2dNative,
-    tf.raw_ops.DepthwiseConv2dNativeBackpropInput,
-    lambda x, dy: _gradient_of_5x5(x, dy, strides, padding),
-    padding=padding,
-    **settings,
-  )(x, kernel)
-
-
-# Traced once for all maps of a shape, and called: of its own for each use, its
-# forty ops made a tenth of the graph of a training step.
-@functools.partial(
-  tf.function, autograph=False, experimental_attributes={'_noinline': True}
-)
-def _gradient_of_5x5(
-  x: tf.Tensor, dy: tf.Tensor, strides: int, padding: str
-) -> tf.Tensor:
-  """Returns the gradient of a depthwise kernel, from those of its corners."""
-  if padding == 'SAME':
-    x = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])
-  first, last = slice(0, -2), slice(2, None)
-  corners = [
-    [
-      tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-        input=x[:, rows, columns],
-        filter_sizes=[3, 3, x.shape[-1], 1],
-        out_backprop=dy,
-        padding='VALID',
-        strides=[1, strides, strides, 1],
-      )
-      for columns in (first, last)
-    ]
-    for rows in (first, last)
-  ]
-  # The middle row and column are in both.
-  halves = [tf.concat([left, right[:, 1:]], 1) for left, right in corners]
-  return tf.concat([halves[0], halves[1][1:]], 0)
-
-
-def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
-  """Returns a convolution of (x, kernel) whose kernel has a gradient of ours.
-
-  Args:
-    convolution: TensorFlow's operation.
-    of_input: TensorFlow's gradient of it with respect to x.
-    kernel_gradient: (x, dy) -> the gradient with respect to the kernel.
-    **settings: of both operations.
-  """
-
-  @tf.custom_gradient
-  def convolve(x: tf.Tensor, kernel: tf.Tensor):
-    def gradients(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-      dx = of_input(
-        input_sizes=tf.shape(x), filter=kernel, out_backprop=dy, **settings
-      )
-      # What it makes of x alone would else be made, and held, from the forward
-      # pass on.
-      with tf.control_dependencies([dy]):
-        return dx, kernel_gradient(x, dy)
-
-    return convolution(input=x, filter=kernel, **settings), gradients
-
-  # A variable that casts itself would be read, and cast, within `convolve`; of
-  # a branch, TensorFlow takes gradients by its own tensors alone.
-  return lambda x, kernel: convolve(
-    x, tf.identity(tf.convert_to_tensor(kernel))
-  )
-
-
 class Conv2D(tf.keras.layers.Conv2D):
   """A square convolution with the padding of this module.
 
@@ -352,8 +123,12 @@ class Conv2D(tf.keras.layers.Conv2D):
     self.atrous_rate = atrous_rate
 
   def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    inputs, padding = _padded(inputs, self.kernel_size[0], self.strides[0])
-    return conv2d(inputs, kernel, self.strides[0], padding, self.atrous_rate)
+    inputs, padding = convolutions.padded(
+      inputs, self.kernel_size[0], self.strides[0]
+    )
+    return convolutions.conv2d(
+      inputs, kernel, self.strides[0], padding, self.atrous_rate
+    )
 
 
 class ConvBn(tf.keras.layers.Layer):
@@ -418,9 +193,11 @@ class SeparableConv2D(tf.keras.layers.Layer):
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
-    x, padding = _padded(x, self.kernel_size, self.strides)
-    x = depthwise_conv2d(x, self.depthwise_kernel, self.strides, padding)
-    return conv2d(x, self.pointwise_kernel, 1, 'VALID')
+    x, padding = convolutions.padded(x, self.kernel_size, self.strides)
+    x = convolutions.depthwise_conv2d(
+      x, self.depthwise_kernel, self.strides, padding
+    )
+    return convolutions.conv2d(x, self.pointwise_kernel, 1, 'VALID')
 
 
 class Separable(tf.keras.layers.Layer):

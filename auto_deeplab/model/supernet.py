@@ -256,13 +256,20 @@ class Supernet(tf.keras.Model):
       training: whether batch norm takes the statistics of the batch.
       draw: int scalar, which draw of the primitives this is, where they are
         drawn; None takes the likeliest ones.
-      moved: 'weights' or 'architecture' if the step moves these alone; what
-        the gradients of the others would cost is spared, and they come out
-        too small. None: all gradients are right.
+      moved: 'weights' or 'architecture' if the step moves these alone: the
+        cells then take the others as constants, which spares their gradients.
+        None takes all gradients.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
+
+    Raises:
+      ValueError: if `moved` is another word.
     """
+    if moved not in (None, 'weights', 'architecture'):
+      raise ValueError(
+        f"`moved` ({moved!r}) must be 'weights', 'architecture' or None."
+      )
     operations.check_map_size(images)
     outputs = self._lattice(images, self.alpha_weights(draw), training, moved)
     size = operations.spatial_size(images)

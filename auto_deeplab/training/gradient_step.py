@@ -106,6 +106,7 @@ class GradientStep:
     loss, gradients = self.loss_and_gradients(batch, self.variables)
     return loss, self.update(gradients)
 
+  @tf.autograph.experimental.do_not_convert
   def _weight(self, batch: Batch) -> tf.Tensor:
     """Returns what the losses of all micro-batches are divided by."""
     parts = tf.unstack(_in_parts(batch['label'], self._num_parts))

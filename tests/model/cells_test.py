@@ -164,6 +164,20 @@ def test_search_cell_equals_the_plain_cell(
     assert_close(gradient, expected_gradients[name], 1e-3)
 
 
+@pytest.mark.parametrize('moved', ['weights', 'architecture'])
+def test_what_a_step_does_not_move_costs_no_gradient(cell, moved):
+  state, alpha = random_map(), random_alpha()
+  with tf.GradientTape() as tape:
+    tape.watch(alpha)
+    outputs = cell(state, state, alpha, training=True, moved=moved)
+  of_alpha, *of_kernels = tape.gradient(
+    outputs, [alpha, *cell.kernels.values()]
+  )
+  assert (of_alpha is None) == (moved == 'weights')
+  for gradient in of_kernels:
+    assert (gradient is None) == (moved == 'architecture')
+
+
 # One edge for each primitive, and one more.
 DRAWN = tf.one_hot([*range(len(PRIMITIVES)), 5], len(PRIMITIVES))
 

@@ -225,8 +225,10 @@ def test_what_a_step_moves_has_the_gradients_of_the_whole(moved, recompute):
   images = pictures(17, 17)
   net(images)
   randomize(net)
-  variables = {'weights': net.weight_variables, 'architecture': [net.alphas]}
-  variables = variables[moved]
+  variables = {
+    'weights': net.weight_variables,
+    'architecture': net.arch_variables,
+  }[moved]
 
   def gradients(moved):
     with tf.GradientTape() as tape:
@@ -240,21 +242,6 @@ def test_what_a_step_moves_has_the_gradients_of_the_whole(moved, recompute):
       continue
     tolerance = 1e-5 * np.abs(expected).max()
     np.testing.assert_allclose(alone, expected, atol=tolerance)
-
-
-def test_what_a_step_does_not_move_costs_no_gradient():
-  cell = make(num_layers=2, num_blocks=2).nodes[0][0].cell
-  state = tf.random.stateless_normal([1, 5, 5, cell.filters], [1, 2])
-  alpha = tf.nn.softmax(tf.random.stateless_normal([5, 8], [1, 2]))
-  cell(state, state, alpha)
-  kernels = list(cell.kernels.values())
-  for moved, left in (('weights', [alpha]), ('architecture', kernels)):
-    with tf.GradientTape() as tape:
-      tape.watch([state, alpha])
-      outputs = cell(state, state, alpha, training=True, moved=moved)
-    gradients = tape.gradient(outputs, [state, alpha, *kernels])
-    assert sum(g is None for g in gradients) == len(left)
-    assert gradients[0] is not None
 
 
 def norms_of_a_step():
@@ -455,6 +442,12 @@ def test_choices_are_float32_within_a_call_in_mixed_precision(monkeypatch):
   finally:
     tf.keras.mixed_precision.set_global_policy('float32')
   assert [y.dtype for y in seen] == [tf.float32, tf.float32]
+
+
+def test_what_nothing_is_called_cannot_move(net):
+  message = "`moved` ('alphas') must be 'weights', 'architecture' or None."
+  with pytest.raises(ValueError, match=re.escape(message)):
+    net(pictures(17, 17), moved='alphas')
 
 
 def test_one_class_is_refused():
