@@ -5,6 +5,7 @@
 Feature maps are `[batch, height, width, channels]`.
 """
 
+from collections.abc import Callable
 import functools
 
 import tensorflow as tf
@@ -237,3 +238,30 @@ def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
   return lambda x, kernel: convolve(
     x, tf.identity(tf.convert_to_tensor(kernel))
   )
+
+
+def holding_arguments(
+  compute: Callable[..., tf.Tensor],
+) -> Callable[..., tf.Tensor]:
+  """Returns a function of which only the arguments are held for its gradient.
+
+  What `compute` makes on its way is made again in the backward pass. Not
+  `tf.recompute_grad`: it copies each argument, for compilers that would see
+  that the same is computed twice.
+
+  Args:
+    compute: of tensors alone, without variables or side effects.
+  """
+
+  @tf.custom_gradient
+  def forward(*arguments: tf.Tensor):
+    def gradients(dy: tf.Tensor) -> list[tf.Tensor]:
+      with tf.control_dependencies([dy]), tf.GradientTape() as tape:
+        tape.watch(arguments)
+        y = compute(*arguments)
+      return tape.gradient(y, arguments, dy)
+
+    return compute(*arguments), gradients
+
+  # Identities: of a branch, TensorFlow takes gradients by its own tensors.
+  return lambda *arguments: forward(*map(tf.identity, arguments))

@@ -5,7 +5,7 @@
 All edges that leave one state are computed together: they read the same input.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
 from typing import NamedTuple
 
@@ -148,12 +148,9 @@ def mixed_edges(
   """
   total = [_linear_edges(x, weights.linear, batch_norm)]
   activated = tf.nn.relu(x)
-  # A copy for each edge: the first layer then is of the second one's kind.
-  copies = tf.tile(activated, [1, 1, 1, weights.num_edges])
   for name in SEPARABLE:
-    total.append(
-      separable(name, copies, weights.kernels, weights.scales[name], batch_norm)
-    )
+    scale = weights.scales[name]
+    total.append(separable(name, activated, weights.kernels, scale, batch_norm))
   for name in ATROUS:
     rate = genotype_lib.PRIMITIVES[name].atrous_rate
     [kernel] = weights.kernels[name]
@@ -171,9 +168,13 @@ def separable(
 ) -> tf.Tensor:
   """Both layers of a separable primitive on some edges.
 
+  A step holds every layer's maps until its backward pass, and these two would
+  be most of them. Of six maps the size of the output, two are held: what each
+  batch norm takes.
+
   Args:
     name: of the primitive.
-    x: `[n, h, w, num_edges * c]`, the activated state of each edge.
+    x: `[n, h, w, c]`, the activated state that the edges leave.
     kernels: of those edges, as in `EdgeWeights`.
     scale: `[num_edges * c]`, of the last batch norm.
     batch_norm: the cell's.
@@ -181,12 +182,20 @@ def separable(
   Returns:
     `[n, h, w, num_edges * c]`.
   """
-  depthwise = kernels[f'{name}_depthwise']
-  pointwise = kernels[f'{name}_pointwise']
-  x = _convolve_separably(x, depthwise[0], pointwise[0])
-  x = tf.nn.relu(batch_norm(x))
-  x = _convolve_separably(x, depthwise[1], pointwise[1])
+  layers = zip(kernels[f'{name}_depthwise'], kernels[f'{name}_pointwise'])
+  x = convolutions.holding_arguments(_first)(x, *next(layers))
+  x = batch_norm.then(_second, x, *next(layers))
   return batch_norm(x, scale)
+
+
+def _first(x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor):
+  # A copy for each edge: the layer then is of the second one's kind.
+  copies = tf.tile(x, [1, 1, 1, depthwise.shape[2] // x.shape[-1]])
+  return _convolve_separably(copies, depthwise, pointwise)
+
+
+def _second(x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor):
+  return _convolve_separably(tf.nn.relu(x), depthwise, pointwise)
 
 
 def _convolve_separably(
@@ -211,15 +220,16 @@ def _linear_edges(
   Returns:
     `[n, h, w, num_edges * c]`.
   """
-  parts = [x]
-  for name in POOLS:
-    primitive = genotype_lib.PRIMITIVES[name]
-    pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
-    parts.append(batch_norm(pooled))
+  primitives = [genotype_lib.PRIMITIVES[name] for name in POOLS]
+  pools = [operations.pool(x, p.kind, p.kernel_size) for p in primitives]
   num_parts, filters, num_edges, _ = kernel.shape
   shape = [1, 1, num_parts * filters, num_edges * filters]
   kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
-  return convolutions.conv2d(tf.concat(parts, axis=-1), kernel, 1, 'VALID')
+  return batch_norm.then(_mix, tf.concat(pools, axis=-1), x, kernel)
+
+
+def _mix(pools: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+  return convolutions.conv2d(tf.concat([x, pools], -1), kernel, 1, 'VALID')
 
 
 class BatchNorm:
@@ -278,6 +288,56 @@ class BatchNorm:
     self.put(mean, variance)
     return tf.cast(y, x.dtype)
 
+  def then(
+    self, compute: Callable[..., tf.Tensor], x: tf.Tensor, *arguments: tf.Tensor
+  ) -> tf.Tensor:
+    """Returns `compute` of normalized `x` and of other arguments.
+
+    The backward pass holds `x` and `arguments`, and makes again what lies
+    between; the statistics it keeps.
+    """
+    if self.norm.synchronized or not self.is_training:
+      return convolutions.holding_arguments(compute)(self(x), *arguments)
+
+    @tf.custom_gradient
+    def forward(x: tf.Tensor, *arguments: tf.Tensor):
+      zeros, ones = (self._constant(v, x.shape[-1]) for v in (0.0, 1.0))
+      none = self._constant(0.0, 0)
+      y, mean, unbiased, _, _, reserved = self._fuse(
+        tf.cast(x, tf.float32), ones, none, none
+      )
+      z = compute(tf.cast(y, x.dtype), *arguments)
+
+      def gradients(dz: tf.Tensor, *_) -> list[tf.Tensor]:
+        with tf.control_dependencies([dz]):
+          count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
+          variance = unbiased * (count - 1) / count
+          scale = tf.math.rsqrt(variance + self.norm.epsilon)
+          y = (tf.cast(x, tf.float32) - mean) * scale
+          used = [tf.cast(y, x.dtype), *arguments]
+          with tf.GradientTape() as tape:
+            tape.watch(used)
+            z = compute(*used)
+        dy, *others = tape.gradient(z, used, dz)
+        # As of a norm of y, whose mean is 0 and whose variance is 1.
+        dx, *_ = tf.raw_ops.FusedBatchNormGradV3(
+          y_backprop=tf.cast(dy, tf.float32),
+          x=y,
+          scale=scale,
+          reserve_space_1=zeros,
+          reserve_space_2=ones,
+          reserve_space_3=reserved,
+          epsilon=0.0,
+        )
+        return [tf.cast(dx, x.dtype), *others]
+
+      return (z, mean, unbiased), gradients
+
+    # Identities: of a branch, TensorFlow takes gradients by its own tensors.
+    z, mean, variance = forward(*map(tf.identity, (x, *arguments)))
+    self.put(mean, variance)
+    return z
+
   def _constant(self, value: float, size: int) -> tf.Tensor:
     """Returns `[size]` of the value, the same tensor every time."""
     key = (value, size)
@@ -286,8 +346,12 @@ class BatchNorm:
     return self._constants[key]
 
   def _fused(self, x, scale, mean, variance):
+    y, mean, variance, *_ = self._fuse(x, scale, mean, variance)
+    return y, mean, variance
+
+  def _fuse(self, x, scale, mean, variance):
     # Not `tf.compat.v1.nn.fused_batch_norm`, which makes constants.
-    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+    return tf.raw_ops.FusedBatchNormV3(
       x=x,
       scale=scale,
       offset=self._constant(0.0, x.shape[-1]),
@@ -296,7 +360,6 @@ class BatchNorm:
       epsilon=self.norm.epsilon,
       is_training=self.is_training,
     )
-    return y, mean, variance
 
   def _synchronized(self, x, scale, mean, variance):
     """The same with statistics over all replicas."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, operations
+from auto_deeplab.model import cells, mixed_operation, operations
 
 # Momentum 0: the moving statistics are those of the last batch.
 NORM = operations.NormSettings(momentum=0.0)
@@ -220,6 +220,47 @@ def test_a_drawn_cell_infers_with_the_statistics_of_what_it_drew(drawn_cell):
     tf.where(is_moved, drawn_cell.moving_variance * (count - 1) / count, 1.0)
   )
   assert_close(drawn_cell(inputs, previous, DRAWN, training=False), trained)
+
+
+@pytest.mark.parametrize('is_training', [False, True])
+@pytest.mark.parametrize(
+  'dtype, tolerance', [('float32', 1e-5), ('bfloat16', 0.02)]
+)
+def test_what_comes_after_a_norm_has_the_gradient_of_both(
+  is_training, dtype, tolerance
+):
+  x = 3 * random_map() + 1
+  moving = tf.constant([0.5] * FILTERS), tf.constant([4.0] * FILTERS)
+
+  def make_norm():
+    return mixed_operation.BatchNorm(*moving, NORM, is_training)
+
+  def compute(y, factor):
+    return tf.sin(y) * factor
+
+  def gradients(function, x, factor):
+    outputs, by_name = gradients_of(
+      lambda factor: function(x, factor), {'x': x}, factor
+    )
+    return outputs, *by_name.values()
+
+  norms = make_norm(), make_norm()
+  x, factor = tf.Variable(x), random_map(seed=7)
+  expected = gradients(
+    lambda x, factor: compute(norms[0](x), factor), x, factor
+  )
+  actual = gradients(
+    lambda x, factor: tf.cast(
+      norms[1].then(compute, tf.cast(x, dtype), tf.cast(factor, dtype)),
+      tf.float32,
+    ),
+    x,
+    factor,
+  )
+  for a, b in zip(actual, expected):
+    assert_close(a, b, tolerance)
+  for a, b in zip(norms[1].statistics(), norms[0].statistics()):
+    assert_close(a, b, tolerance)
 
 
 @pytest.mark.parametrize('training', [False, True])

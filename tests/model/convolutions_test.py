@@ -143,3 +143,51 @@ def test_gradients_of_5x5_depthwise_are_tensorflows(size, strides, padding):
   )
   for a, b in zip(actual, expected):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('is_held', [False, True])
+def test_what_holds_its_arguments_hands_nothing_else_to_the_backward_pass(
+  is_held,
+):
+  def compute(x, scale):
+    return tf.exp(tf.sin(x) * scale)
+
+  maybe_held = convolutions.holding_arguments(compute) if is_held else compute
+  inner = tf.function(
+    lambda x, scale: 2.0 * maybe_held(x, scale), autograph=False
+  )
+
+  @tf.function(autograph=False)
+  def outer(x, scale):
+    return kernel_gradients(inner, x, scale)
+
+  x, scale = random_map(8, 6), random_map(8, 6) + 1
+  for a, b in zip(outer(x, scale), kernel_gradients(compute, x, scale)):
+    np.testing.assert_allclose(a, 2 * b, rtol=1e-5)
+  graph = outer.get_concrete_function(x, scale).graph
+  forward, _ = [op for op in graph.get_operations() if 'Call' in op.type]
+  handed_on = makers_of_outputs(graph, forward.get_attr('f').name)
+  assert 'Exp' in handed_on
+  assert ('Sin' in handed_on) == (not is_held)
+
+
+def makers_of_outputs(graph, function_name):
+  """The types of the operations that a function's outputs come from."""
+  [function] = [
+    function
+    for function in graph.as_graph_def().library.function
+    if function.signature.name == function_name
+  ]
+  nodes = {node.name: node for node in function.node_def}
+
+  def maker(tensor):
+    # 'node:output:0', or an argument's name alone.
+    name, *_, index = tensor.split(':') if ':' in tensor else (tensor, 0)
+    if name not in nodes:
+      return 'argument'
+    node = nodes[name]
+    if not node.op.startswith('Identity'):
+      return node.op
+    return maker(node.input[int(index)])
+
+  return {maker(tensor) for tensor in function.ret.values()}
