@@ -348,7 +348,9 @@ def _relaxed_cell(
       states.append(blocks[state - genotype_lib.NUM_INPUTS].output())
     mixed, rest = states[state], None
     if num_mixed < mixed.shape[-1]:
-      mixed, rest = mixed[..., :num_mixed], mixed[..., num_mixed:]
+      mixed, rest = tf.split(
+        mixed, [num_mixed, mixed.shape[-1] - num_mixed], -1
+      )
     mixed = compute_edges(mixed, weights, batch_norm)
     if state == 0:
       mixed, rest = (_tiled(x, num_transitions) for x in (mixed, rest))
