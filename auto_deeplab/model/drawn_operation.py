@@ -144,8 +144,7 @@ def _convolved_or_pooled(
   if primitive.kind == 'skip':
     return x * tf.cast(weight, x.dtype)
   if primitive.kind in ('max_pool', 'avg_pool'):
-    pooled = operations.pool(x, primitive.kind, primitive.kernel_size)
-    return batch_norm(pooled, scale)
+    return batch_norm(mixed_operation.pooled(x, name), scale)
   activated = tf.nn.relu(x)
   if primitive.kind == 'separable':
     return mixed_operation.separable(

@@ -220,23 +220,29 @@ def _linear_edges(
   Returns:
     `[n, h, w, num_edges * c]`.
   """
-  pools = convolutions.holding_arguments(_pool)(x)
   num_parts, filters, num_edges, _ = kernel.shape
   shape = [1, 1, num_parts * filters, num_edges * filters]
   kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
-  return batch_norm.then(_mix, pools, x, kernel)
-
-
-def _pool(x: tf.Tensor) -> tf.Tensor:
-  # The gradient of a maximum is six times as fast where the maximum itself is
-  # part of the same function: oneDNN has it then.
-  primitives = [genotype_lib.PRIMITIVES[name] for name in POOLS]
-  pools = [operations.pool(x, p.kind, p.kernel_size) for p in primitives]
-  return tf.concat(pools, axis=-1)
+  return batch_norm.then(_mix, pooled(x, *POOLS), x, kernel)
 
 
 def _mix(pools: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   return convolutions.conv2d(tf.concat([x, pools], -1), kernel, 1, 'VALID')
+
+
+def pooled(x: tf.Tensor, *names: str) -> tf.Tensor:
+  """Pools `[n, h, w, c]` by each primitive; their channels lie side by side.
+
+  Again in the backward pass: there oneDNN has a gradient of a maximum that is
+  part of the same function, which takes a ninth of TensorFlow's own.
+  """
+  primitives = [genotype_lib.PRIMITIVES[name] for name in names]
+
+  def compute(x: tf.Tensor) -> tf.Tensor:
+    pools = [operations.pool(x, p.kind, p.kernel_size) for p in primitives]
+    return tf.concat(pools, axis=-1)
+
+  return convolutions.holding_arguments(compute)(x)
 
 
 class BatchNorm:
