@@ -14,7 +14,12 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import drawn_operation, mixed_operation, operations
+from auto_deeplab.model import (
+  convolutions,
+  drawn_operation,
+  mixed_operation,
+  operations,
+)
 
 
 class Cell(tf.keras.layers.Layer):
@@ -300,15 +305,16 @@ def _make_relaxed_cell(
       alpha = tf.stop_gradient(alpha)
     if moved == 'architecture':
       kernels = {name: tf.stop_gradient(k) for name, k in kernels.items()}
-    return _relaxed_cell(
-      inputs,
-      previous,
-      alpha,
-      kernels,
-      *moving,
-      settings=settings,
-      is_training=is_training,
-    )
+    with convolutions.holding_everything(settings.recompute):
+      return _relaxed_cell(
+        inputs,
+        previous,
+        alpha,
+        kernels,
+        *moving,
+        settings=settings,
+        is_training=is_training,
+      )
 
   if not settings.recompute:
     return compute

@@ -5,7 +5,9 @@
 Feature maps are `[batch, height, width, channels]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+import contextlib
+import contextvars
 import functools
 
 import tensorflow as tf
@@ -240,6 +242,20 @@ def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
   )
 
 
+# Whether `holding_arguments` does nothing.
+holds_everything = contextvars.ContextVar('holds_everything', default=False)
+
+
+@contextlib.contextmanager
+def holding_everything(is_held: bool = True) -> Iterator[None]:
+  """Holds all within, as where it is made again as a whole and used at once."""
+  token = holds_everything.set(is_held)
+  try:
+    yield
+  finally:
+    holds_everything.reset(token)
+
+
 def holding_arguments(
   compute: Callable[..., tf.Tensor],
 ) -> Callable[..., tf.Tensor]:
@@ -252,6 +268,8 @@ def holding_arguments(
   Args:
     compute: of tensors alone, without variables or side effects.
   """
+  if holds_everything.get():
+    return compute
 
   @tf.custom_gradient
   def forward(*arguments: tf.Tensor):

@@ -309,7 +309,8 @@ class BatchNorm:
     The backward pass holds `x` and `arguments`, and makes again what lies
     between; the statistics it keeps.
     """
-    if self.norm.synchronized or not self.is_training:
+    is_fused = self.is_training and not self.norm.synchronized
+    if not is_fused or convolutions.holds_everything.get():
       return convolutions.holding_arguments(compute)(self(x), *arguments)
 
     @tf.custom_gradient

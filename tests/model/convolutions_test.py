@@ -145,17 +145,17 @@ def test_gradients_of_5x5_depthwise_are_tensorflows(size, strides, padding):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('is_held', [False, True])
+@pytest.mark.parametrize('holds_everything', [False, True])
 def test_what_holds_its_arguments_hands_nothing_else_to_the_backward_pass(
-  is_held,
+  holds_everything,
 ):
   def compute(x, scale):
     return tf.exp(tf.sin(x) * scale)
 
-  maybe_held = convolutions.holding_arguments(compute) if is_held else compute
-  inner = tf.function(
-    lambda x, scale: 2.0 * maybe_held(x, scale), autograph=False
-  )
+  @tf.function(autograph=False)
+  def inner(x, scale):
+    with convolutions.holding_everything(holds_everything):
+      return 2.0 * convolutions.holding_arguments(compute)(x, scale)
 
   @tf.function(autograph=False)
   def outer(x, scale):
@@ -168,7 +168,7 @@ def test_what_holds_its_arguments_hands_nothing_else_to_the_backward_pass(
   forward, _ = [op for op in graph.get_operations() if 'Call' in op.type]
   handed_on = makers_of_outputs(graph, forward.get_attr('f').name)
   assert 'Exp' in handed_on
-  assert ('Sin' in handed_on) == (not is_held)
+  assert ('Sin' in handed_on) == holds_everything
 
 
 def makers_of_outputs(graph, function_name):
