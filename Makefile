@@ -55,7 +55,7 @@ endef
 IN_PROCESSES := -n auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: test
-test: lint  ## Format, lint, types and all tests (25 minutes on 2 cores)
+test: lint  ## Format, lint, types and all tests (10 to 25 minutes on 2 cores)
 	$(RUN) -m pytest $(IN_PROCESSES)
 
 .PHONY: check

@@ -317,7 +317,7 @@ class BatchNorm:
     def forward(x: tf.Tensor, *arguments: tf.Tensor):
       zeros, ones = (self._constant(v, x.shape[-1]) for v in (0.0, 1.0))
       none = self._constant(0.0, 0)
-      y, mean, unbiased, _, _, reserved = self._fuse(
+      y, mean, unbiased, _, _, reserved = self._fused_op(
         tf.cast(x, tf.float32), ones, none, none
       )
       z = compute(tf.cast(y, x.dtype), *arguments)
@@ -360,10 +360,10 @@ class BatchNorm:
     return self._constants[key]
 
   def _fused(self, x, scale, mean, variance):
-    y, mean, variance, *_ = self._fuse(x, scale, mean, variance)
+    y, mean, variance, *_ = self._fused_op(x, scale, mean, variance)
     return y, mean, variance
 
-  def _fuse(self, x, scale, mean, variance):
+  def _fused_op(self, x, scale, mean, variance):
     # Not `tf.compat.v1.nn.fused_batch_norm`, which makes constants.
     return tf.raw_ops.FusedBatchNormV3(
       x=x,
