@@ -50,8 +50,8 @@ def _has_native_kernels(dtype: tf.DType) -> bool:
   return True
 
 
-def _is_emulated(dtype: tf.DType) -> bool:
-  """Whether convolutions of `dtype` are slow and inexact beside float32's."""
+def is_emulated(dtype: tf.DType) -> bool:
+  """Whether `conv2d` computes this dtype as float32, for lack of kernels."""
   return dtype.size < tf.float32.size and not _has_native_kernels(dtype)
 
 
@@ -77,7 +77,7 @@ def conv2d(
   settings = (strides, padding, atrous_rate)
   if _has_native_kernels(x.dtype):
     return _native_conv2d(x, kernel, *settings)
-  if _is_emulated(x.dtype):
+  if is_emulated(x.dtype):
     return _in_float32(lambda a, b: conv2d(a, b, *settings), x, kernel)
   return _composed_conv2d(x, kernel, *settings)
 
@@ -158,7 +158,7 @@ def depthwise_conv2d(
   Returns:
     `[n, h', w', c]`.
   """
-  if _is_emulated(x.dtype):
+  if is_emulated(x.dtype):
     return _in_float32(
       lambda a, b: depthwise_conv2d(a, b, strides, padding), x, kernel
     )

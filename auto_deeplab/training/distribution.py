@@ -5,8 +5,10 @@
 import functools
 import os
 
+from absl import logging
 import tensorflow as tf
 
+from auto_deeplab.model import convolutions
 from auto_deeplab.training import cluster
 
 STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
@@ -63,6 +65,23 @@ def leave_graphs_to_cpu_kernels() -> None:
   if not tf.config.list_logical_devices('GPU'):
     tf.config.optimizer.set_experimental_options(
       {'disable_meta_optimizer': True}
+    )
+
+
+def set_precision(precision: str) -> None:
+  """Sets Keras' policy, and warns of one that gains nothing here.
+
+  Args:
+    precision: `RuntimeConfig.precision`.
+  """
+  tf.keras.mixed_precision.set_global_policy(precision)
+  dtype = tf.keras.mixed_precision.global_policy().compute_dtype
+  if convolutions.is_emulated(tf.as_dtype(dtype)):
+    logging.warning(
+      '`RuntimeConfig.precision` (%r) gains nothing: this device has no %s '
+      'convolutions, they are computed as float32.',
+      precision,
+      dtype,
     )
 
 

@@ -398,7 +398,7 @@ def _start(
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
   distribution.leave_graphs_to_cpu_kernels()
   tf.keras.utils.set_random_seed(runtime.seed)
-  tf.keras.mixed_precision.set_global_policy(runtime.precision)
+  distribution.set_precision(runtime.precision)
   return strategy
 
 

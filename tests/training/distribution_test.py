@@ -5,6 +5,7 @@
 import pytest
 import tensorflow as tf
 
+from auto_deeplab.model import convolutions
 from auto_deeplab.training import distribution
 
 
@@ -40,6 +41,33 @@ def test_a_replicas_share_is_divided_evenly_for_accumulation(mirrored):
     '`InputConfig.batch_size` (6) must be a multiple of the number of '
     'replicas (2) times `TrainConfig.accumulation_steps` (2).'
   )
+
+
+@pytest.fixture
+def policy():
+  yield
+  tf.keras.mixed_precision.set_global_policy('float32')
+
+
+@pytest.mark.usefixtures('policy')
+@pytest.mark.parametrize('is_emulated', [False, True])
+def test_a_precision_that_gains_nothing_is_warned_of(
+  is_emulated, monkeypatch, caplog
+):
+  monkeypatch.setattr(
+    convolutions,
+    'is_emulated',
+    lambda dtype: is_emulated and dtype == tf.bfloat16,
+  )
+  distribution.set_precision('float32')
+  assert not caplog.messages
+  distribution.set_precision('mixed_bfloat16')
+  assert tf.keras.mixed_precision.global_policy().name == 'mixed_bfloat16'
+  warning = (
+    "`RuntimeConfig.precision` ('mixed_bfloat16') gains nothing: this device "
+    'has no bfloat16 convolutions, they are computed as float32.'
+  )
+  assert caplog.messages == [warning] * is_emulated
 
 
 def test_an_unknown_strategy_is_refused():
