@@ -247,7 +247,7 @@ holds_everything = contextvars.ContextVar('holds_everything', default=False)
 
 
 @contextlib.contextmanager
-def holding_everything(is_held: bool = True) -> Iterator[None]:
+def holding_everything(is_held: bool) -> Iterator[None]:
   """Holds all within, as where it is made again as a whole and used at once."""
   token = holds_everything.set(is_held)
   try:
