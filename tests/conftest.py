@@ -18,9 +18,12 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-  """Adds what `tests/tools/kills_test.py` takes."""
+  """Adds what `kills_test.py` and `kernel_gradients_test.py` take."""
   parser.addoption(
     '--kills', type=int, default=2, help='How often to kill each of two runs.'
+  )
+  parser.addoption(
+    '--gradients', type=int, default=1, help='How many to make of each shape.'
   )
 
 

@@ -112,7 +112,7 @@ _TRAININGS: dict[str, dict] = {
     'schedule.train_steps': 800,
   },
   'camvid_train': {
-    'runtime.precision': 'mixed_bfloat16',
+    'runtime.precision': 'float32',
     'input.crop_size': (241, 241),
     'input.batch_size': 8,
     'segmenter.filter_multiplier': 16,

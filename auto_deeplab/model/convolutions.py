@@ -12,6 +12,11 @@ import functools
 
 import tensorflow as tf
 
+from auto_deeplab.model import devices
+
+# (x, dy) -> the gradient of a convolution's kernel.
+KernelGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
 
 def padded(x: tf.Tensor, kernel_size: int, strides: int):
   """Returns the input and the padding mode of a convolution.
@@ -23,36 +28,6 @@ def padded(x: tf.Tensor, kernel_size: int, strides: int):
     return x, 'SAME'
   pad = (kernel_size - 1) // 2
   return tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), 'VALID'
-
-
-@functools.cache
-def _has_native_kernels(dtype: tf.DType) -> bool:
-  """Whether atrous and grouped convolutions of `dtype` have gradients here.
-
-  GPUs and TPUs have them. On CPUs oneDNN has, in float32 and, given AVX-512,
-  in bfloat16; what TensorFlow falls back to has not. Nothing public tells which
-  of the two computes, so the smallest case is tried.
-  """
-  if any(map(tf.config.list_logical_devices, ('GPU', 'TPU'))):
-    return True
-  with tf.init_scope():
-    try:
-      tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=[1, 5, 5, 1],
-        filter=tf.zeros([3, 3, 1, 1], dtype),
-        out_backprop=tf.zeros([1, 5, 5, 1], dtype),
-        strides=[1, 1, 1, 1],
-        padding='SAME',
-        dilations=[1, 2, 2, 1],
-      )
-    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-      return False
-  return True
-
-
-def is_emulated(dtype: tf.DType) -> bool:
-  """Whether `conv2d` computes this dtype as float32, for lack of kernels."""
-  return dtype.size < tf.float32.size and not _has_native_kernels(dtype)
 
 
 def conv2d(
@@ -75,9 +50,9 @@ def conv2d(
     `[n, h', w', filters]`, of the dtype of `x`.
   """
   settings = (strides, padding, atrous_rate)
-  if _has_native_kernels(x.dtype):
+  if devices.has_convolutions(x.dtype):
     return _native_conv2d(x, kernel, *settings)
-  if is_emulated(x.dtype):
+  if devices.is_emulated(x.dtype):
     return _in_float32(lambda a, b: conv2d(a, b, *settings), x, kernel)
   return _composed_conv2d(x, kernel, *settings)
 
@@ -109,13 +84,8 @@ def _dense_kernel(kernel: tf.Tensor, num_groups: int) -> tf.Tensor:
 def _native_conv2d(
   x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate
 ) -> tf.Tensor:
-  """The same by the device's kernels, with one gradient put right.
-
-  Of an atrous kernel in bfloat16, oneDNN's gradient reads beyond its inputs: on
-  CPUs with bfloat16 arithmetic TensorFlow 2.15 dies, or returns NaN. It is
-  computed in float32 here.
-  """
-  if atrous_rate == 1 or x.dtype != tf.bfloat16:
+  """The same by the device's kernels, with a kernel gradient to be trusted."""
+  if devices.trusts_kernel_gradients(x.dtype):
     return tf.nn.conv2d(x, kernel, strides, padding, dilations=atrous_rate)
   settings = {
     'strides': [1, strides, strides, 1],
@@ -124,20 +94,48 @@ def _native_conv2d(
   }
 
   def kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
-    gradient = tf.raw_ops.Conv2DBackpropFilter(
-      input=tf.cast(x, tf.float32),
-      filter_sizes=kernel.shape,
-      out_backprop=tf.cast(dy, tf.float32),
-      **settings,
+    return tf.raw_ops.Conv2DBackpropFilter(
+      input=x, filter_sizes=kernel.shape, out_backprop=dy, **settings
     )
-    return tf.cast(gradient, dy.dtype)
 
+  # Of an atrous kernel in bfloat16, oneDNN's gradient reads beyond its inputs:
+  # TensorFlow 2.15 dies, or returns NaN.
+  ask = _checked if atrous_rate == 1 else _widened
   return _with_kernel_gradient(
     tf.raw_ops.Conv2D,
     tf.raw_ops.Conv2DBackpropInput,
-    kernel_gradient,
+    ask(kernel_gradient),
     **settings,
   )(x, kernel)
+
+
+def _widened(gradient: KernelGradient) -> KernelGradient:
+  """Returns the same, computed in float32."""
+
+  def compute(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+    wide = gradient(tf.cast(x, tf.float32), tf.cast(dy, tf.float32))
+    return tf.cast(wide, dy.dtype)
+
+  return compute
+
+
+def _checked(gradient: KernelGradient) -> KernelGradient:
+  """Returns the same, computed again in float32 where it is not finite.
+
+  What is wrong with it shows in no other way: `devices.trusts_kernel_gradients`
+  says why. All of them in float32 would take what bfloat16 gains.
+  """
+
+  def compute(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+    narrow = gradient(x, dy)
+    return tf.cond(
+      # One number that is not finite makes the sum so.
+      tf.math.is_finite(tf.reduce_sum(tf.cast(narrow, tf.float32))),
+      lambda: narrow,
+      lambda: _widened(gradient)(x, dy),
+    )
+
+  return compute
 
 
 def depthwise_conv2d(
@@ -158,26 +156,30 @@ def depthwise_conv2d(
   Returns:
     `[n, h', w', c]`.
   """
-  if is_emulated(x.dtype):
+  if devices.is_emulated(x.dtype):
     return _in_float32(
       lambda a, b: depthwise_conv2d(a, b, strides, padding), x, kernel
     )
-  settings = {'strides': [1, strides, strides, 1]}
-  kernel_size = kernel.shape[0]
-  if kernel_size != 5:
+  settings = {'strides': [1, strides, strides, 1], 'padding': padding}
+  is_trusted = devices.trusts_kernel_gradients(x.dtype)
+  is_parted = kernel.shape[0] == 5 and devices.parts_5x5_gradients()
+  if is_trusted and not is_parted:
     # Not `tf.nn.depthwise_conv2d`, which makes constants.
     return tf.raw_ops.DepthwiseConv2dNative(
-      input=x,
-      filter=tf.convert_to_tensor(kernel),
-      padding=padding,
-      **settings,
+      input=x, filter=tf.convert_to_tensor(kernel), **settings
+    )
+
+  def kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+    if is_parted:
+      return _gradient_of_5x5(x, dy, strides, padding)
+    return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+      input=x, filter_sizes=kernel.shape, out_backprop=dy, **settings
     )
 
   return _with_kernel_gradient(
     tf.raw_ops.DepthwiseConv2dNative,
     tf.raw_ops.DepthwiseConv2dNativeBackpropInput,
-    lambda x, dy: _gradient_of_5x5(x, dy, strides, padding),
-    padding=padding,
+    kernel_gradient if is_trusted else _checked(kernel_gradient),
     **settings,
   )(x, kernel)
 
@@ -212,13 +214,15 @@ def _gradient_of_5x5(
   return tf.concat([halves[0], halves[1][1:]], 0)
 
 
-def _with_kernel_gradient(convolution, of_input, kernel_gradient, **settings):
+def _with_kernel_gradient(
+  convolution, of_input, kernel_gradient: KernelGradient, **settings
+):
   """Returns a convolution of (x, kernel) whose kernel has a gradient of ours.
 
   Args:
     convolution: TensorFlow's operation.
     of_input: TensorFlow's gradient of it with respect to x.
-    kernel_gradient: (x, dy) -> the gradient with respect to the kernel.
+    kernel_gradient: the gradient with respect to the kernel.
     **settings: of both operations.
   """
 

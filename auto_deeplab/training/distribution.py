@@ -8,7 +8,7 @@ import os
 from absl import logging
 import tensorflow as tf
 
-from auto_deeplab.model import convolutions
+from auto_deeplab.model import devices
 from auto_deeplab.training import cluster
 
 STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
@@ -76,7 +76,7 @@ def set_precision(precision: str) -> None:
   """
   tf.keras.mixed_precision.set_global_policy(precision)
   dtype = tf.keras.mixed_precision.global_policy().compute_dtype
-  if convolutions.is_emulated(tf.as_dtype(dtype)):
+  if devices.is_emulated(tf.as_dtype(dtype)):
     logging.warning(
       '`RuntimeConfig.precision` (%r) gains nothing: this device has no %s '
       'convolutions, they are computed as float32.',

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import convolutions
+from auto_deeplab.model import convolutions, devices
 
 
 def random_map(height, width, channels=3):
@@ -47,9 +47,7 @@ def plain_convolution(x, kernel, strides=1, rate=1):
 def elsewhere(request, monkeypatch):
   """As it is here; then as on a device without kernels of its own."""
   if not request.param:
-    monkeypatch.setattr(
-      convolutions, '_has_native_kernels', lambda dtype: False
-    )
+    monkeypatch.setattr(devices, 'has_convolutions', lambda dtype: False)
 
 
 @pytest.mark.usefixtures('elsewhere')

@@ -5,7 +5,7 @@
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import convolutions
+from auto_deeplab.model import devices
 from auto_deeplab.training import distribution
 
 
@@ -55,7 +55,7 @@ def test_a_precision_that_gains_nothing_is_warned_of(
   is_emulated, monkeypatch, caplog
 ):
   monkeypatch.setattr(
-    convolutions,
+    devices,
     'is_emulated',
     lambda dtype: is_emulated and dtype == tf.bfloat16,
   )
