@@ -100,7 +100,7 @@ def measure_time() -> dict[str, object]:
   )
   def evaluate(images, labels):
     predictions = inference.predict(
-      lambda x: model.endpoints(x, training=False)['logits'],
+      lambda x: model(x, training=False),
       images,
       NUM_CLASSES,
       MULTI_SCALE,

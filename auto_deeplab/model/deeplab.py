@@ -74,6 +74,24 @@ class ImagePooling(tf.keras.layers.Layer):
       pooled = _windowed_mean(x, self.window)
     return tf.nn.relu(self.conv(pooled, training=training))
 
+  def resized(self, pooled: tf.Tensor, size, own_size=None) -> tf.Tensor:
+    """Brings what `call` returned to the size of the map, `[n, *size, c]`.
+
+    Args:
+      pooled: of the part of the map that is the picture's own.
+      size: (height, width) of the map.
+      own_size: of that part; the whole map by default. Beyond it, the border
+        of what was pooled goes on.
+    """
+    if own_size is None or self.window is None:
+      return operations.resize_aligned(pooled, size)
+    pooled = operations.resize_aligned(pooled, own_size)
+    for axis, (length, own) in enumerate(zip(size, own_size), start=1):
+      pooled = tf.gather(
+        pooled, tf.minimum(tf.range(length), own - 1), axis=axis
+      )
+    return pooled
+
 
 def _windowed_mean(x: tf.Tensor, window: tuple[int, int]) -> tf.Tensor:
   """Averages over a sliding window as two matrix products.
@@ -129,24 +147,29 @@ class Aspp(tf.keras.layers.Layer):
       filters, 1, norm, kernel_initializer=glorot()
     )
 
-  def branches(self, x: tf.Tensor, training=None) -> dict[str, tf.Tensor]:
+  def branches(
+    self, x: tf.Tensor, training=None, own_size=None
+  ) -> dict[str, tf.Tensor]:
     """Returns every endpoint by the authors' names.
 
     Args:
       x: `[n, h, w, c]`.
       training: whether batch norm takes the statistics of the batch.
+      own_size: (height, width) of the part of the map, at its upper left, that
+        is pooled: the rest is of padding. The whole map by default.
 
     Returns:
       `image_pooling` before its resize, `aspp0` to `aspp3`, and
       `concat_projection`, `[n, h, w, filters]`.
     """
-    outputs = {'image_pooling': self.image_pooling(x, training=training)}
+    own = x if own_size is None else x[:, : own_size[0], : own_size[1]]
+    outputs = {'image_pooling': self.image_pooling(own, training=training)}
     for index, conv in enumerate(self.convs):
       outputs[f'aspp{index}'] = tf.nn.relu(conv(x, training=training))
+    pooled, *convolved = outputs.values()
     size = operations.spatial_size(x)
-    stacked = tf.concat(
-      [operations.resize_aligned(y, size) for y in outputs.values()], axis=-1
-    )
+    pooled = self.image_pooling.resized(pooled, size, own_size)
+    stacked = tf.concat([pooled, *convolved], axis=-1)
     outputs['concat_projection'] = tf.nn.relu(
       self.projection(stacked, training=training)
     )

@@ -73,6 +73,31 @@ def halved(size):
   return tuple((n + 1) // 2 for n in size)
 
 
+def nesting(size, stride: int):
+  """Returns the next size, `stride` * m + 1 with m >= 1, whose maps nest.
+
+  Args:
+    size: (height, width), integers or scalar tensors, at least 0.
+    stride: the coarsest output stride, in pixels.
+  """
+
+  def greater(n):
+    return max(n, 1) if isinstance(n, int) else tf.maximum(n, 1)
+
+  return tuple(greater(-(-(n - 1) // stride)) * stride + 1 for n in size)
+
+
+def pad_to(x: tf.Tensor, size) -> tf.Tensor:
+  """Pads `[n, h, w, c]` with zeros at the right and the lower border.
+
+  Args:
+    x: any dtype.
+    size: (height, width), integers or scalar tensors, at least those of `x`.
+  """
+  height, width = (new - n for new, n in zip(size, spatial_size(x)))
+  return tf.pad(x, [[0, 0], [0, height], [0, width], [0, 0]])
+
+
 def resize_aligned(x: tf.Tensor, size) -> tf.Tensor:
   """Resizes bilinearly with aligned corners and no half-pixel centres.
 

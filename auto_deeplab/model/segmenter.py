@@ -118,8 +118,14 @@ class Segmenter(tf.keras.Model):
   ) -> tf.Tensor:
     """Computes the logits.
 
+    Maps nest at sizes of `coarsest_stride` * m + 1; elsewhere each resize moves
+    what it resizes. So, but in training, pictures are padded to the next such
+    size at the right and lower border, with 0, the mean pixel, and the logits
+    cropped. What is padded is not pooled.
+
     Args:
-      images: float `[n, h, w, 3]` in [-1, 1]; any h and w of at least 4.
+      images: float `[n, h, w, 3]` in [-1, 1]; any h and w, in training of at
+        least 4.
       training: whether batch norm takes the statistics of the batch, and drop
         path and dropout are on.
       step: integer scalar, the training step; it sets drop path's strength
@@ -131,9 +137,23 @@ class Segmenter(tf.keras.Model):
     Returns:
       float32 `[n, h, w, num_classes]`.
     """
-    return self.endpoints(
-      images, training=training, step=step, micro_batch=micro_batch
-    )['logits_upsampled']
+    if training:
+      outputs = self.endpoints(
+        images, training=training, step=step, micro_batch=micro_batch
+      )
+      return outputs['logits_upsampled']
+    images = tf.convert_to_tensor(images)
+    height, width = size = operations.spatial_size(images)
+    padded = operations.pad_to(
+      images, operations.nesting(size, self.coarsest_stride)
+    )
+    outputs = self.endpoints(padded, training=training, picture_size=size)
+    return outputs['logits_upsampled'][:, :height, :width]
+
+  @property
+  def coarsest_stride(self) -> int:
+    """The largest output stride, in pixels, that the backbone reaches."""
+    return lattice.OUTPUT_STRIDES[max(self.genotype.backbone)]
 
   def endpoints(
     self,
@@ -141,12 +161,21 @@ class Segmenter(tf.keras.Model):
     training=None,
     step: tf.Tensor | None = None,
     micro_batch: tf.Tensor | None = None,
+    picture_size=None,
   ) -> dict[str, tf.Tensor]:
-    """Returns every endpoint by the authors' name; arguments as `call`.
+    """Returns every endpoint by the authors' name, at the size as it is.
 
     `Stem` and `Cell_0`.. are before any ReLU that follows; `features` is the
     encoder's output; then the names of `deeplab.Aspp.branches` and
     `deeplab.Decoder.stages`, `logits` at stride 4 and `logits_upsampled`.
+
+    Args:
+      images: float `[n, h, w, 3]` in [-1, 1]; any h and w of at least 4.
+      training: as of `call`.
+      step: as of `call`.
+      micro_batch: as of `call`.
+      picture_size: (height, width) of the part, at the upper left, that is the
+        picture; the rest is padding. All of it by default.
     """
     images = tf.convert_to_tensor(images)
     operations.check_map_size(images)
@@ -155,9 +184,12 @@ class Segmenter(tf.keras.Model):
     outputs = {'Stem': stem}
     low_level = self._backbone(half, stem, outputs, training, randomness)
     outputs['features'] = tf.nn.relu(outputs[f'Cell_{len(self.cells) - 1}'])
-    outputs |= self._caller(self.aspp, self.aspp.branches, training=training)(
-      outputs['features']
-    )
+    outputs |= self._caller(
+      self.aspp,
+      self.aspp.branches,
+      training=training,
+      own_size=self._own_features(picture_size),
+    )(outputs['features'])
     encoded = outputs['concat_projection']
     if randomness is not None and self.config.dropout_rate:
       seed = operations.fold_in(randomness.seed, _DROPOUT_USE)
@@ -170,6 +202,13 @@ class Segmenter(tf.keras.Model):
       outputs['logits'], operations.spatial_size(images)
     )
     return outputs
+
+  def _own_features(self, picture_size):
+    """Returns the size of the encoder's output that lies on the picture."""
+    if picture_size is None:
+      return None
+    stride = lattice.OUTPUT_STRIDES[self.genotype.backbone[-1]]
+    return tuple((n - 1) // stride + 1 for n in picture_size)
 
   def _backbone(self, half, stem, outputs, training, randomness) -> tf.Tensor:
     """Adds the cells' outputs to `outputs`; returns the low-level feature."""

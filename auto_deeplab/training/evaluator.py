@@ -174,8 +174,7 @@ def make_evaluator(
 
   return Evaluator(
     strategy,
-    # Before the network's own upsampling: `inference` resizes once.
-    lambda images: segmenter.endpoints(images, training=False)['logits'],
+    lambda images: segmenter(images, training=False),
     strategy.distribute_datasets_from_function(make_dataset),
     info.class_names,
     config,

@@ -4,7 +4,8 @@
 
 Probabilities, not logits, are averaged over scales, flips and windows, as
 DeepLab does, and at the picture's own size. Sizes and resizing align corners,
-as the network itself.
+as the network itself, which pads what it is given to a size at which its maps
+nest: each scale, and each window.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.model import operations
 
-# Normalised images [n, h, w, 3] -> logits [n, h', w', classes], of a size that
-# is resized to that of the images.
+# Normalised images [n, h, w, 3] -> logits [n, h, w, classes].
 Forward = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -55,7 +55,11 @@ def _scores(
     pictures = _at_long_side(images, config.long_side)
   views = list(itertools.product(config.scales, _flips(config)))
   if views == [(1.0, False)] and config.window_size is None:
-    return operations.resize_aligned(forward(pictures), size)
+    logits = forward(pictures)
+    # Without unlike sizes there is nothing to resize, which no graph can see.
+    return (
+      operations.resize_aligned(logits, size) if config.long_side else logits
+    )
   scales, flips = (tf.constant(v) for v in zip(*views))
 
   def add_view(index, total):
@@ -120,16 +124,15 @@ def _probabilities(
 ) -> tf.Tensor:
   """Returns the probabilities of scaled pictures, resized to `size`."""
   if config.window_size is None or config.window_stride is None:
-    return _softmax(forward(images), size)
+    return _softmax(operations.resize_aligned(forward(images), size))
   mean = _window_mean(
     forward, images, num_classes, config.window_size, config.window_stride
   )
   return operations.resize_aligned(mean, size)
 
 
-def _softmax(logits: tf.Tensor, size) -> tf.Tensor:
-  logits = operations.resize_aligned(tf.cast(logits, tf.float32), size)
-  return tf.nn.softmax(logits)
+def _softmax(logits: tf.Tensor) -> tf.Tensor:
+  return tf.nn.softmax(tf.cast(logits, tf.float32))
 
 
 # Sliding window --------------------------------------------------------------
@@ -156,7 +159,7 @@ def _window_mean(
   def add_window(index, total):
     top, left = tf.unstack(corners[index])
     crop = images[:, top : top + window[0], left : left + window[1]]
-    probabilities = _softmax(forward(crop), tf.unstack(window))
+    probabilities = _softmax(forward(crop))
     return index + 1, _add_at(total, probabilities, corners[index])
 
   # Pictures last but one, for `_add_at`.

@@ -40,7 +40,7 @@ def build(genotype, input_size, pooling_size=None):
   """Returns the model and the graph of its inference on one image."""
   config = configs.SegmenterConfig(pooling_size=pooling_size, **SETTINGS)
   model = segmenter.Segmenter(genotype, config, NUM_CLASSES)
-  function = tf.function(lambda images: model(images, training=False))
+  function = tf.function(lambda images: model.endpoints(images, training=False))
   spec = tf.TensorSpec([1, *input_size, 3])
   return model, function.get_concrete_function(spec).graph
 

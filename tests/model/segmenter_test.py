@@ -92,10 +92,10 @@ def test_one_class_is_refused():
     make(num_classes=1)
 
 
-def test_images_of_less_than_four_pixels_are_refused():
+def test_images_of_less_than_four_pixels_are_refused_in_training():
   message = re.escape('the image size (3x65) must be at least 4 pixels')
   with pytest.raises(ValueError, match=message):
-    make()(pictures(3, 65))
+    make()(pictures(3, 65), training=True, step=0)
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,96 @@ def test_endpoints_of_the_published_network(input_size, sizes, small):
   assert endpoint_shapes(small, *input_size) == expected
 
 
-@pytest.mark.parametrize('input_size', [(4, 4), (33, 47), (50, 66)])
+@pytest.mark.parametrize(
+  'input_size', [(1, 1), (3, 65), (0, 5), (4, 4), (33, 47), (50, 66)]
+)
 def test_any_size_gives_logits_of_its_size(input_size):
   model = make(PUBLISHED.backbone[:9])
   logits = model(pictures(*input_size))
   assert logits.shape == (2, *input_size, CLASSES)
   assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize(
+  'backbone, size, padded',
+  [
+    ((0, 1, 2, 1), (50, 30), (65, 33)),
+    ((0, 1, 2, 1), (16, 17), (17, 17)),
+    ((0, 1, 2, 3), (34, 1), (65, 33)),
+    ((0, 0, 0), (18, 31), (21, 33)),
+  ],
+)
+def test_pictures_are_padded_to_where_all_maps_nest(backbone, size, padded):
+  model = make(backbone)
+  images = pictures(*size)
+  logits = model(images)
+  height, width = size
+  whole = np.zeros([2, *padded, 3], np.float32)
+  whole[:, :height, :width] = images
+  endpoints = model.endpoints(tf.constant(whole), picture_size=size)
+  for layer, level in enumerate(backbone):
+    stride = 4 * 2**level
+    assert endpoints[f'Cell_{layer}'].shape[1:3] == (
+      (padded[0] - 1) // stride + 1,
+      (padded[1] - 1) // stride + 1,
+    )
+    assert (padded[0] - 1) % stride == (padded[1] - 1) % stride == 0
+  expected = endpoints['logits_upsampled'][:, :height, :width]
+  np.testing.assert_array_equal(logits, expected)
+
+
+def test_a_picture_that_nests_is_left_as_it_is():
+  model = make((0, 1, 2, 1))
+  images = pictures(33, 65)
+  expected = model.endpoints(images)['logits_upsampled']
+  np.testing.assert_allclose(model(images), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('pooling_size', [None, (5, 6)])
+def test_away_from_the_border_logits_do_not_depend_on_the_padding(pooling_size):
+  model = make((0, 1), pooling_size=pooling_size)
+  size, near = (150, 171), (slice(None), slice(0, 9), slice(0, 9))
+  images = pictures(*size)
+  model(images)
+  # Their holes reach over 288 pixels, farther than these pictures do.
+  for conv in model.aspp.convs[1:]:
+    kernel = conv.conv.kernel
+    center = np.zeros(kernel.shape, np.float32)
+    center[1, 1] = 1
+    kernel.assign(kernel * center)
+  # Pooling is seen everywhere, and is of the picture's own part alone, whose
+  # border sees a little of the padding.
+  conv = model.aspp.image_pooling.conv.conv
+  conv.kernel.assign(conv.kernel * 1000)
+
+  def logits(height, width, picture_size):
+    padded = operations.pad_to(images, (height, width))
+    endpoints = model.endpoints(padded, picture_size=picture_size)
+    return endpoints['logits_upsampled'][near]
+
+  expected = model(images)[near]
+  scale = np.std(expected)
+  for padded in [(153, 177), (161, 193), (257, 385)]:
+    found = logits(*padded, picture_size=size)
+    np.testing.assert_allclose(found, expected, atol=0.01 * scale)
+  if pooling_size is None:  # A window at the corner sees no padding.
+    with_padding = logits(257, 385, picture_size=None)
+    assert np.abs(with_padding - expected).max() > 0.1 * scale
+
+
+def test_a_pooling_window_slides_over_the_pictures_own_part():
+  model = make((0, 1), pooling_size=(5, 6))
+  images = operations.pad_to(pictures(50, 50), (73, 89))
+  endpoints = model.endpoints(images, picture_size=(50, 50))
+  assert endpoints['features'].shape[1:3] == (10, 12)
+  # Of 50 pixels, those at 0, 8 to 48 are the map's.
+  pooled = endpoints['image_pooling']
+  assert pooled.shape[1:3] == (7 - 5 + 1, 7 - 6 + 1)
+  resized = model.aspp.image_pooling.resized(pooled, (10, 12), (7, 7))
+  own = operations.resize_aligned(pooled, (7, 7))
+  np.testing.assert_array_equal(resized[:, :7, :7], own)
+  np.testing.assert_array_equal(resized[:, 9, :7], own[:, 6])
+  np.testing.assert_array_equal(resized[:, :7, 11], own[:, :, 6])
 
 
 def test_sizes_that_are_unknown_while_tracing_give_the_same():

@@ -12,8 +12,13 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data import conversion, input_pipeline, layouts, synthetic
-from auto_deeplab.serving import client
-from auto_deeplab.training import experiment, networks
+from auto_deeplab.serving import client, exporter
+from auto_deeplab.training import (
+  distribution,
+  evaluator,
+  experiment,
+  networks,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +99,57 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   np.testing.assert_allclose(
     model.predict(image).probabilities, tf.nn.softmax(logits)[0], atol=1e-5
   )
+
+
+def test_the_saved_model_and_the_evaluator_label_alike_at_any_size(
+  run_dir, tmp_path
+):
+  """Sizes whose maps do not nest, primes among them, down to one pixel."""
+  loaded = networks.load_segmenter(run_dir)
+  logits = loaded.model.logits
+  logits.kernel.assign(
+    tf.random.stateless_normal(logits.kernel.shape, [0, 1], stddev=100)
+  )
+  logits.bias.assign(tf.zeros_like(logits.bias))
+  path = exporter.export(
+    loaded.model,
+    dataset_info=loaded.dataset_info,
+    genotype=GENOTYPE,
+    output_dir=tmp_path / 'saved_model',
+    step=1,
+  )
+  served = client.SavedModelClient(path)
+  evaluate = evaluator.make_evaluator(
+    distribution.make_strategy('one_device'),
+    loaded.model,
+    run_dir.parent / 'data',
+    'val',
+    on_prediction=lambda name, labels: found.append(labels),
+  )
+  sizes = [(1, 1), (2, 3), (7, 5), (13, 17), (16, 16)]
+  sizes += [(31, 46), (37, 41), (64, 64), (65, 66), (97, 30)]
+  generator = np.random.default_rng(0)
+  images = [generator.integers(0, 256, [*s, 3], np.uint8) for s in sizes]
+  found: list[np.ndarray] = []
+
+  def batches():
+    for image in images:
+      label = np.zeros([1, *image.shape[:2]], np.uint8)
+      name = np.frombuffer(b'picture', np.uint8)[np.newaxis]
+      yield {'image': image[np.newaxis], 'label': label, 'filename': name}
+
+  evaluate.eval_dataset = tf.data.Dataset.from_generator(
+    batches,
+    output_signature={
+      'image': tf.TensorSpec([1, None, None, 3], tf.uint8),
+      'label': tf.TensorSpec([1, None, None], tf.uint8),
+      'filename': tf.TensorSpec([1, None], tf.uint8),
+    },
+  )
+  evaluate.evaluate(tf.constant(-1))
+  for image, labels in zip(images, found, strict=True):
+    np.testing.assert_array_equal(served.predict(image).labels, labels)
+  assert len(np.unique(np.concatenate([f.ravel() for f in found]))) > 1
 
 
 def test_folder_in_use_is_refused(run_export, tmp_path):

@@ -19,12 +19,12 @@ SIZES = ((8, 12), (16, 9), (21, 30))
 
 
 class Stripes:
-  """In the place of a network; its logits need neighbours, at stride 2."""
+  """In the place of a network; its logits need neighbours."""
 
-  def endpoints(self, images, training):
+  def __call__(self, images, training):
     assert not training
-    small = tf.nn.avg_pool2d(images, 3, 2, 'SAME')
-    return {'logits': tf.concat([small, -small[..., :1]], axis=-1)}
+    mean = tf.nn.avg_pool2d(images, 3, 1, 'SAME')
+    return tf.concat([mean, -mean[..., :1]], axis=-1)
 
 
 @pytest.fixture(scope='module')

@@ -11,6 +11,7 @@ import scipy.special
 import tensorflow as tf
 
 from auto_deeplab import configs
+from auto_deeplab.model import operations
 from auto_deeplab.training import inference
 
 KERNEL = np.random.default_rng(0).normal(0, 4, [3, 5]).astype(np.float32)
@@ -19,10 +20,11 @@ IMAGES = IMAGES.astype(np.float32)
 
 
 def _forward(images):
-  """Logits at stride 4, which depend on the place: no mirror image is alike."""
+  """Logits that depend on the place: no mirror image is alike."""
   small = images[:, ::4, ::4]
   ramp = tf.range(tf.shape(small)[2], dtype=tf.float32)[:, tf.newaxis]
-  return small @ KERNEL + ramp * [0.3, 0.2, 0.1, 0.0, -0.1]
+  logits = small @ KERNEL + ramp * [0.3, 0.2, 0.1, 0.0, -0.1]
+  return operations.resize_aligned(logits, operations.spatial_size(images))
 
 
 def _resized(maps, size):
