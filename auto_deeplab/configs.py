@@ -26,7 +26,7 @@ OPTIMIZERS = ('sgd', 'adam', 'adamw')
 SCHEDULES = ('constant', 'cosine', 'poly')
 CLASS_WEIGHTS = ('none', 'median_frequency')
 
-# Of the initial weights in their moving average, at the end of a training.
+# Of what a moving average began with, at the end of a run.
 _MAX_INITIAL_SHARE = 0.01
 
 # What gin raises for text that it cannot parse or bind, besides ValueError.
@@ -284,8 +284,9 @@ class SegmenterConfig:
     drop_path_keep_prob: keep probability of the last cell at the last step,
       in (0, 1]; 1 switches ScheduledDropPath off.
     dropout_rate: dropout before the logits' decoder, in [0, 1).
-    batch_norm_momentum: decay of the backbone's and head's statistics;
-      0.9997 needs more than 10k steps, take less for short runs.
+    batch_norm_momentum: decay of the backbone's and head's statistics; take
+      less than 0.9997 for runs of less than 15,350 steps, after which 1 % of
+      the initial statistics is left. More is refused.
     batch_norm_epsilon: of the backbone.
     head_batch_norm_epsilon: of ASPP and decoder.
     freeze_batch_norm: whether training takes batch norm's moving statistics and
@@ -352,6 +353,20 @@ def _require_batch_norm(config: Any) -> None:
     'in (0, 1)',
   )
   _require_positive(config, 'batch_norm_epsilon')
+
+
+def _require_forgetting(
+  config: Any, field: str, num_updates: int, beginning: str
+) -> None:
+  """Checks the momentum of a moving average that begins with something."""
+  largest = _MAX_INITIAL_SHARE ** (1 / num_updates)
+  _require(
+    getattr(config, field) <= largest,
+    config,
+    field,
+    f'at most {largest:.6g} in {num_updates} steps, so that no more than 1 % '
+    f'of the {beginning} is left in the average',
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -526,14 +541,8 @@ class TrainConfig:
     _require_positive(self, 'train_steps', 'accumulation_steps')
     _require_non_negative(self, 'eval_interval')
     _require(0 <= self.ema_momentum < 1, self, 'ema_momentum', 'in [0, 1)')
-    # The average begins with the initial weights.
-    largest = _MAX_INITIAL_SHARE ** (1 / self.train_steps)
-    _require(
-      self.ema_momentum <= largest,
-      self,
-      'ema_momentum',
-      f'at most {largest:.6g} in {self.train_steps} steps, so that no '
-      'more than 1 % of the initial weights is left in the average',
+    _require_forgetting(
+      self, 'ema_momentum', self.train_steps, 'initial weights'
     )
 
 
@@ -640,7 +649,11 @@ def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
 
 
 def _require_crop(config: InputConfig, supernet: SupernetConfig) -> None:
-  """A map of one pixel would leave batch norm nothing but the batch."""
+  """A map of one pixel would leave batch norm nothing but the batch.
+
+  Two pixels a side are four values of one picture, as many as it needs
+  (`model.operations.MIN_NORM_VALUES`).
+  """
   stride = 4 * 2 ** min(supernet.num_layers, 3)
   _require(
     min(config.crop_size) > stride,
@@ -681,6 +694,16 @@ class TrainExperiment:
   loss: LossConfig
   weight_optimizer: WeightOptimizerConfig
   schedule: TrainConfig
+
+  def __post_init__(self):
+    if not self.segmenter.freeze_batch_norm:
+      _require_forgetting(
+        self.segmenter,
+        'batch_norm_momentum',
+        # Each micro-batch moves the statistics.
+        self.schedule.train_steps * self.schedule.accumulation_steps,
+        'initial statistics',
+      )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -122,10 +122,23 @@ def test_later_files_and_bindings_win(tmp_path):
       '`TrainConfig.ema_momentum` (1.0) must be in [0, 1).',
     ),
     (
-      'TrainConfig.ema_momentum = 0.999\nTrainConfig.train_steps = 1000',
+      'TrainConfig.ema_momentum = 0.999\nTrainConfig.train_steps = 1000\n'
+      'SegmenterConfig.freeze_batch_norm = True',
       '`TrainConfig.ema_momentum` (0.999) must be at most 0.995405 in 1000 '
       'steps, so that no more than 1 % of the initial weights is left in the '
       'average.',
+    ),
+    (
+      'TrainConfig.train_steps = 300',
+      '`SegmenterConfig.batch_norm_momentum` (0.9997) must be at most 0.984767 '
+      'in 300 steps, so that no more than 1 % of the initial statistics is '
+      'left in the average.',
+    ),
+    (
+      'TrainConfig.train_steps = 5000\nTrainConfig.accumulation_steps = 2',
+      '`SegmenterConfig.batch_norm_momentum` (0.9997) must be at most 0.99954 '
+      'in 10000 steps, so that no more than 1 % of the initial statistics is '
+      'left in the average.',
     ),
     (
       "LossConfig.class_weights = 'inverse'",
@@ -156,6 +169,13 @@ def test_a_bad_binding_is_one_line_that_names_it(binding, message):
   assert str(error.value).startswith(message)
   if message.endswith('.'):
     assert str(error.value) == message
+
+
+def test_statistics_that_stay_may_have_any_momentum():
+  bindings = ['TrainConfig.train_steps = 3']
+  frozen = [*bindings, 'SegmenterConfig.freeze_batch_norm = True']
+  config = configs.load(configs.TrainExperiment, [], frozen)
+  assert config.segmenter.batch_norm_momentum == 0.9997
 
 
 def test_a_supernet_without_filters_is_refused():

@@ -19,7 +19,11 @@ from typing import Any
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import convolutions
+from auto_deeplab.model import convolutions, devices
+
+# The fewest values that batch norm takes statistics of. Of one the variance is
+# 0; two become 1 and -1, whatever they are.
+MIN_NORM_VALUES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +44,11 @@ class NormSettings:
   frozen: bool = False
 
   def layer(self, affine: bool = True) -> tf.keras.layers.Layer:
-    """Returns a batch norm in float32; `affine` gives it scale and offset."""
-    return tf.keras.layers.BatchNormalization(
+    """Returns a batch norm; `affine` gives it scale and offset.
+
+    Its variables and sums are float32 in any case.
+    """
+    return BatchNorm(
       momentum=self.momentum,
       epsilon=self.epsilon,
       center=affine,
@@ -49,8 +56,41 @@ class NormSettings:
       synchronized=self.synchronized,
       # Keras' batch norm also stays in inference mode where this is False.
       trainable=not self.frozen,
-      dtype=tf.float32,
+      dtype=self._dtype(),
     )
+
+  def _dtype(self) -> tf.DType | None:
+    """Returns float32, or None for that of the policy."""
+    # Sums over replicas are of the dtype of the maps.
+    if devices.normalizes_16_bits() and not self.synchronized:
+      return None
+    return tf.float32
+
+
+class BatchNorm(tf.keras.layers.BatchNormalization):
+  """Keras' batch norm, of `MIN_NORM_VALUES` values a channel at least.
+
+  Where a step has fewer, as image pooling has of a batch of 1, it takes the
+  moving statistics as inference does, and leaves them: those that a training
+  from scratch begins with, 0 and 1, normalize nothing.
+  """
+
+  def call(self, inputs: tf.Tensor, training=None) -> tf.Tensor:
+    """Normalizes `[n, h, w, c]`; of statistics as the class says."""
+    if training:
+      training = self._has_enough_values(inputs)
+    return super().call(inputs, training=training)
+
+  def _has_enough_values(self, x: tf.Tensor) -> bool | tf.Tensor:
+    """Returns a scalar tensor where sizes are unknown while tracing."""
+    context = tf.distribute.get_replica_context()
+    num_replicas = 1
+    if self.synchronized and context is not None:
+      num_replicas = context.num_replicas_in_sync
+    size = x.shape.num_elements()
+    if size is None:
+      size = tf.size(x)
+    return size // x.shape[-1] * num_replicas >= MIN_NORM_VALUES
 
 
 def backbone_initializer() -> tf.keras.initializers.Initializer:
@@ -442,9 +482,7 @@ def recomputed(
 def _still_statistics(layer: tf.keras.layers.Layer) -> Iterator[None]:
   """Keeps moving statistics where they are, whatever the batch's."""
   norms = [
-    module
-    for module in layer.submodules
-    if isinstance(module, tf.keras.layers.BatchNormalization)
+    module for module in layer.submodules if isinstance(module, BatchNorm)
   ]
   momenta = [norm.momentum for norm in norms]
   for norm in norms:

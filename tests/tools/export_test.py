@@ -51,6 +51,7 @@ def run_dir(tmp_path_factory):
       low_level_filters=4,
       decoder_filters=8,
       drop_path_keep_prob=0.5,
+      batch_norm_momentum=0.01,
     ),
     loss=configs.LossConfig(),
     weight_optimizer=configs.WeightOptimizerConfig(),

@@ -4,7 +4,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from auto_deeplab.model import operations
 from auto_deeplab.training import evaluation, experiment
 from tests.training import runs
 
@@ -51,3 +53,22 @@ def test_two_replicas_train_and_evaluate_as_one(data_dir, tmp_path):
   assert one.confusion_matrix.sum() > 0
   assert one.scores == two.scores
   assert one.step == two.step == STEPS
+
+
+@pytest.mark.parametrize('synchronized', [True, False])
+def test_synchronized_norms_count_the_values_of_all_replicas(
+  mirrored, synchronized
+):
+  """Two of each of two replicas are four, which is enough."""
+  with mirrored.scope():
+    norm = operations.NormSettings(0.9, synchronized=synchronized).layer()
+    norm.build([None, None, None, 3])
+  x = tf.random.stateless_normal([2, 1, 1, 3], [0, 1])
+
+  @tf.function
+  def train():
+    mirrored.run(lambda: norm(x, training=True))
+
+  train()
+  has_moved = bool(np.any(norm.moving_mean.numpy()))
+  assert has_moved == synchronized

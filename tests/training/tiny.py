@@ -71,7 +71,7 @@ def train_config(**parts: dict[str, Any]) -> configs.TrainExperiment:
       low_level_filters=4,
       decoder_filters=8,
       drop_path_keep_prob=0.5,
-      batch_norm_momentum=0.9,
+      batch_norm_momentum=0.01,
     ),
     loss=configs.LossConfig(),
     weight_optimizer=configs.WeightOptimizerConfig(),
