@@ -11,10 +11,12 @@ Defaults are the paper's (Liu et al., CVPR 2019); where the paper is silent the
 docstring says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 import dataclasses
+import difflib
 import importlib.util  # noqa: F401  gin 0.5 needs it imported beforehand.
 import os
+import re
 import tokenize
 import typing
 from typing import Any, TypeVar
@@ -717,6 +719,13 @@ Experiment = TypeVar(
   'Experiment', SearchExperiment, TrainExperiment, EvalExperiment
 )
 
+# What each is called, and the tool that takes its recipes.
+_KINDS = {
+  SearchExperiment: ('a search', 'tools/search.py'),
+  TrainExperiment: ('a training', 'tools/train.py'),
+  EvalExperiment: ('an evaluation', 'tools/evaluate.py'),
+}
+
 
 def load(
   experiment: type[Experiment],
@@ -738,26 +747,113 @@ def load(
 
   Raises:
     FileNotFoundError: a gin file does not exist.
-    ValueError: a binding names no field, does not parse, or breaks a rule.
+    ValueError: a binding names no field, or none of this kind of experiment,
+      does not parse, or breaks a rule.
   """
   for path in gin_files:
-    if not os.path.isfile(path):
-      raise FileNotFoundError(f'gin file {path!r} does not exist.')
+    _require_file(path)
+  bindings: list[str] = list(gin_bindings)
+  where = ', '.join([*gin_files, *(['--gin_bindings'] if bindings else [])])
   gin.clear_config()
   try:
     gin.parse_config(list(defaults))
     gin.parse_config_files_and_bindings(
-      list(gin_files), list(gin_bindings), print_includes_and_imports=False
+      list(gin_files), bindings, print_includes_and_imports=False
     )
-    parts = typing.get_type_hints(experiment)
-    return experiment(**{name: part() for name, part in parts.items()})
+    # Before the rules, which would speak of what is not meant.
+    _require_kind(experiment, where)
+    parts = _parts(experiment)
+    loaded = experiment(**{name: part() for name, part in parts.items()})
+    _require_effect(where)
+    return loaded
   except _UNREADABLE as e:
     raise ValueError(f'cannot read the gin configuration: {e}') from e
   except ValueError as e:
-    # gin appends where it was called from; the first line says what is wrong.
-    raise ValueError(str(e).strip().splitlines()[0]) from e
+    raise ValueError(_explained(str(e))) from e
   finally:
     gin.clear_config()
+
+
+def _parts(experiment: type) -> dict[str, type]:
+  """Returns the classes of an experiment's parts, by their names in it."""
+  return typing.get_type_hints(experiment)
+
+
+def _require_file(path: str) -> None:
+  if os.path.isfile(path):
+    return
+  folder, name = os.path.split(path)
+  others = os.listdir(folder or '.') if os.path.isdir(folder or '.') else []
+  proposal = _proposal(name, others, lambda other: os.path.join(folder, other))
+  raise FileNotFoundError(f'gin file {path!r} does not exist{proposal}')
+
+
+def _bound(text: str) -> list[str]:
+  """Returns what gin's account of a configuration binds: `Class.field`."""
+  return re.findall(r'^(\S+) =', text, re.MULTILINE)
+
+
+def _require_kind(experiment: type, where: str) -> None:
+  """Refuses the recipe of another kind, whose values would say nothing."""
+  used = {part.__name__ for part in _parts(experiment).values()}
+  names = (name.rpartition('/')[2] for name in _bound(gin.config_str()))
+  bound = {name.partition('.')[0] for name in names if '.' in name}
+  if bound <= used:
+    return
+  message = (
+    f'{where} {"bind" if ", " in where else "binds"} '
+    f'{", ".join(sorted(bound - used))}, which {_KINDS[experiment][0]} does '
+    'not use'
+  )
+  for kind, (_, tool) in _KINDS.items():
+    if bound <= {part.__name__ for part in _parts(kind).values()}:
+      raise ValueError(f'{message}; is it a recipe for {tool}?')
+  raise ValueError(f'{message}.')
+
+
+def _require_effect(where: str) -> None:
+  """Refuses what gin takes for a macro or a scope, and nothing has read."""
+  has_effect = set(_bound(gin.operative_config_str()))
+  for name in _bound(gin.config_str()):
+    if name not in has_effect:
+      raise ValueError(
+        f'`{name}` of {where} sets nothing; a setting is written as '
+        '`InputConfig.batch_size = 4`.'
+      )
+
+
+def _explained(message: str) -> str:
+  """Returns what is wrong in one line, with the nearest name for a typo."""
+  # gin appends the place and the statement.
+  first, *more = message.strip().splitlines()
+  is_unknown = re.match(
+    r"No configurable matching '|Configurable '.*' doesn't have a parameter",
+    first,
+  )
+  if not is_unknown or len(more) < 2:
+    return first
+  name = more[1].partition('=')[0].strip()
+  fields = [
+    f'{part.__name__}.{field.name}'
+    for kind in _KINDS
+    for part in _parts(kind).values()
+    for field in dataclasses.fields(part)
+  ]
+  # Whoever knows the field may have the class wrong.
+  ending = name[name.rfind('.') :]
+  namesakes = [field for field in fields if field.endswith(ending)]
+  file = re.match(r'\s*In file "(.*)", line (\d+)', more[0])
+  place = f'{file[1]}, line {file[2]}: ' if file else ''
+  proposal = _proposal(name, namesakes or fields, '`{}`'.format)
+  return f'{place}`{name}` is no setting{proposal}'
+
+
+def _proposal(
+  name: str, others: Iterable[str], shown: Callable[[str], str]
+) -> str:
+  """Returns the end of a sentence: the nearest of other names, if one is."""
+  nearest = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
+  return f'; did you mean {shown(nearest[0])}?' if nearest else '.'
 
 
 def to_gin(

@@ -45,8 +45,34 @@ def test_later_files_and_bindings_win(tmp_path):
 @pytest.mark.parametrize(
   ('binding', 'message'),
   [
-    ('InputConfig.batch_sise = 2', "Configurable 'InputConfig' doesn't have"),
-    ('InputConf.batch_size = 2', "No configurable matching 'InputConf'"),
+    (
+      'InputConfig.batch_sise = 2',
+      '`InputConfig.batch_sise` is no setting; did you mean '
+      '`InputConfig.batch_size`?',
+    ),
+    (
+      'InputConf.batch_size = 2',
+      '`InputConf.batch_size` is no setting; did you mean '
+      '`InputConfig.batch_size`?',
+    ),
+    (
+      'TrainConfig.batch_size = 2',
+      '`TrainConfig.batch_size` is no setting; did you mean '
+      '`InputConfig.batch_size`?',
+    ),
+    ('TrainConfig.colour = 2', '`TrainConfig.colour` is no setting.'),
+    (
+      # A macro for gin.
+      'batch_size = 2',
+      '`batch_size` of --gin_bindings sets nothing; a setting is written as '
+      '`InputConfig.batch_size = 4`.',
+    ),
+    (
+      # And a scope.
+      'train/InputConfig.batch_size = 2',
+      '`train/InputConfig.batch_size` of --gin_bindings sets nothing; a '
+      'setting is written as `InputConfig.batch_size = 4`.',
+    ),
     ('InputConfig.batch_size = (2', 'cannot read the gin configuration: '),
     (
       'InputConfig.batch_size = 0',
@@ -277,10 +303,75 @@ def test_drawn_primitives_go_with_none_of(part, field):
     )
 
 
+def test_a_macro_that_is_read_sets_something():
+  bindings = ['InputConfig.batch_size = %size', 'size = 6']
+  config = configs.load(configs.TrainExperiment, [], bindings)
+  assert config.input.batch_size == 6
+
+
+def test_a_typo_in_a_file_is_named_by_its_line(tmp_path):
+  path = tmp_path / 'recipe.gin'
+  path.write_text('RuntimeConfig.seed = 1\nInputConfig.crop_sise = (4, 4)\n')
+  with pytest.raises(ValueError) as error:
+    configs.load(configs.TrainExperiment, [str(path)])
+  assert str(error.value) == (
+    f'{path}, line 2: `InputConfig.crop_sise` is no setting; did you mean '
+    '`InputConfig.crop_size`?'
+  )
+
+
+@pytest.mark.parametrize(
+  ('kind', 'bindings', 'message'),
+  [
+    (
+      configs.SearchExperiment,
+      ['SegmenterConfig.filter_multiplier = 8', 'TrainConfig.train_steps = 9'],
+      'binds SegmenterConfig, TrainConfig, which a search does not use; is it '
+      'a recipe for tools/train.py?',
+    ),
+    (
+      configs.TrainExperiment,
+      ['SearchConfig.train_steps = 9'],
+      'binds SearchConfig, which a training does not use; is it a recipe for '
+      'tools/search.py?',
+    ),
+    (
+      configs.EvalExperiment,
+      ['InputConfig.batch_size = 0', 'LossConfig.hard_pixel_fraction = 0.5'],
+      'binds InputConfig, LossConfig, which an evaluation does not use; is it '
+      'a recipe for tools/train.py?',
+    ),
+    (
+      configs.TrainExperiment,
+      ['TrainConfig.train_steps = 9', 'SearchConfig.train_steps = 9'],
+      'binds SearchConfig, which a training does not use.',
+    ),
+  ],
+)
+def test_the_recipe_of_another_kind_is_refused(
+  kind, bindings, message, tmp_path
+):
+  path = tmp_path / 'recipe.gin'
+  path.write_text('\n'.join(bindings))
+  with pytest.raises(ValueError) as error:
+    configs.load(kind, [str(path)])
+  assert str(error.value) == f'{path} {message}'
+
+
 def test_a_missing_file_is_named():
   with pytest.raises(FileNotFoundError) as error:
     configs.load(configs.TrainExperiment, ['no.gin'])
   assert str(error.value) == "gin file 'no.gin' does not exist."
+
+
+def test_of_a_missing_file_the_nearest_is_proposed(tmp_path):
+  (tmp_path / 'demo_search.gin').touch()
+  with pytest.raises(FileNotFoundError) as error:
+    configs.load(configs.TrainExperiment, [str(tmp_path / 'demo_serach.gin')])
+  assert str(error.value) == (
+    f"gin file '{tmp_path}/demo_serach.gin' does not exist; did you mean "
+    f'{tmp_path}/demo_search.gin?'
+  )
 
 
 def test_whole_numbers_are_floats_too():

@@ -3,6 +3,7 @@
 """The flags of a configuration: recipes, and single settings."""
 
 from collections.abc import Iterable
+import sys
 
 from absl import flags
 
@@ -31,3 +32,14 @@ def load(
       'InputConfig.batch_size = 4'.
   """
   return configs.load(kind, _GIN_FILE.value, _GIN_BINDINGS.value, defaults)
+
+
+def warn_without_recipe(tool: str) -> None:
+  """Says that the paper's settings, of days on GPUs, are what will run."""
+  if not _GIN_FILE.value:
+    print(
+      f"{tool}: no --gin_file is given, the paper's settings are taken; "
+      'gin_configs/ has smaller ones.',
+      file=sys.stderr,
+      flush=True,
+    )

@@ -24,6 +24,7 @@ from auto_deeplab.training import experiment, preemption
 
 def main() -> None:
   config = gin_flags.load(configs.SearchExperiment)
+  gin_flags.warn_without_recipe('search')
   place = run_flags.place(**resume_flags.consents())
   snapshot = experiment.run_search(config, place)
   print(

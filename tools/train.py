@@ -57,6 +57,7 @@ _REINITIALIZE_LOGITS = flags.DEFINE_boolean(
 
 def main() -> None:
   config = gin_flags.load(configs.TrainExperiment)
+  gin_flags.warn_without_recipe('train')
   genotype = genotype_lib.PUBLISHED
   if _GENOTYPE.value is not None:
     genotype = genotype_lib.Genotype.load(_GENOTYPE.value)

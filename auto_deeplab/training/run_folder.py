@@ -204,6 +204,8 @@ class RunFolder:
     try:
       return configs.load(kind, [str(self.config)])
     except ValueError as e:
+      if str(self.config) in str(e):
+        raise
       raise ValueError(f'{self.config}: {e}') from e
 
   def forget_metrics_after(self, step: int, keep_scores: bool = True) -> None:

@@ -90,7 +90,12 @@ def test_a_genotype_of_another_version_is_refused(folder):
   text = json.dumps(document | {'version': 2})
   (folder / 'other.json').write_text(text)
   result = tool_runs.run(
-    'train', cwd=folder, genotype='other.json', data_dir='data', run_dir='new'
+    'train',
+    cwd=folder,
+    gin_file='recipe.gin',
+    genotype='other.json',
+    data_dir='data',
+    run_dir='new',
   )
   assert result.stderr.startswith('train: other.json: ')
   assert '2' in result.stderr
@@ -106,8 +111,8 @@ def test_an_unknown_binding_is_refused(folder):
     run_dir='new',
   )
   message = (
-    "train: Configurable 'InputConfig' doesn't have a parameter named "
-    "'batch_sise'."
+    'train: `InputConfig.batch_sise` is no setting; did you mean '
+    '`InputConfig.batch_size`?'
   )
   tool_runs.assert_refused(result, message, folder / 'new')
 
