@@ -91,4 +91,8 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(
+    main,
+    for_memory='set `EvalConfig.window_size` and `EvalConfig.window_stride`, '
+    'or lower them',
+  )

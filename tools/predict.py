@@ -105,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  cli.run(main, for_memory='take smaller pictures')

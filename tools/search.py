@@ -10,7 +10,8 @@ architecture variables, alpha and beta. The val split is not touched. RUN_DIR
 receives the configuration, checkpoints, metrics and snapshots of alpha and
 beta, which decode.py turns into a genotype at any time, also while the search
 is running. The same command again goes on from the newest checkpoint. SIGTERM
-has it save one at the end of its step and exit with status 75.
+has it save one at the end of its step and exit with status 75; so does Ctrl-C,
+with status 130.
 """
 
 import cli
@@ -34,4 +35,9 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main, {preemption.Preempted: preemption.EXIT_STATUS})
+  cli.run(
+    main,
+    {preemption.Preempted: preemption.EXIT_STATUS},
+    for_memory='set `SupernetConfig.recompute = True`, or lower '
+    '`InputConfig.batch_size` or `InputConfig.crop_size`',
+  )

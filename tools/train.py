@@ -10,7 +10,7 @@ Without --genotype it trains the published Auto-DeepLab architecture; the
 recipe's SegmenterConfig.filter_multiplier makes it S (20), M (32) or L (48).
 RUN_DIR receives the configuration, the genotype, checkpoints and metrics. The
 same command again goes on from the newest checkpoint. SIGTERM has it save one
-at the end of its step and exit with status 75.
+at the end of its step and exit with status 75; so does Ctrl-C, with status 130.
 
 --init_run_dir begins with the weights of another training of the same genotype
 and widths, to fine-tune; the last layer is new with --reinitialize_logits, as
@@ -76,4 +76,9 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main, {preemption.Preempted: preemption.EXIT_STATUS})
+  cli.run(
+    main,
+    {preemption.Preempted: preemption.EXIT_STATUS},
+    for_memory='set `SegmenterConfig.recompute = True`, raise '
+    '`TrainConfig.accumulation_steps`, or lower `InputConfig.crop_size`',
+  )

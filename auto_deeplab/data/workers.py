@@ -9,6 +9,7 @@ has its locks without the threads that hold them.
 from collections.abc import Callable, Iterator, Sequence
 import concurrent.futures
 from concurrent.futures.process import BrokenProcessPool
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -82,7 +83,8 @@ class Workers:
   ) -> Iterator[_Result]:
     assert self._executor
     self._num_items.value = 0
-    futures = [self._executor.submit(_call, function, task) for task in tasks]
+    with _holding_back_interrupts():
+      futures = [self._executor.submit(_call, function, task) for task in tasks]
     pending = set(futures)
     try:
       while pending:
@@ -97,6 +99,20 @@ class Workers:
         'A worker process was killed, perhaps for want of memory; take a '
         'smaller `num_workers`.'
       ) from e
+
+
+@contextlib.contextmanager
+def _holding_back_interrupts() -> Iterator[None]:
+  """Has processes that start meanwhile never hear of Ctrl-C.
+
+  It reaches all processes of a terminal; the first of them decides, and hears
+  of it afterwards.
+  """
+  mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    yield
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _run_here(
@@ -128,8 +144,6 @@ class _StoppedError(Exception):
 def _start(num_items: Any, stop: Any) -> None:
   global _shared
   _shared = num_items, stop
-  # Ctrl-C reaches all processes of a terminal; the first of them decides.
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
   threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -4,8 +4,10 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -67,7 +69,6 @@ def test_a_split_is_converted_at_half_its_size(tmp_path):
     f'--data_dir={pictures}',
     f'--output_dir={tmp_path / "data"}',
     '--split=val',
-    '--reduction=2',
   )
   assert result.returncode == 0, result.stderr
   info = tfrecord.load_info(tmp_path / 'data')
@@ -129,3 +130,33 @@ def test_help_is_a_page_with_examples():
     'ignore_',
   ):
     assert text in result.stdout
+
+
+@pytest.mark.parametrize('seconds', [0, 2])
+def test_ctrl_c_ends_all_processes_after_one_line(tmp_path, seconds):
+  process = subprocess.Popen(
+    [
+      sys.executable,
+      str(REPOSITORY / 'tools' / 'build_tfrecords.py'),
+      '--dataset=synthetic',
+      f'--output_dir={tmp_path}',
+      '--num_train=200',
+      '--num_val=1',
+      '--image_size=64,64',
+      '--num_workers=2',
+    ],
+    env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    start_new_session=True,
+  )
+  assert process.stdout is not None
+  while not process.stdout.readline().startswith('Drawing val: 1/1'):
+    assert process.poll() is None
+  # The workers are about to start, or import what they need.
+  time.sleep(seconds)
+  os.killpg(process.pid, signal.SIGINT)
+  _, stderr = process.communicate(timeout=100)
+  assert stderr == 'build_tfrecords: interrupted.\n'
+  assert process.returncode == -signal.SIGINT
