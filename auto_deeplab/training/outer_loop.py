@@ -74,7 +74,7 @@ def run(
     The last scores; empty without evaluator.
 
   Raises:
-    preemption.Preempted: SIGTERM came, and the run is saved.
+    preemption.Preempted: SIGTERM or Ctrl-C came, and the run is saved.
     ValueError: a loss or a gradient is not finite.
     OSError: the disk is full.
   """
@@ -254,7 +254,7 @@ class _Loop:
 
   def _end(self) -> NoReturn:
     if self._step() == self._first_step:
-      raise preemption.Preempted(
+      raise self._watch.error(
         'asked to end before a step was made; the same command begins there '
         'again.'
       )
@@ -262,7 +262,7 @@ class _Loop:
       columns = self._trainer.log.columns
       self._folder.save_unfinished_loop(self._step(), columns)
     self._manager.save(check_interval=False)
-    raise preemption.Preempted(self._saved())
+    raise self._watch.error(self._saved())
 
   def _saved(self) -> str:
     path = self._folder.saves / f'ckpt-{self._step()}'

@@ -1,11 +1,15 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A machine that is taken away: SIGTERM, and what a run answers.
+"""A run that is asked to end: SIGTERM or Ctrl-C, and what it answers.
 
 Schedulers send SIGTERM some 30 seconds before they kill. The run saves a
 checkpoint at the end of its step and exits with `EXIT_STATUS`. While nothing is
 to be lost it ends at once: before the first step as any program does, within an
 evaluation, which comes after a checkpoint, with `EXIT_STATUS` as well.
+
+Ctrl-C (SIGINT) saves likewise, but comes from a person, who does not want the
+run to be started again: it ends as programs do that are interrupted. A second
+one ends it at once, before it has saved.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,8 +29,16 @@ from auto_deeplab.training import distribution
 EXIT_STATUS = os.EX_TEMPFAIL
 
 
-class Preempted(Exception):
-  """The run was asked to end; the message names what it saved."""
+class Preempted(BaseException):
+  """The run was asked to end; the message names what it saved.
+
+  No `Exception`: the signal may come while TensorFlow traces, which would take
+  one for an error in what it traces, and word it anew.
+  """
+
+
+class Interrupted(Preempted, KeyboardInterrupt):
+  """The same, by Ctrl-C."""
 
 
 class Asked(Exception):
@@ -34,29 +46,35 @@ class Asked(Exception):
 
 
 class Watch:
-  """Remembers SIGTERM.
+  """Remembers SIGTERM and Ctrl-C.
 
   Attributes:
-    is_asked: whether it came.
+    is_asked: whether one of them came.
+    error: what to raise then.
   """
 
   def __init__(self) -> None:
     self.is_asked = False
+    self.error: type[Preempted] = Preempted
     self._message = ''
 
-  def notice(self, *_: Any) -> None:
+  def notice(self, number: int, _: Any) -> None:
     """Handles the signal."""
     self.is_asked = True
+    if number == signal.SIGINT:
+      self.error = Interrupted
+      # By the system, for Python hears of a signal between two steps only.
+      signal.signal(signal.SIGINT, signal.SIG_DFL)
     if self._message:
-      raise Preempted(self._message)
+      raise self.error(self._message)
 
   @contextlib.contextmanager
   def ending_at_once(self, message: str) -> Iterator[None]:
-    """Lets the signal raise `Preempted` with this message, within."""
+    """Lets the signal raise `error` with this message, within."""
     self._message = message
     try:
       if self.is_asked:
-        raise Preempted(message)
+        raise self.error(message)
       yield
     finally:
       self._message = ''
@@ -89,7 +107,7 @@ class UntilAsked:
 
 @contextlib.contextmanager
 def watching() -> Iterator[Watch]:
-  """Yields what notices SIGTERM, which ends the process no more meanwhile.
+  """Yields what notices the signals, which end the process no more meanwhile.
 
   Python gives signals to the main thread alone; a run in another one is ended
   by them as before.
@@ -98,8 +116,10 @@ def watching() -> Iterator[Watch]:
   if threading.current_thread() is not threading.main_thread():
     yield watch
     return
-  previous = signal.signal(signal.SIGTERM, watch.notice)
+  signals = (signal.SIGTERM, signal.SIGINT)
+  previous = [signal.signal(number, watch.notice) for number in signals]
   try:
     yield watch
   finally:
-    signal.signal(signal.SIGTERM, previous)
+    for number, handler in zip(signals, previous):
+      signal.signal(number, handler)

@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A run as a scheduler sees it: SIGTERM, and the same command again."""
+"""A run as a scheduler or a person ends it: SIGTERM, and Ctrl-C."""
 
 import signal
 import subprocess
@@ -28,12 +28,16 @@ def folder(tmp_path_factory):
   return path
 
 
-def test_sigterm_saves_and_exits_with_75(folder):
+@pytest.mark.parametrize(
+  ('number', 'status', 'run_dir'),
+  [(signal.SIGTERM, 75, 'run'), (signal.SIGINT, -signal.SIGINT, 'other')],
+)
+def test_a_signal_saves_and_says_so(folder, number, status, run_dir):
   process = subprocess.Popen(
     [
       sys.executable,
       str(tool_runs.REPOSITORY / 'tools/search.py'),
-      *('--gin_file=search.gin', '--data_dir=data', '--run_dir=run'),
+      *('--gin_file=search.gin', '--data_dir=data', f'--run_dir={run_dir}'),
     ],
     cwd=folder,
     env=tool_runs.environment(),
@@ -44,13 +48,13 @@ def test_sigterm_saves_and_exits_with_75(folder):
   assert process.stderr is not None
   while not (line := process.stderr.readline()).startswith('search 10/'):
     assert line.startswith('search: ')
-  process.send_signal(signal.SIGTERM)
+  process.send_signal(number)
   stdout, stderr = process.communicate(timeout=300)
-  assert process.returncode == 75, stderr
-  (checkpoint,) = (folder / 'run/checkpoints').glob('ckpt-*.index')
+  assert process.returncode == status, stderr
+  (checkpoint,) = (folder / run_dir / 'checkpoints').glob('ckpt-*.index')
   assert stdout == ''
   assert stderr.splitlines()[-1] == (
-    f'search: asked to end; run/checkpoints/{checkpoint.stem} is saved, the '
-    'same command goes on from there.'
+    f'search: asked to end; {run_dir}/checkpoints/{checkpoint.stem} is saved, '
+    'the same command goes on from there.'
   )
-  assert not (folder / 'run/lock').exists()
+  assert not (folder / run_dir / 'lock').exists()

@@ -89,15 +89,25 @@ def test_checkpoints_are_found_without_their_list(tmp_path):
   assert steps_of(tmp_path, 'train/loss') == [3, 4, 6, 8, 9, 10]
 
 
-# SIGTERM ---------------------------------------------------------------------
+# SIGTERM and Ctrl-C ----------------------------------------------------------
 
 
-def terminate_at(step):
+def terminate_at(step, number=signal.SIGTERM):
   def on_step(at):
     if at == step:
-      os.kill(os.getpid(), signal.SIGTERM)
+      os.kill(os.getpid(), number)
 
   return on_step
+
+
+def test_ctrl_c_saves_as_well(tmp_path):
+  with pytest.raises(preemption.Interrupted) as error:
+    counting.run(tmp_path, on_step=terminate_at(5, signal.SIGINT))
+  assert str(error.value) == (
+    f'asked to end; {tmp_path}/checkpoints/ckpt-5 is saved, the same command '
+    'goes on from there.'
+  )
+  assert saver.steps(tmp_path / 'checkpoints')[-1] == 5
 
 
 @pytest.mark.parametrize('step', range(1, 11))

@@ -1,24 +1,54 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM is noticed while it is watched for, and no longer."""
+"""The signals are noticed while they are watched for, and no longer."""
 
 import os
 import signal
 import threading
 
 import pytest
+import tensorflow as tf
 
 from auto_deeplab.training import preemption
 
 
-def test_the_signal_is_noticed():
-  before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize(
+  ('number', 'error'),
+  [
+    (signal.SIGTERM, preemption.Preempted),
+    (signal.SIGINT, preemption.Interrupted),
+  ],
+)
+def test_a_signal_is_noticed(number, error):
+  before = signal.getsignal(number)
   with preemption.watching() as watch:
     seen = [watch.is_asked]
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), number)
     seen.append(watch.is_asked)
+    assert watch.error is error
   assert seen == [False, True]
-  assert signal.getsignal(signal.SIGTERM) == before
+  assert signal.getsignal(number) == before
+
+
+def test_a_second_ctrl_c_is_left_to_the_system():
+  with preemption.watching():
+    assert signal.getsignal(signal.SIGINT) != signal.SIG_DFL
+    os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+
+
+def test_tracing_does_not_take_it_for_an_error_of_its_own():
+  @tf.function
+  def traced():
+    os.kill(os.getpid(), signal.SIGINT)
+
+  with (
+    preemption.watching() as watch,
+    pytest.raises(preemption.Interrupted) as error,
+    watch.ending_at_once('saved'),
+  ):
+    traced()
+  assert str(error.value) == 'saved'
 
 
 def test_the_status_is_none_that_a_crash_or_a_kill_has():
