@@ -276,8 +276,8 @@ class StepLog:
       where = f', from the gradient of {tensor}'
     raise NotFiniteError(
       f'{name}/{key} is {float(values[key])} at step {step}{where}; the run '
-      'stops, its last checkpoint is intact. A smaller learning rate, gradient '
-      'clipping or float32 are what to try.',
+      'stops. A smaller learning rate, gradient clipping or float32 are what '
+      'to try.',
       step,
       tensor,
     )

@@ -20,6 +20,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.training import (
   best,
+  checkpoints,
   distribution,
   gradient_step,
   post_mortem,
@@ -171,7 +172,8 @@ class _Loop:
       yield
     except gradient_step.NotFiniteError as e:
       checkpoint, folder = self._manager.checkpoint, self._folder.post_mortem
-      raise post_mortem.keep(checkpoint, folder, self._step(), e) from e
+      newest = checkpoints.newest(self._folder.checkpoints)
+      raise post_mortem.keep(checkpoint, folder, self._step(), e, newest) from e
 
   def train(self, actions: Sequence[Action]) -> None:
     """Trains to the end."""

@@ -25,6 +25,7 @@ def keep(
   folder: str | os.PathLike[str],
   step: int,
   error: gradient_step.NotFiniteError,
+  newest: str | None,
 ) -> gradient_step.NotFiniteError:
   """Writes the folder.
 
@@ -33,9 +34,11 @@ def keep(
     folder: RUN/post_mortem.
     step: that the state is of.
     error: what ended the run.
+    newest: path prefix of the run's newest checkpoint, if it has one.
 
   Returns:
-    The error, which now says where to look, or why nothing could be kept.
+    The error, which now says what there is to go on from, and where to look, or
+    why nothing could be kept.
   """
   folder = pathlib.Path(folder)
   document = {
@@ -52,6 +55,7 @@ def keep(
     where = f'{folder} keeps the state of step {step}.'
   except OSError as e:
     where = f'The state could not be kept: {e}'
+  saved = f'{newest} is intact.' if newest else 'No checkpoint is saved yet.'
   return gradient_step.NotFiniteError(
-    f'{error} {where}', error.step, error.tensor
+    f'{error} {saved} {where}', error.step, error.tensor
   )

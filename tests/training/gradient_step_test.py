@@ -282,7 +282,7 @@ def test_the_log_names_the_first_step_and_gradient_that_is_not_finite(value):
     log.flush()
   assert str(error.value) == (
     f'weights/gradient_norm is {value} at step 7, from the gradient of '
-    'second:0; the run stops, its last checkpoint is intact. A smaller '
+    'second:0; the run stops. A smaller '
     'learning rate, gradient clipping or float32 are what to try.'
   )
   assert (error.value.step, error.value.tensor) == (7, 'second:0')

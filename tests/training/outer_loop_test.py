@@ -212,7 +212,7 @@ def test_a_full_disk_of_summaries_is_named(
     )
 
 
-def run_into_nan(path, monkeypatch):
+def run_into_nan(path, monkeypatch, **settings):
   """Counts, but what is counted is NaN from step 6 (counted from 0) on."""
   make = gradient_step.StepLog.add
 
@@ -224,7 +224,7 @@ def run_into_nan(path, monkeypatch):
   with monkeypatch.context() as patch:
     patch.setattr(gradient_step.StepLog, 'add', add)
     with pytest.raises(gradient_step.NotFiniteError) as error:
-      counting.run(path, evaluates=False)
+      counting.run(path, evaluates=False, **settings)
   return str(error.value)
 
 
@@ -232,8 +232,8 @@ def test_the_state_that_met_a_nan_is_kept(tmp_path, monkeypatch):
   message = run_into_nan(tmp_path, monkeypatch)
   assert message == (
     'train/gradient_norm is nan at step 6, from the gradient of sum/kernel:0; '
-    'the run stops, its last checkpoint is intact. A smaller learning rate, '
-    'gradient clipping or float32 are what to try. '
+    'the run stops. A smaller learning rate, gradient clipping or float32 are '
+    f'what to try. {tmp_path}/checkpoints/ckpt-4 is intact. '
     f'{tmp_path}/post_mortem keeps the state of step 8.'
   )
   folder = tmp_path / 'post_mortem'
@@ -246,6 +246,16 @@ def test_the_state_that_met_a_nan_is_kept(tmp_path, monkeypatch):
   assert saver.steps(tmp_path / 'checkpoints') == [4]
   counting.run(tmp_path, evaluates=False)
   assert steps_of(tmp_path, 'train/loss') == [4, 8, 10]
+
+
+def test_a_nan_before_the_first_checkpoint_says_so(tmp_path, monkeypatch):
+  settings = {'steps_per_loop': 8, 'checkpoint_interval': 8}
+  message = run_into_nan(tmp_path, monkeypatch, **settings)
+  assert message.endswith(
+    ' are what to try. No checkpoint is saved yet. '
+    f'{tmp_path}/post_mortem keeps the state of step 8.'
+  )
+  assert saver.steps(tmp_path / 'checkpoints') == []
 
 
 def test_what_cannot_be_kept_does_not_hide_the_nan(tmp_path, monkeypatch):
