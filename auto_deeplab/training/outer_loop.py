@@ -244,6 +244,7 @@ class _Loop:
 
   def _record_scores(self, output: dict[str, Any]) -> None:
     self.scores = dict(output)
+    self._progress.show_scores(self._step(), output)
     # Of several workers the first one keeps it, from whose folder all resume.
     if self._folder.saves == self._folder.checkpoints:
       path = self._folder.saves / f'ckpt-{self._step()}'

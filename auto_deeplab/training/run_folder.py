@@ -35,6 +35,7 @@ import tqdm
 from auto_deeplab import configs
 from auto_deeplab.architecture import artifact
 from auto_deeplab.data import datasets, tfrecord
+from auto_deeplab.training import best
 
 Experiment = TypeVar(
   'Experiment', configs.SearchExperiment, configs.TrainExperiment
@@ -310,6 +311,7 @@ class Progress:
     self._step = first_step
     self._num_steps = num_steps
     self._start = time.monotonic()
+    self._scores: dict[str, str] = {}
     self._bar = None
     if sys.stderr.isatty():
       self._bar = tqdm.tqdm(
@@ -320,7 +322,7 @@ class Progress:
     """Reports that `step` steps are done."""
     shown = {key: f'{value:.4g}' for key, value in values.items()}
     if self._bar is not None:
-      self._bar.set_postfix(shown, refresh=False)
+      self._bar.set_postfix(shown | self._scores, refresh=False)
       self._bar.update(step - self._step)
     else:
       print(self._line(step, shown), file=sys.stderr, flush=True)
@@ -336,6 +338,18 @@ class Progress:
       *(f'{key} {value}' for key, value in shown.items()),
     ]
     return ' | '.join(parts)
+
+  def show_scores(self, step: int, scores: Mapping[str, float]) -> None:
+    """Reports an evaluation in a line; the bar keeps the score of the best."""
+    # Those of single classes are in `metrics.jsonl`.
+    shown = [f'{k} {v:.4f}' for k, v in scores.items() if '/' not in k]
+    head = f'{self._label} {step}/{self._num_steps}'
+    line = ' | '.join([head, ' '.join(['eval', *shown])])
+    if self._bar is None:
+      print(line, file=sys.stderr, flush=True)
+      return
+    self._scores = {f'{_SCORE}{best.SCORE}': f'{scores[best.SCORE]:.4f}'}
+    self._bar.write(line, file=sys.stderr)
 
   def close(self) -> None:
     """Ends the bar."""

@@ -43,8 +43,12 @@ def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
   assert last == (
     '  python tools/export.py --run_dir=run --output_dir=run/saved_model'
   )
-  lines = result.stderr.splitlines()
-  assert [line.split(' | ')[0] for line in lines] == ['train 1/2', 'train 2/2']
+  one, two, scores = result.stderr.splitlines()
+  assert one.startswith('train 1/2 | ')
+  assert two.startswith('train 2/2 | ')
+  assert re.fullmatch(
+    r'train 2/2 \| eval mean_iou 0\.\d{4} pixel_accuracy 0\.\d{4} .*', scores
+  )
   names = {path.name for path in (folder / 'run').iterdir()}
   assert names == {
     'best',
