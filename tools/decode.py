@@ -26,6 +26,7 @@ import os
 from absl import flags
 import cli
 
+from auto_deeplab import configs
 from auto_deeplab.architecture import baseline, decode
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import decoded
@@ -100,6 +101,9 @@ def decode_snapshot(path: str) -> str:
   print(f'Decoded step {snapshot.step} ({path}).')
   print(decoded.describe(genotype))
   print(decoded.describe_certainty(snapshot))
+  start = decoded.describe_start(snapshot, _arch_start_step(run_dir))
+  if start:
+    print(start)
   decoded.write(
     genotype,
     output_dir,
@@ -107,6 +111,14 @@ def decode_snapshot(path: str) -> str:
     betas=snapshot.betas,
   )
   return output_dir
+
+
+def _arch_start_step(run_dir: str | None) -> int | None:
+  path = os.path.join(run_dir or '', 'config.gin')
+  if run_dir is None or not os.path.exists(path):
+    return None
+  config = configs.load(configs.SearchExperiment, [path])
+  return config.schedule.arch_start_step
 
 
 if __name__ == '__main__':

@@ -18,6 +18,9 @@ from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import drawings
 
+# Twice that of the initial logits. One step of Adam makes it three times.
+_LARGEST_INITIAL_STDDEV = 2e-3
+
 
 def run_folder(snapshot_path: str) -> str | None:
   """The folder of the run that a snapshot belongs to.
@@ -95,6 +98,34 @@ def describe_certainty(snapshot: decode.Snapshot) -> str:
     f'{lattice.num_paths(len(betas)):,} paths.\n'
     f'Mean entropy: alphas {alphas_entropy} bits, betas {betas_entropy} bits '
     '(0 is decided).'
+  )
+
+
+def describe_start(
+  snapshot: decode.Snapshot, arch_start_step: int | None
+) -> str | None:
+  """A line on a snapshot whose logits are still the random initial ones.
+
+  Args:
+    snapshot: Of a search.
+    arch_start_step: Of its configuration; None if that is not known, and the
+      logits have to tell.
+
+  Returns:
+    The line, or None if they have moved.
+  """
+  if arch_start_step is not None:
+    has_moved = snapshot.step > arch_start_step
+    when = f' (architecture steps begin at step {arch_start_step})'
+  else:
+    logits = np.concatenate([snapshot.alphas.ravel(), snapshot.betas.ravel()])
+    has_moved = float(logits.std()) > _LARGEST_INITIAL_STDDEV
+    when = f' (their standard deviation is {logits.std():.1g})'
+  if has_moved:
+    return None
+  return (
+    f'alpha and beta have not moved yet{when}: this genotype is as good as a '
+    'random one.'
   )
 
 

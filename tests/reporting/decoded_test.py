@@ -105,3 +105,29 @@ def test_certainty_of_sharp_logits_is_full():
   words = decoded.describe_certainty(decode.Snapshot(0, alphas, betas))
   assert words.startswith('Path probability: 1, the largest of 75,025 paths.')
   assert 'alphas 0.000 of 3.000 bits, betas 0.000 of' in words
+
+
+@pytest.mark.parametrize(
+  ('step', 'arch_start_step', 'stddev', 'line'),
+  [
+    # Step 10, counted from 0, is the first that moves them.
+    (10, 10, 1.0, 'architecture steps begin at step 10'),
+    (11, 10, 1e-3, None),
+    (10, None, 1e-3, 'their standard deviation is 0.001'),
+    # As after one step of Adam.
+    (10, None, 3e-3, None),
+  ],
+)
+def test_logits_that_have_not_moved_are_named(
+  step, arch_start_step, stddev, line
+):
+  generator = np.random.default_rng(0)
+  alphas, betas = (
+    stddev * generator.normal(size=size) for size in ((5, 8), (4, 4, 3))
+  )
+  snapshot = decode.Snapshot(step, alphas, betas)
+  expected = line and (
+    f'alpha and beta have not moved yet ({line}): this genotype is as good as '
+    'a random one.'
+  )
+  assert decoded.describe_start(snapshot, arch_start_step) == expected

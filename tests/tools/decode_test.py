@@ -41,7 +41,9 @@ def run_dir(tmp_path):
     decode.save_snapshot(
       tmp_path / 'search', decode.Snapshot(step, alphas, betas)
     )
-  (tmp_path / 'search' / 'config.gin').write_text('# empty\n')
+  (tmp_path / 'search' / 'config.gin').write_text(
+    'SearchConfig.train_steps = 20\nSearchConfig.arch_start_step = 10\n'
+  )
   return tmp_path / 'search'
 
 
@@ -59,6 +61,7 @@ def test_a_run_is_decoded_into_its_folder(run_dir):
   assert len(searched['config_sha256']) == 64
   assert 'Path probability: ' in result.stdout
   assert 'Mean entropy: ' in result.stdout
+  assert 'random' not in result.stdout
   assert result.stdout.splitlines()[-1] == (
     'Wrote genotype.json and its pictures to search/decoded. Next: python '
     'tools/train.py --genotype=search/decoded/genotype.json '
@@ -75,6 +78,10 @@ def test_a_snapshot_can_be_named(run_dir):
   assert result.returncode == 0, result.stderr
   document = json.loads((output_dir / 'genotype.json').read_text())
   assert document['searched']['step'] == 10
+  assert result.stdout.splitlines()[-2] == (
+    'alpha and beta have not moved yet (architecture steps begin at step 10): '
+    'this genotype is as good as a random one.'
+  )
 
 
 def test_a_random_genotype_costs_what_the_decoded_one_does(run_dir):
