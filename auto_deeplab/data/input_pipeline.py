@@ -58,7 +58,8 @@ def train_dataset(
   Raises:
     FileNotFoundError: `data_dir` holds no data set, or not all of it.
     ValueError: it is damaged; there is no such split or half; it has fewer
-      examples than a batch; or the batch cannot be shared out evenly.
+      examples than a batch, or no labelled pixel; or the batch cannot be shared
+      out evenly.
   """
   if half is not None and half not in sampling.HALVES:
     raise ValueError(f"`half` ({half}) must be 'A', 'B' or None.")
@@ -74,6 +75,11 @@ def train_dataset(
     raise ValueError(
       f'`batch_size` ({config.batch_size}) is larger than {where} of '
       f'{data_dir}, which has {num_kept} examples.'
+    )
+  if not _has_labels(data_dir, shards, is_kept):
+    remedy = ' Another `RuntimeConfig.seed` makes other halves.' if half else ''
+    raise ValueError(
+      f'{where} of {data_dir} has no labelled pixel to learn from.{remedy}'
     )
   batch_size = _replica_batch_size(config.batch_size, input_context)
   stream = sampling.stream_number(seed, half)
@@ -175,6 +181,27 @@ def _open_split(
   tfrecord.verify(data_dir, split, with_checksums=is_local)
   info = tfrecord.load_info(data_dir).split(split)
   return [tfrecord.shard_path(data_dir, s) for s in info.shards], info
+
+
+def _has_labels(
+  data_dir: str | os.PathLike[str], shards: list[str], is_kept: np.ndarray
+) -> bool:
+  """Tells whether a pixel of the examples has a class.
+
+  Reads up to the first one, which as a rule is in the first picture.
+  """
+
+  def is_member(record: tf.Tensor) -> tf.Tensor:
+    return tf.gather(tf.constant(is_kept), tfrecord.parse_index(record))
+
+  def is_labelled(record: tf.Tensor) -> tf.Tensor:
+    label = augmentation.decode_label(tfrecord.parse_example(record)['label'])
+    return tf.reduce_any(label != datasets.IGNORE_LABEL)
+
+  records = tf.data.TFRecordDataset(shards)
+  with tfrecord.naming_damaged_shards(data_dir):
+    labelled = records.filter(is_member).filter(is_labelled)
+    return any(True for _ in labelled.take(1))
 
 
 def _replica_batch_size(

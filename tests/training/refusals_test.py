@@ -4,10 +4,19 @@
 
 import shutil
 
+import numpy as np
+from PIL import Image
 import pytest
 
 from auto_deeplab.architecture.genotype import PUBLISHED
-from auto_deeplab.data import conversion, layouts, synthetic, tfrecord
+from auto_deeplab.data import (
+  conversion,
+  datasets,
+  layouts,
+  sampling,
+  synthetic,
+  tfrecord,
+)
 from auto_deeplab.training import experiment
 from tests.training import runs, tiny
 
@@ -48,6 +57,46 @@ def test_an_empty_half_is_refused(tmp_path):
   assert str(error.value) == (
     '`batch_size` (1) is larger than half B of the split train of '
     f'{tmp_path}/data, which has 0 examples.'
+  )
+  assert not (tmp_path / 'run').exists()
+
+
+def write_unlabelled(root, names):
+  """Two pictures to train on, of which those have no labels."""
+  synthetic.draw_folder(
+    root / 'pictures',
+    num_examples={'train': 2, 'val': 1},
+    image_size=(64, 64),
+  )
+  paths = sorted((root / 'pictures/labels/train').iterdir())
+  for index in names:
+    label = np.full((64, 64), datasets.IGNORE_LABEL, np.uint8)
+    Image.fromarray(label).save(paths[index])
+  source = layouts.open_source('folder', root / 'pictures')
+  conversion.write_dataset(source, root / 'data', num_shards=1)
+  return root / 'data'
+
+
+@pytest.mark.parametrize('index', [0, 1])
+def test_a_half_without_labels_is_refused(tmp_path, index):
+  data_dir = write_unlabelled(tmp_path, [index])
+  in_b = sampling.half_mask(2, seed=0, half='B')[index]
+  with pytest.raises(ValueError) as error:
+    runs.search(data_dir, tmp_path / 'run', input={'batch_size': 1})
+  assert str(error.value) == (
+    f'half {"B" if in_b else "A"} of the split train of {data_dir} has no '
+    'labelled pixel to learn from. Another `RuntimeConfig.seed` makes other '
+    'halves.'
+  )
+  assert not (tmp_path / 'run').exists()
+
+
+def test_a_split_without_labels_is_refused(tmp_path):
+  data_dir = write_unlabelled(tmp_path, [0, 1])
+  with pytest.raises(ValueError) as error:
+    runs.train(data_dir, tmp_path / 'run')
+  assert str(error.value) == (
+    f'the split train of {data_dir} has no labelled pixel to learn from.'
   )
   assert not (tmp_path / 'run').exists()
 
