@@ -22,7 +22,7 @@ import orbit
 import tensorflow as tf
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import decode
+from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import (
   class_weights,
@@ -40,6 +40,7 @@ from auto_deeplab.training import (
   initialization,
   networks,
   objectives,
+  opening,
   optimizers,
   outer_loop,
   resuming,
@@ -132,6 +133,17 @@ def _search(
   )
   with tfrecord.naming_damaged_shards(place.data_dir):
     first_step = int(search.global_step.numpy())
+    opening.say(
+      'search',
+      strategy,
+      config.runtime,
+      pictures=opening.pictures_of_halves(info, place.train_split),
+      info=info,
+      parameters=_search_parameters(search.supernet, config.supernet),
+      step=first_step,
+      num_steps=config.schedule.train_steps,
+      checkpoint=checkpoints.newest(folder.checkpoints),
+    )
     if first_step < config.schedule.train_steps:
       _rehearse(search)
     folder.claim(
@@ -147,6 +159,16 @@ def _search(
       num_steps=config.schedule.train_steps,
       actions=[_snapshot_action(config.schedule, folder, search)],
     )
+
+
+def _search_parameters(
+  supernet: supernet_lib.Supernet, config: configs.SupernetConfig
+) -> dict[str, int]:
+  return {
+    'weights': _size(supernet.weight_variables),
+    'alphas': _size([supernet.alphas]),
+    'betas': int(lattice.legal_mask(config.num_layers).sum()),
+  }
 
 
 def _rehearse(search: searcher.Searcher) -> None:
@@ -327,8 +349,21 @@ def _train(
     save_folder=folder.saves,
     **networks.checkpointed(model, train.step.optimizer),
   )
+  first_step = int(train.global_step.numpy())
+  opening.say(
+    'train',
+    strategy,
+    config.runtime,
+    pictures=opening.pictures_of(info, place.train_split),
+    info=info,
+    parameters={'parameters': _size(model.trainable_variables)},
+    step=first_step,
+    num_steps=config.schedule.train_steps,
+    checkpoint=checkpoints.newest(folder.checkpoints),
+    start=checkpoint,
+  )
   definition = _definition(genotype, info, place, checkpoint)
-  folder.claim(config, definition, int(train.global_step.numpy()))
+  folder.claim(config, definition, first_step)
   with tfrecord.naming_damaged_shards(place.data_dir):
     return outer_loop.run(
       'train',
@@ -431,6 +466,10 @@ def _distribute(
     )
 
   return strategy.distribute_datasets_from_function(make_dataset)
+
+
+def _size(variables: Sequence[tf.Variable]) -> int:
+  return sum(variable.shape.num_elements() for variable in variables)
 
 
 def _make_step(

@@ -65,7 +65,11 @@ def test_lists_what_it_did_not_use_and_a_training_goes_on(folder):
     run_dir='imported',
   )
   assert trained.returncode == 0, trained.stderr
-  assert trained.stderr.startswith('train 2/2 | ')
+  _, begun, step, _ = trained.stderr.splitlines()
+  assert begun == (
+    'train: goes on from step 1 (imported/checkpoints/ckpt-1), 1 to go'
+  )
+  assert step.startswith('train 2/2 | ')
 
 
 def test_two_flags_will_do(tmp_path):

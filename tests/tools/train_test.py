@@ -43,7 +43,9 @@ def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
   assert last == (
     '  python tools/export.py --run_dir=run --output_dir=run/saved_model'
   )
-  one, two, scores = result.stderr.splitlines()
+  *begun, one, two, scores = result.stderr.splitlines()
+  assert len(begun) == 2  # `opening_test` holds what they say.
+  assert all(line.startswith('train: ') for line in begun)
   assert one.startswith('train 1/2 | ')
   assert two.startswith('train 2/2 | ')
   assert re.fullmatch(
