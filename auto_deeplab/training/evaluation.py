@@ -137,6 +137,7 @@ def _open(
   """Loads the network and the split; what cannot be used is refused first."""
   info = _require_split(place, needs_labels=on_prediction is None)
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
+  distribution.leave_graphs_to_cpu_kernels()  # As a training evaluates.
   with strategy.scope():
     loaded = networks.load_segmenter(place.run_dir, checkpoint)
   classes = loaded.dataset_info.class_names

@@ -332,15 +332,16 @@ def _train(
     if checkpoint and not checkpoints.newest(folder.checkpoints):
       initialization.initialize(place.start, checkpoint, model)
     train = _make_trainer(config, model, strategy, dataset, pixel_loss)
+    evaluated = networks.make_evaluated(config, genotype, info)
   averages = weight_averages.of(train.step.optimizer, model)
   evaluate = evaluator.make_evaluator(
     strategy,
-    model,
+    evaluated,
     place.data_dir,
     place.eval_split,
     # As large as they are trained on.
     configs.EvalConfig(long_side=config.input.long_side),
-    weights=lambda: weight_averages.standing_in(model, averages),
+    weights=lambda: weight_averages.lent(model, averages, evaluated),
   )
   manager = checkpoints.make_manager(
     config.runtime,

@@ -115,6 +115,25 @@ def build(
     forward(images, training=True, **settings)
 
 
+def make_evaluated(
+  config: configs.TrainExperiment,
+  genotype: genotype_lib.Genotype,
+  info: datasets.DatasetInfo,
+) -> segmenter_lib.Segmenter:
+  """Makes and builds the network that evaluations and exports compute with.
+
+  It is that of `make_segmenter` in float32, whatever the training computes in.
+  """
+  policy = tf.keras.mixed_precision.global_policy()
+  tf.keras.mixed_precision.set_global_policy('float32')
+  try:
+    model = make_segmenter(config, genotype, info)
+    build(model, config.input, step=tf.constant(0))
+  finally:
+    tf.keras.mixed_precision.set_global_policy(policy)
+  return model
+
+
 def load_segmenter(
   run_dir: str | os.PathLike[str], checkpoint: str | None = None
 ) -> LoadedSegmenter:
@@ -148,9 +167,7 @@ def load_segmenter(
       f'{path or folder.checkpoints} holds no checkpoint; has the training '
       'saved one yet?'
     )
-  tf.keras.mixed_precision.set_global_policy('float32')
-  model = make_segmenter(config, genotype, info)
-  build(model, config.input, step=tf.constant(0))
+  model = make_evaluated(config, genotype, info)
   step = restore(model, path)
   return LoadedSegmenter(model, genotype, info, step, str(folder.path))
 

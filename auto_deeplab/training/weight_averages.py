@@ -57,13 +57,20 @@ def assign(model: tf.keras.Model, averages: Averages) -> None:
 
 
 @contextlib.contextmanager
-def standing_in(model: tf.keras.Model, averages: Averages) -> Iterator[None]:
-  """Has the averages in the place of the weights for a while."""
-  weights = variable_paths.by_path(model)
-  saved = {name: tf.identity(weights[name]) for name in averages}
-  try:
-    assign(model, averages)
-    yield
-  finally:
-    for name, value in saved.items():
-      weights[name].assign(value)
+def lent(
+  model: tf.keras.Model, averages: Averages, target: tf.keras.Model
+) -> Iterator[None]:
+  """Has another network of the same kind take the weights that count.
+
+  They are what a checkpoint gives to whoever loads it: the averages where there
+  are any, and of statistics that each replica has for itself, their mean.
+
+  Args:
+    model: that is trained.
+    averages: of its weights.
+    target: takes them, in whatever precision it computes.
+  """
+  values = {**variable_paths.by_path(model), **averages}
+  for path, variable in variable_paths.by_path(target).items():
+    variable.assign(tf.identity(values[path]))
+  yield

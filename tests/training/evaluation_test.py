@@ -10,7 +10,7 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.training import evaluation, experiment, metrics
-from tests.training import tiny
+from tests.training import runs, tiny
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +51,39 @@ def test_the_training_s_own_scores_come_back(folder):
   assert {k.removeprefix('eval/'): v for k, v in scores.items()} == (
     pytest.approx(found.scores)
   )
+
+
+@pytest.mark.parametrize(
+  ('precision', 'distribution'),
+  [
+    ('float32', 'one_device'),
+    ('mixed_bfloat16', 'one_device'),
+    # Where each replica has moving statistics of its own.
+    ('float32', 'mirrored'),
+  ],
+)
+def test_a_training_scores_its_checkpoint_as_evaluate_does(
+  data_dir, tmp_path, precision, distribution
+):
+  run_dir = tmp_path / 'run'
+  scores = runs.train(
+    data_dir,
+    run_dir,
+    {'distribution': distribution},
+    runtime={
+      'precision': precision,
+      'steps_per_loop': 15,
+      'checkpoint_interval': 15,
+    },
+    schedule={'train_steps': 30},
+    weight_optimizer={'learning_rate': 0.05},
+  )
+  # Of a few classes, or it is equal by chance.
+  assert sum(key.startswith('iou/') for key in scores) > 3
+  place = experiment.Place(str(data_dir), str(run_dir))
+  assert evaluation.run(place).scores == scores
+  (row,) = (r for r in runs.metrics(run_dir) if 'eval/mean_iou' in r)
+  assert row == {'step': 30} | {f'eval/{k}': v for k, v in scores.items()}
 
 
 def test_predictions_are_those_that_are_scored(folder, tmp_path):

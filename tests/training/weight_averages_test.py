@@ -1,12 +1,17 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Averages of a network stand in for its weights, and are found again."""
+"""Averages of a network are what counts of it, and are found again."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.training import networks, optimizers, weight_averages
+from auto_deeplab.training import (
+  networks,
+  optimizers,
+  variable_paths,
+  weight_averages,
+)
 from tests.training import tiny
 
 
@@ -45,20 +50,16 @@ def test_averages_are_known_by_their_weights(model, optimizer):
   )
 
 
-def test_averages_stand_in_for_a_while_even_if_it_ends_badly(model, optimizer):
+def test_another_network_takes_averages_and_all_else(model, optimizer):
   averages = weight_averages.of(optimizer, model)
   before = [v.numpy() for v in model.variables]
-
-  def evaluate_badly():
-    with weight_averages.standing_in(model, averages):
-      np.testing.assert_array_equal(
-        model.layer.kernel, averages['layer/kernel']
-      )
-      assert model.still.numpy() == [5]
-      raise KeyError('bad')
-
-  with pytest.raises(KeyError):
-    evaluate_badly()
+  target = _Model()
+  target.still.assign([6.0])
+  with weight_averages.lent(model, averages, target):
+    for name, average in averages.items():
+      value = variable_paths.by_path(target)[name]
+      np.testing.assert_array_equal(value, average)
+    assert target.still.numpy() == [5]
   for variable, value in zip(model.variables, before):
     np.testing.assert_array_equal(variable, value)
 
@@ -77,14 +78,13 @@ def test_two_replicas_have_the_averages_too(mirrored):
 
   tf.function(lambda: mirrored.run(step))()
   averages = weight_averages.of(optimizer, model)
-  kernel = model.layer.kernel
-  before = kernel.numpy()
-  with weight_averages.standing_in(model, averages):
-    for value in mirrored.experimental_local_results(kernel):
+  with mirrored.scope():
+    target = _Model()
+  with weight_averages.lent(model, averages, target):
+    for value in mirrored.experimental_local_results(target.layer.kernel):
       # Each replica's gradient of 1 adds up to 2.
-      np.testing.assert_allclose(value - before, [[0.025]] * 2, rtol=1e-4)
-  for value in mirrored.experimental_local_results(kernel):
-    np.testing.assert_array_equal(value, before)
+      moved = value - model.layer.kernel
+      np.testing.assert_allclose(moved, [[0.025]] * 2, rtol=1e-4)
 
 
 def test_a_checkpoint_with_averages_gives_them_to_the_network(
