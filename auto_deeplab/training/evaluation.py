@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluations of a training: of one checkpoint, or of each as it is saved.
 
-RUN/evaluation-SPLIT.json    the last one: settings, scores, confusion matrix
-RUN/evaluation-SPLIT.jsonl   of a training that is followed: a row of scores
-                             for each checkpoint
+RUN/evaluation-val-800.json   of split and step: settings, scores, confusion
+                              matrix
+RUN/evaluation-val.jsonl      of a training that is followed: a row of scores
+                              for each checkpoint
+
+Settings other than the default ones are part of the name, such as
+`evaluation-val-800-scales=0.5,1.0-use_flip=True.json`, so that no scores take
+the place of others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,6 +32,9 @@ from auto_deeplab.training import (
   predictions,
   run_folder,
 )
+
+# Settings that change no score.
+_SCORELESS = ('patience_seconds',)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +182,7 @@ def _evaluate(
 
 
 def write(found: Evaluation, run_dir: str | os.PathLike[str]) -> pathlib.Path:
-  """Writes `evaluation-SPLIT.json`; returns its path."""
+  """Writes `evaluation-SPLIT-STEP.json`; returns its path."""
   report = {
     'step': found.step,
     'split': found.split,
@@ -182,7 +190,8 @@ def write(found: Evaluation, run_dir: str | os.PathLike[str]) -> pathlib.Path:
     **found.scores,
     'confusion_matrix': found.confusion_matrix.tolist(),
   }
-  path = pathlib.Path(run_dir) / f'evaluation-{found.split}.json'
+  name = f'evaluation-{found.split}-{found.step}{_settings(found.config)}.json'
+  path = pathlib.Path(run_dir) / name
   with artifact.writing(path) as file:
     file.write(json.dumps(report, indent=1).encode())
   return path
@@ -190,9 +199,22 @@ def write(found: Evaluation, run_dir: str | os.PathLike[str]) -> pathlib.Path:
 
 def append(found: Evaluation, run_dir: str | os.PathLike[str]) -> None:
   """Adds a row to `evaluation-SPLIT.jsonl`."""
-  path = pathlib.Path(run_dir) / f'evaluation-{found.split}.jsonl'
+  name = f'evaluation-{found.split}{_settings(found.config)}.jsonl'
+  path = pathlib.Path(run_dir) / name
   with path.open('a', encoding='utf-8') as file:
     file.write(json.dumps({'step': found.step, **found.scores}) + '\n')
+
+
+def _settings(config: configs.EvalConfig) -> str:
+  """Returns what a file's name tells of settings that change the scores."""
+  default, text = configs.EvalConfig(), ''
+  for field in dataclasses.fields(config):
+    value = getattr(config, field.name)
+    if value == getattr(default, field.name) or field.name in _SCORELESS:
+      continue
+    parts = value if isinstance(value, tuple) else (value,)
+    text += f'-{field.name}={",".join(map(str, parts))}'
+  return text
 
 
 def table(scores: Mapping[str, float]) -> str:

@@ -11,6 +11,7 @@
     RUN/best/            of a training: the checkpoint of the best mIoU
     RUN/metrics.jsonl    one object a loop, evaluation or snapshot
     RUN/summaries/       the same for TensorBoard
+    RUN/evaluation-*     what `tools/evaluate.py` found (`evaluation`)
     RUN/unfinished_loop.json   the losses of the loop that SIGTERM ended
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
     RUN/post_mortem/     the state that met a NaN, and where (`post_mortem`)

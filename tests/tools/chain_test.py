@@ -142,12 +142,12 @@ def test_from_pictures_to_predictions(repository, tmp_path):
   assert Genotype.load(tmp_path / 'train/genotype.json') == genotype
 
   lines = chain.run('evaluate', data_dir='data', run_dir='train')
-  report = json.loads((tmp_path / 'train/evaluation-val.json').read_text())
+  report = json.loads((tmp_path / 'train/evaluation-val-40.json').read_text())
   assert report['step'] == 40
   assert lines[0] == f'mean_iou                 {report["mean_iou"]:.4f}'
   assert sum(map(sum, report['confusion_matrix'])) <= 3 * 64 * 64
   assert lines[-2:] == [
-    'Wrote train/evaluation-val.json. Next:',
+    'Wrote train/evaluation-val-40.json. Next:',
     '  python tools/export.py --run_dir=train --output_dir=train/saved_model',
   ]
 

@@ -32,14 +32,14 @@ def test_prints_and_writes_the_scores(folder):
   result = tool_runs.run('evaluate', cwd=folder, data_dir='data', run_dir='run')
   assert result.returncode == 0, result.stderr
   assert result.stderr == ''
-  report = json.loads((folder / 'run' / 'evaluation-val.json').read_text())
+  report = json.loads((folder / 'run' / 'evaluation-val-1.json').read_text())
   assert (report.pop('step'), report.pop('split')) == (1, 'val')
   assert configs.EvalConfig(**report.pop('config')) == configs.EvalConfig()
   matrix = np.array(report.pop('confusion_matrix'))
   assert report['mean_iou'] == pytest.approx(metrics.mean_iou(matrix))
   *scores, written, following = result.stdout.splitlines()
   assert scores == evaluation.table(report).splitlines()
-  assert written == 'Wrote run/evaluation-val.json. Next:'
+  assert written == 'Wrote run/evaluation-val-1.json. Next:'
   assert following == (
     '  python tools/export.py --run_dir=run --output_dir=run/saved_model'
   )
@@ -54,7 +54,7 @@ def test_follows_a_training_to_its_end(folder):
   assert json.loads(row)['step'] == 1
   assert result.stdout == (
     f'step 1: mIoU {json.loads(row)["mean_iou"]:.4f}, in '
-    'run/evaluation-val.json\n'
+    'run/evaluation-val-1.json\n'
   )
 
 
@@ -71,7 +71,7 @@ def test_writes_predictions_of_pictures_without_labels(folder):
   assert result.returncode == 0, result.stderr
   assert result.stdout == 'Wrote 3 predictions of step 1 to results.\n'
   assert len(list((folder / 'results').iterdir())) == 3
-  assert not (folder / 'run/evaluation-test.json').exists()
+  assert not list((folder / 'run').glob('evaluation-test*'))
 
 
 def test_following_takes_no_checkpoint(folder):

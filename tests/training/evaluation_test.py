@@ -150,6 +150,51 @@ def test_patience_ends(folder):
   _name_newest(folder, 2)
 
 
+_MANY = configs.EvalConfig(scales=(0.5, 1), use_flip=True)
+
+
+@pytest.mark.parametrize(
+  ('step', 'config', 'name'),
+  [
+    (800, configs.EvalConfig(), 'evaluation-val-800'),
+    (900, configs.EvalConfig(), 'evaluation-val-900'),
+    # The scores are the same.
+    (800, configs.EvalConfig(patience_seconds=1.0), 'evaluation-val-800'),
+    (800, _MANY, 'evaluation-val-800-scales=0.5,1.0-use_flip=True'),
+    (
+      800,
+      configs.EvalConfig(window_size=(65, 97), window_stride=(33, 33)),
+      'evaluation-val-800-window_size=65,97-window_stride=33,33',
+    ),
+  ],
+)
+def test_scores_of_another_step_or_setting_are_another_file(
+  tmp_path, step, config, name
+):
+  matrix = np.zeros([2, 2], np.int64)
+  scores = {'mean_iou': 0.5}
+  found = evaluation.Evaluation(step, 'val', config, scores, matrix)
+  assert evaluation.write(found, tmp_path) == tmp_path / f'{name}.json'
+  report = json.loads((tmp_path / f'{name}.json').read_text())
+  assert (report['step'], report['mean_iou']) == (step, 0.5)
+
+
+def test_rows_of_another_setting_are_in_another_file(tmp_path):
+  matrix = np.zeros([2, 2], np.int64)
+  for step, config in ((1, configs.EvalConfig()), (2, _MANY)):
+    evaluation.append(
+      evaluation.Evaluation(step, 'val', config, {'mean_iou': 0.5}, matrix),
+      tmp_path,
+    )
+  rows = {path.name: path.read_text() for path in tmp_path.iterdir()}
+  assert rows == {
+    'evaluation-val.jsonl': '{"step": 1, "mean_iou": 0.5}\n',
+    'evaluation-val-scales=0.5,1.0-use_flip=True.jsonl': (
+      '{"step": 2, "mean_iou": 0.5}\n'
+    ),
+  }
+
+
 def test_a_table_has_a_line_a_class():
   scores = {'mean_iou': 0.5, 'iou/sky': 0.25, 'boundary_iou/sky': 0.125}
   assert evaluation.table(scores | {'iou/traffic light': 1.0}).splitlines() == [
