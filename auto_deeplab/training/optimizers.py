@@ -103,7 +103,11 @@ def averages(
 
 
 def _optimizer_settings(config: configs.OptimizerConfig) -> dict:
-  settings: dict = {'global_clipnorm': config.clip_norm or None}
+  settings: dict = {
+    'global_clipnorm': config.clip_norm or None,
+    # Where Keras sees a GPU, it would make a compiled function a variable.
+    'jit_compile': False,
+  }
   if config.optimizer == 'sgd':
     return settings | {'momentum': config.momentum}
   settings |= {'beta_1': config.beta_1, 'beta_2': config.beta_2}

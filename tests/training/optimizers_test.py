@@ -58,6 +58,22 @@ def test_warm_up_rises_from_0_to_the_schedule():
 
 
 @pytest.mark.parametrize('optimizer', configs.OPTIMIZERS)
+@pytest.mark.parametrize('policy', ['float32', 'mixed_float16'])
+def test_no_variable_has_a_compiled_function_where_there_is_a_gpu(
+  optimizer, policy, monkeypatch
+):
+  tf.keras.mixed_precision.set_global_policy(policy)
+  # Keras looks for one as it makes an optimizer.
+  keras_config = tf.compat.v2.config
+  monkeypatch.setattr(keras_config, 'list_physical_devices', lambda *_: ['GPU'])
+  config = configs.OptimizerConfig(optimizer=optimizer)
+  built = optimizers.make_optimizer(config, 10)
+  inner = getattr(built, 'inner_optimizer', built)
+  assert inner.jit_compile is False
+  assert tf.keras.optimizers.SGD().jit_compile is True
+
+
+@pytest.mark.parametrize('optimizer', configs.OPTIMIZERS)
 def test_weight_decay_is_in_one_place_only(optimizer):
   config = configs.OptimizerConfig(optimizer=optimizer, weight_decay=0.1)
   is_decoupled = optimizer == 'adamw'
