@@ -104,6 +104,11 @@ def train_dataset(
     crop, tf.data.AUTOTUNE, deterministic=config.deterministic
   )
   dataset = dataset.batch(batch_size, drop_remainder=True)
+  # tf.data does not know that of a stream that is filtered. Several workers
+  # would agree before each batch on whether all of them have one.
+  dataset = dataset.apply(
+    tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+  )
   return dataset.with_options(_options()).prefetch(tf.data.AUTOTUNE)
 
 

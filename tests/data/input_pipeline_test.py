@@ -52,6 +52,20 @@ def test_batches_have_static_shapes_and_legal_values(converted):
     assert set(np.unique(batch['label'])) <= {0, 1, 2, 255}
 
 
+@pytest.mark.parametrize('half', [None, 'A'])
+@pytest.mark.parametrize('num_pipelines', [1, 2])
+def test_the_stream_is_known_to_be_endless(converted, half, num_pipelines):
+  dataset = input_pipeline.train_dataset(
+    converted,
+    'train',
+    CONFIG,
+    seed=0,
+    half=half,
+    input_context=tf.distribute.InputContext(num_pipelines, 0, num_pipelines),
+  )
+  assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+
+
 @pytest.mark.parametrize(
   'config, half',
   [(CONFIG, None), (CONFIG, 'A'), (CONFIG, 'B'), (EVERYTHING, 'B')],

@@ -5,8 +5,10 @@
 import pytest
 import tensorflow as tf
 
+from auto_deeplab.data import input_pipeline
 from auto_deeplab.model import devices
 from auto_deeplab.training import distribution
+from tests.training import tiny
 
 
 def test_one_device_is_one_replica():
@@ -31,6 +33,25 @@ def test_a_batch_is_shared_out_evenly(mirrored):
     '`InputConfig.batch_size` (5) must be a multiple of the number of '
     'replicas (2).'
   )
+
+
+def test_workers_do_not_agree_on_each_batch(data_dir, mirrored, monkeypatch):
+  # That is decided by what follows alone, which says no here.
+  monkeypatch.setattr(
+    type(mirrored.extended), '_in_multi_worker_mode', lambda _: True
+  )
+  config = tiny.train_config().input
+  dataset = mirrored.distribute_datasets_from_function(
+    lambda context: input_pipeline.train_dataset(
+      data_dir, 'train', config, seed=0, input_context=context
+    )
+  )
+  get_next = tf.function(lambda iterator: next(iterator))
+  get_next = get_next.get_concrete_function(iter(dataset))
+  kinds = {op.type for op in get_next.graph.get_operations()}
+  assert 'IteratorGetNext' in kinds
+  assert 'CollectiveReduceV2' not in kinds
+  assert not {k for k in kinds if 'Optional' in k}
 
 
 def test_a_replicas_share_is_divided_evenly_for_accumulation(mirrored):
