@@ -141,14 +141,22 @@ def _is_inside(length, distance) -> tf.Tensor:
 
 
 def _count(bins: tf.Tensor, num_bins: int) -> tf.Tensor:
-  """Counts each of 0..num_bins - 1; a larger value is not counted."""
+  """Counts each of 0..num_bins - 1; a larger value is not counted.
+
+  Counts in int32, which GPUs can and which holds the pixels of any picture.
+  """
   # One more bin takes what does not count, so that shapes stay static.
-  return tf.math.bincount(
-    tf.reshape(bins, [-1]),
-    minlength=num_bins + 1,
-    maxlength=num_bins + 1,
-    dtype=tf.int64,
-  )[:-1]
+  bins = tf.minimum(tf.reshape(bins, [-1]), num_bins)
+  size = num_bins + 1
+  if tf.config.list_logical_devices('GPU'):
+    # The bincount of GPUs refuses to run where all has to be deterministic.
+    counts = tf.math.unsorted_segment_sum(tf.ones_like(bins), bins, size)
+  else:
+    # This one is ten times as fast on CPUs.
+    counts = tf.math.bincount(
+      bins, minlength=size, maxlength=size, dtype=tf.int32
+    )
+  return tf.cast(counts[:-1], tf.int64)
 
 
 # Scores ----------------------------------------------------------------------

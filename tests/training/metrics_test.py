@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import sklearn.metrics
+import tensorflow as tf
 
 from auto_deeplab.training import metrics
 
 # Rows are labels. IoU: 3/5, 4/8, 0/2, and no pixel at all of the last.
 MATRIX = np.array([[3, 1, 0, 0], [1, 4, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+@pytest.fixture(params=['CPU', 'GPU'])
+def device(request, monkeypatch):
+  """Has pixels counted as on each."""
+  names = ['a GPU'] if request.param == 'GPU' else []
+  monkeypatch.setattr(tf.config, 'list_logical_devices', lambda _: names)
 
 
 def _pictures(num_classes=5, shape=(2, 23, 31), seed=1):
@@ -26,6 +34,7 @@ def _pictures(num_classes=5, shape=(2, 23, 31), seed=1):
   return labels, predictions
 
 
+@pytest.mark.usefixtures('device')
 def test_the_confusion_matrix_is_that_of_scikit_learn():
   labels, predictions = _pictures()
   valid = labels != 255
@@ -44,6 +53,25 @@ def test_the_confusion_matrix_is_that_of_scikit_learn():
   )
 
 
+@pytest.mark.usefixtures('device')
+def test_pixels_are_counted_in_int32():
+  # The counting operations have no kernel for int64 on GPUs.
+  count = tf.function(metrics._count).get_concrete_function(
+    tf.TensorSpec([None], tf.int32), 5
+  )
+  operations = count.graph.get_operations()
+  (counting,) = (
+    op
+    for op in operations
+    if op.type in ('Bincount', 'DenseBincount', 'UnsortedSegmentSum')
+  )
+  assert counting.get_attr('T') == tf.int32
+  counts = count(tf.constant([4, 0, 5, 4, 9, 4]))
+  assert counts.dtype == tf.int64
+  np.testing.assert_array_equal(counts, [1, 0, 0, 0, 3])
+
+
+@pytest.mark.usefixtures('device')
 def test_another_ignore_label():
   matrix = metrics.confusion_matrix([0, 1, 2], [0, 0, 0], 2, ignore_label=2)
   np.testing.assert_array_equal(matrix, [[1, 0], [1, 0]])
@@ -57,6 +85,7 @@ def _boundary(mask, distance):
   return mask & ~eroded
 
 
+@pytest.mark.usefixtures('device')
 @pytest.mark.parametrize('distance', [1, 2, 5, 40])
 def test_boundary_counts_are_those_of_eroded_masks(distance):
   labels, predictions = _pictures()
