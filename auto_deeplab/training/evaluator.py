@@ -112,18 +112,20 @@ class Evaluator(orbit.StandardEvaluator):
     # One tensor, for the workers to sum at once.
     return tf.concat(counts, axis=0), tf.cast(predictions, tf.uint8)
 
-  def eval_reduce(self, state: Any = None, step_outputs: Any = None):
+  def eval_reduce(
+    self, state: Any = None, step_outputs: Any = None
+  ) -> tf.Tensor:
+    """Adds up the counts where they are: the host waits for none of them."""
     counts, predictions = step_outputs
     if self._on_prediction is not None:
       for names, pictures in zip(*predictions):
         for name, picture in zip(names.numpy(), pictures.numpy()):
           self._on_prediction(name.tobytes().decode(), picture)
-    return state + counts.numpy()
+    return tf.add(state, counts)
 
   def eval_end(self, *args: Any) -> dict[str, float]:
-    (counts,) = args
     self.confusion_matrix, boundaries = np.split(
-      counts, [len(self._class_names)]
+      np.asarray(args[0]), [len(self._class_names)]
     )
     if self._on_prediction is not None and not self.confusion_matrix.any():
       return {}

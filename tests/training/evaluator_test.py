@@ -100,6 +100,20 @@ def test_an_evaluation_starts_from_zero(data_dir):
   assert evaluate.confusion_matrix.sum() == total > 0
 
 
+def test_the_host_waits_for_no_picture_s_counts(data_dir):
+  strategy = distribution.make_strategy('one_device')
+  evaluate, _, _ = _run(strategy, data_dir)
+  state, steps = evaluate.eval_begin(), []
+  iterator = iter(evaluate.eval_dataset)
+  for _ in range(2):
+    steps.append(evaluate.eval_step(iterator))
+    state = evaluate.eval_reduce(state, steps[-1])
+    # Neither the sum nor what is added to it comes to the host.
+    assert isinstance(state, tf.Tensor)
+    assert state.dtype == tf.int64
+  np.testing.assert_array_equal(state, sum(counts for counts, _ in steps))
+
+
 def test_the_configuration_arrives(data_dir):
   strategy = distribution.make_strategy('one_device')
   plain, scores, _ = _run(strategy, data_dir)
