@@ -494,4 +494,5 @@ def _make_step(
     use_xla,
     pixel_loss,
     accumulation_steps,
+    config.clip_norm,
   )

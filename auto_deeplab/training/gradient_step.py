@@ -37,6 +37,7 @@ class GradientStep:
     use_xla: bool = False,
     pixel_loss: objectives.PixelLoss | None = None,
     accumulation_steps: int = 1,
+    clip_norm: float = 0.0,
   ):
     """Initializes the step and the optimizer's variables.
 
@@ -54,6 +55,8 @@ class GradientStep:
         replica divides its batch; their gradients are summed. The loss is
         divided by the weight of the whole batch, so that, apart from batch norm
         and what draws random numbers, the step is the same for any number.
+      clip_norm: largest norm of the gradient, which is scaled down to it; 0
+        does not clip. Not for the optimizer to do: its norm is what is logged.
     """
     self.strategy = strategy
     if use_xla:
@@ -67,6 +70,7 @@ class GradientStep:
       optimizer, tf.keras.mixed_precision.LossScaleOptimizer
     )
     optimizer.build(self.variables)
+    self._clip_norm = clip_norm
     self._num_parts = accumulation_steps
     self._sums: list[tf.Variable] = []
     if accumulation_steps > 1:
@@ -83,9 +87,7 @@ class GradientStep:
         gives them.
 
     Returns:
-      float32: `loss`, of the global batch; `gradient_norms`,
-      of each variable the mean over replicas; `gradient_norm`, of them all.
-      Not finite if the step is not.
+      `loss`, of the global batch, and what `update` returns.
     """
     return self._compiled(batch)
 
@@ -102,7 +104,9 @@ class GradientStep:
 
   # AutoGraph has nothing to convert on a replica, but takes its time to look.
   @tf.autograph.experimental.do_not_convert
-  def _replica_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+  def _replica_step(
+    self, batch: Batch
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     loss, gradients = self.loss_and_gradients(batch, self.variables)
     return loss, self.update(gradients)
 
@@ -126,7 +130,7 @@ class GradientStep:
       total.assign_add(tf.cast(value, total.dtype))
 
   @tf.autograph.experimental.do_not_convert
-  def _update_by_sums(self) -> tuple[tf.Tensor, tf.Tensor]:
+  def _update_by_sums(self) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     loss, *gradients = [tf.identity(total) for total in self._sums]
     for total in self._sums:
       total.assign(tf.zeros_like(total))
@@ -161,31 +165,47 @@ class GradientStep:
       gradients = self.optimizer.get_unscaled_gradients(gradients)
     return loss, gradients
 
-  def update(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+  def update(self, gradients: list[tf.Tensor]) -> dict[str, tf.Tensor]:
     """Moves the variables by what the replicas' shares add up to.
 
     Returns:
-      The norm of each share, `[num_variables]`.
+      The same on each replica: `gradient_norm`, float32, of the gradient that
+      the replicas' shares add up to, without the loss's scale, with the weight
+      decay that is part of the gradient, before it is clipped;
+      `gradient_norms`, of each variable. Where the loss is scaled, `is_skipped`
+      as well: whether the scaled gradient overflowed, so that the optimizer
+      moves nothing and halves the scale. At a scale of 1 that is no excuse.
     """
-    norms = tf.sqrt(2.0 * tf.stack([tf.nn.l2_loss(g) for g in gradients]))
+    gradients = objectives.sum_over_replicas(gradients)
     if self.weight_decay:
       gradients = objectives.add_weight_decay(
         gradients, self.variables, self.weight_decay
       )
-    self.optimizer.apply_gradients(zip(gradients, self.variables))
+    # The norm is a sum of these, so that naming a variable costs nothing.
+    half_squares = tf.stack([tf.nn.l2_loss(g) for g in gradients])
+    norm = tf.sqrt(2.0 * tf.reduce_sum(half_squares))
+    values = {
+      'gradient_norm': norm,
+      'gradient_norms': tf.sqrt(2.0 * half_squares),
+    }
     if self._is_loss_scaled:
-      # A scaled gradient may overflow; the optimizer skips such a step.
-      norms = tf.zeros_like(norms)
-    return norms
+      is_scaled = self.optimizer.loss_scale > 1
+      values['is_skipped'] = ~tf.math.is_finite(norm) & is_scaled
+    if self._clip_norm:
+      gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, norm)
+    self.optimizer.apply_gradients(
+      zip(gradients, self.variables), skip_gradients_aggregation=True
+    )
+    return values
 
-  def reduce(self, loss: tf.Tensor, norms: tf.Tensor) -> dict[str, tf.Tensor]:
+  def reduce(
+    self, loss: tf.Tensor, values: Mapping[str, tf.Tensor]
+  ) -> dict[str, tf.Tensor]:
     """Returns what a step returns, from what its replicas returned."""
-    reduce, op = self.strategy.reduce, tf.distribute.ReduceOp
-    norms = reduce(op.MEAN, norms, axis=None)
+    local = self.strategy.experimental_local_results
     return {
-      'loss': reduce(op.SUM, loss, axis=None),
-      'gradient_norm': tf.norm(norms),
-      'gradient_norms': norms,
+      'loss': self.strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None),
+      **{key: local(value)[0] for key, value in values.items()},
     }
 
 
@@ -219,13 +239,17 @@ class NotFiniteError(ValueError):
     self.tensor = tensor
 
 
+# Of the columns that are summed.
+_SKIPPED = 'skipped_steps'
+
+
 class StepLog:
   """Collects what steps return and checks it once a loop.
 
   The host does not wait for a step; it looks at the values when the loop ends.
 
   Attributes:
-    columns: what the last flush took the means of.
+    columns: what the last flush took the means, or sums, of.
   """
 
   def __init__(self, variables: Mapping[str, Sequence[tf.Variable]]) -> None:
@@ -250,20 +274,26 @@ class StepLog:
   def flush(self) -> dict[str, float]:
     """Returns the mean of each scalar since the last flush.
 
+    Where the loss is scaled, `skipped_steps` is how many of the steps were
+    skipped; the mean of `gradient_norm` is over the others.
+
     Raises:
-      NotFiniteError: if a value is not finite; the message names the first
-        step, the quantity and of a gradient the variable.
+      NotFiniteError: if a value is not finite and its step was not skipped; the
+        message names the first step, the quantity and of a gradient the
+        variable.
     """
     rows, self._rows = self._rows, []
     columns, self._begun = self._begun, {}
     for step, name, values in rows:
-      for key in ('loss', 'gradient_norm'):
-        value = float(values[key])
+      for key, value in _numbers(values).items():
         if not math.isfinite(value):
           self._refuse(step, name, key, values)
         columns.setdefault(f'{name}/{key}', []).append(value)
     self.columns = columns
-    return {key: sum(v) / len(v) for key, v in columns.items()}
+    return {
+      key: sum(v) if key.endswith(_SKIPPED) else sum(v) / len(v)
+      for key, v in columns.items()
+    }
 
   def _refuse(
     self, step: int, name: str, key: str, values: dict[str, tf.Tensor]
@@ -274,6 +304,8 @@ class StepLog:
       is_bad = ~np.isfinite(values['gradient_norms'].numpy())
       tensor = self._variables[name][is_bad.argmax()].name
       where = f', from the gradient of {tensor}'
+      if 'is_skipped' in values:
+        where += ', and the loss scale has fallen to 1 already'
     raise NotFiniteError(
       f'{name}/{key} is {float(values[key])} at step {step}{where}; the run '
       'stops. A smaller learning rate, gradient clipping or float32 are what '
@@ -281,3 +313,13 @@ class StepLog:
       step,
       tensor,
     )
+
+
+def _numbers(values: Mapping[str, tf.Tensor]) -> dict[str, float]:
+  """Returns what is logged of a step."""
+  numbers = {key: float(values[key]) for key in ('loss', 'gradient_norm')}
+  if 'is_skipped' in values:
+    numbers[_SKIPPED] = float(values['is_skipped'])
+    if numbers[_SKIPPED]:
+      del numbers['gradient_norm']
+  return numbers

@@ -129,11 +129,11 @@ def add_weight_decay(
 ) -> list[tf.Tensor]:
   """Adds the gradient of wd/2 * sum(w^2) over the decayed variables.
 
-  In a replica context each replica adds its share, as gradients are summed.
+  Args:
+    gradients: summed over the replicas already.
+    variables: that they are of.
+    weight_decay: wd.
   """
-  context = tf.distribute.get_replica_context()
-  if context is not None:
-    weight_decay /= context.num_replicas_in_sync
   return [
     g + weight_decay * v if is_decayed(v) else g
     for g, v in zip(gradients, variables)

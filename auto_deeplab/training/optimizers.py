@@ -33,7 +33,8 @@ def make_optimizer(
   """Builds an optimizer with its learning rate schedule.
 
   Weight decay of sgd and adam is not here but part of the gradients
-  (`objectives.add_weight_decay`, see `coupled_weight_decay`).
+  (`objectives.add_weight_decay`, see `coupled_weight_decay`), and neither is
+  clipping, which comes after it (`gradient_step`).
 
   Args:
     config: settings.
@@ -104,7 +105,8 @@ def averages(
 
 def _optimizer_settings(config: configs.OptimizerConfig) -> dict:
   settings: dict = {
-    'global_clipnorm': config.clip_norm or None,
+    # The Model Garden's adamw would clip by default.
+    'global_clipnorm': None,
     # Where Keras sees a GPU, it would make a compiled function a variable.
     'jit_compile': False,
   }

@@ -87,8 +87,8 @@ class UnrolledStep:
     below = run(self._architecture_gradient, args=(next_batch,))
     self._assign(start)
     run(_restore, args=(self._statistics, statistics))
-    norms = run(self._update, args=(direct, above, below, vector))
-    return self._step.reduce(loss, norms)
+    values = run(self._update, args=(direct, above, below, vector))
+    return self._step.reduce(loss, values)
 
   def _assign(self, values: Sequence[tf.Tensor]) -> None:
     """Moves the weights; outside of the replicas, which may not."""
@@ -100,8 +100,10 @@ class UnrolledStep:
     """Returns w', where the next weight step would end."""
     step = self._weight_step
     _, gradients = step.loss_and_gradients(next_batch, step.variables)
-    gradients = objectives.sum_over_replicas(
-      objectives.add_weight_decay(gradients, step.variables, step.weight_decay)
+    gradients = objectives.add_weight_decay(
+      objectives.sum_over_replicas(gradients),
+      step.variables,
+      step.weight_decay,
     )
     moves = zip(step.variables, step.optimizer.momentums, gradients)
     return [
@@ -125,8 +127,8 @@ class UnrolledStep:
   def _architecture_gradient(self, next_batch: Batch) -> list[tf.Tensor]:
     return self._step.loss_and_gradients(next_batch, self.variables)[1]
 
-  def _update(self, direct, above, below, vector) -> tf.Tensor:
-    """Moves the architecture; returns the norms of its gradients."""
+  def _update(self, direct, above, below, vector) -> dict[str, tf.Tensor]:
+    """Moves the architecture, as `GradientStep.update`."""
     diameter = 2.0 * _radius(vector)
     gradients = []
     for gradient, plus, minus in zip(direct, above, below):

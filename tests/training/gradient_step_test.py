@@ -105,10 +105,65 @@ def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
     (ONE_DEVICE, True),
     (mirrored, True),
   ):
-    other = _run(batch, strategy, use_xla=use_xla)
-    # The norm is a mean over the replicas' shares.
-    np.testing.assert_allclose(other[1]['loss'], one[1]['loss'], rtol=1e-6)
-    np.testing.assert_allclose(other[2], one[2], atol=1e-6)
+    _assert_same_step(one, _run(batch, strategy, use_xla=use_xla))
+
+
+def _momentum(rate):
+  return tf.keras.optimizers.SGD(rate, momentum=0.9)
+
+
+def _loss_scaled(rate):
+  return tf.keras.mixed_precision.LossScaleOptimizer(_momentum(rate))
+
+
+@pytest.mark.parametrize('optimizer', [_momentum, _loss_scaled])
+@pytest.mark.parametrize('accumulation_steps', [1, 2])
+def test_the_norm_is_that_of_the_whole_gradient_before_it_is_clipped(
+  batch, mirrored, optimizer, accumulation_steps
+):
+  batch = _large(batch)
+  kernel = _kernel()
+  with tf.GradientTape() as tape:
+    loss = objectives.PixelLoss()(batch['label'], batch['image'] @ kernel)
+    loss += 0.5 * tf.nn.l2_loss(kernel)  # As `_run` has weights decay.
+  gradient = tape.gradient(loss, kernel)
+  norm = tf.norm(gradient)
+  expected = np.eye(3) - 0.1 * gradient * (0.1 / norm)
+  for strategy in (ONE_DEVICE, mirrored):
+    _, values, moved = _run(
+      batch, strategy, accumulation_steps, optimizer=optimizer, clip_norm=0.1
+    )
+    np.testing.assert_allclose(values['gradient_norm'], norm, rtol=1e-5)
+    np.testing.assert_allclose(values['gradient_norms'], [norm], rtol=1e-5)
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+def test_the_gradient_is_clipped_by_its_global_norm(batch):
+  kernels = [_kernel('first'), _kernel('second')]
+  with ONE_DEVICE.scope():
+    step = gradient_step.GradientStep(
+      ONE_DEVICE,
+      lambda x: x @ kernels[0] + 2 * (x @ kernels[1]),
+      kernels,
+      tf.keras.optimizers.SGD(1.0),
+      clip_norm=0.1,
+    )
+  values = step(batch)
+  norms = values['gradient_norms']
+  np.testing.assert_allclose(norms[1], 2 * norms[0], rtol=1e-5)
+  np.testing.assert_allclose(
+    values['gradient_norm'], np.hypot(*norms), rtol=1e-5
+  )
+  first, second = (float(tf.norm(np.eye(3) - kernel)) for kernel in kernels)
+  assert np.hypot(first, second) == pytest.approx(0.1, rel=1e-5)
+  assert second == pytest.approx(2 * first, rel=1e-5)
+
+
+def test_each_gradient_is_squared_once(batch):
+  step, _, _ = _run(batch, clip_norm=0.1)
+  graph = step._compiled.get_concrete_function(batch).graph
+  kinds = [op.type for op in graph.get_operations()]
+  assert kinds.count('L2Loss') == len(step.variables)
 
 
 def _large(batch):
@@ -120,21 +175,14 @@ def _large(batch):
   return {'image': tf.constant(image), 'label': tf.constant(label)}
 
 
-def _clipped(rate):
-  return tf.keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=0.1)
-
-
-def _loss_scaled(rate):
-  return tf.keras.mixed_precision.LossScaleOptimizer(_clipped(rate))
-
-
-@pytest.mark.parametrize('optimizer', [_clipped, _loss_scaled])
+@pytest.mark.parametrize('optimizer', [_momentum, _loss_scaled])
 def test_an_accumulated_step_is_that_of_the_whole_batch(
   batch, mirrored, optimizer
 ):
   batch = _large(batch)
   settings = {
     'optimizer': optimizer,
+    'clip_norm': 0.1,
     'pixel_loss': objectives.PixelLoss([0.5, 1.0, 2.0]),
   }
   for strategy in (ONE_DEVICE, mirrored):
@@ -186,13 +234,70 @@ def test_an_overflow_in_one_micro_batch_skips_the_step_and_no_more(batch):
     ),
     'label': good['label'],
   }
-  step, _, kernel = _run(bad, accumulation_steps=4, optimizer=_loss_scaled)
+  step, values, kernel = _run(bad, accumulation_steps=4, optimizer=_loss_scaled)
   np.testing.assert_array_equal(kernel, np.eye(3))
+  assert values['is_skipped']
   scale = float(step.optimizer.loss_scale)
-  step(good)
+  values = step(good)
+  assert not values['is_skipped']
+  assert values['gradient_norm'] > 0
   assert scale == float(step.optimizer.loss_scale) == 2**14
   _, _, expected = _run(good, optimizer=_loss_scaled)
   np.testing.assert_allclose(kernel, expected, atol=1e-6)
+
+
+def _log_of_overflows(batch, strategy, limit):
+  """Returns the log of 20 steps, and the kernel after them.
+
+  A gradient by a logit that is larger than the limit becomes NaN.
+  """
+
+  @tf.custom_gradient
+  def overflowing(x):
+    def gradient(dy):
+      is_large = tf.reduce_max(tf.abs(dy)) > limit
+      return tf.where(is_large, np.nan, dy)
+
+    return x, gradient
+
+  kernel = _kernel(strategy=strategy)
+  with strategy.scope():
+    step = gradient_step.GradientStep(
+      strategy,
+      lambda x: overflowing(tf.einsum('nhwi,io->nhwo', x, kernel)),
+      [kernel],
+      _loss_scaled(0.1),
+    )
+  dataset = tf.data.Dataset.from_tensors(batch).unbatch().batch(2)
+  (batch,) = strategy.experimental_distribute_dataset(dataset)
+  log = gradient_step.StepLog({'train': [kernel]})
+  for index in range(20):
+    log.add(index, 'train', step(batch))
+  return log, kernel
+
+
+def test_overflows_are_skipped_until_the_scale_fits(batch, mirrored):
+  for strategy in (ONE_DEVICE, mirrored):
+    log, kernel = _log_of_overflows(batch, strategy, limit=1.0)
+    values = log.flush()
+    # A logit's gradient is some hundredths: 2^15 times that is too large.
+    assert 5 <= values['train/skipped_steps'] < 15
+    assert 0 < values['train/gradient_norm'] < 1
+    assert np.abs(kernel - np.eye(3)).max() > 0
+
+
+def test_a_nan_is_no_overflow_and_ends_the_run(batch, mirrored):
+  for strategy in (ONE_DEVICE, mirrored):
+    log, kernel = _log_of_overflows(batch, strategy, limit=0.0)
+    with pytest.raises(gradient_step.NotFiniteError) as error:
+      log.flush()
+    # The scale is 2^15 at first, and is halved at each step.
+    assert error.value.step == 15
+    assert str(error.value).startswith(
+      'train/gradient_norm is nan at step 15, from the gradient of kernel:0, '
+      'and the loss scale has fallen to 1 already; the run stops, its last '
+    )
+    np.testing.assert_array_equal(kernel, np.eye(3))
 
 
 def test_each_micro_batch_has_its_number(batch):
@@ -262,11 +367,25 @@ def test_the_log_gives_means_and_forgets():
   assert log.flush() == {}
 
 
+def test_the_log_counts_what_was_skipped():
+  log = _log()
+  for step, norm in enumerate((1.0, float('inf'), float('nan'), 4.0)):
+    is_skipped = tf.constant(step in (1, 2))
+    values = _values(norms=(0.0, norm)) | {'is_skipped': is_skipped}
+    log.add(step, 'train', values)
+  assert log.flush() == {
+    'train/loss': 1.0,
+    'train/gradient_norm': 2.5,
+    'train/skipped_steps': 2.0,
+  }
+
+
 def test_the_log_goes_on_within_a_loop():
   whole, first, second = _log(), _log(), _log()
   for step, loss in enumerate((0.1, 0.2, 0.3)):
+    values = _values(loss=loss) | {'is_skipped': tf.constant(step != 1)}
     for log in (whole, first if step < 2 else second):
-      log.add(step, 'train', _values(loss=loss))
+      log.add(step, 'train', values)
   first.flush()
   second.go_on_from(first.columns)
   assert second.flush() == whole.flush()
