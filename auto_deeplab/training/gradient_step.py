@@ -78,6 +78,16 @@ class GradientStep:
       self._sums = [_replica_sum(shape) for shape in shapes]
     self._compiled = tf.function(self._run)
 
+  def state(self) -> list[tf.Variable]:
+    """Returns all that a step moves but what its network moves by itself.
+
+    Of the optimizer that is what checkpoints hold: the loss scale and its
+    counter are not among its `variables`.
+    """
+    parts = tf.train.TrackableView(self.optimizer).descendants()
+    kept = [part for part in parts if isinstance(part, tf.Variable)]
+    return [*self.variables, *kept, *self._sums]
+
   def __call__(self, batch: Batch) -> dict[str, tf.Tensor]:
     """Makes one step.
 

@@ -3,6 +3,7 @@
 """The search: weights on trainA, alphas and betas on trainB, in turn."""
 
 from collections.abc import Iterator
+import contextlib
 
 import orbit
 import tensorflow as tf
@@ -96,12 +97,13 @@ class Searcher(orbit.StandardTrainer):
     return self.log.flush() | decode.entropies(alphas, betas)
 
   def state(self) -> list[tf.Variable]:
-    """Returns all that the steps move: moving statistics and slots included."""
-    return [
+    """Returns all that the steps move, each variable once."""
+    found = [
       *self.supernet.variables,
-      *self.weight_step.optimizer.variables,
-      *self.architecture_step.optimizer.variables,
+      *self.weight_step.state(),
+      *self.architecture_step.state(),
     ]
+    return list({id(variable): variable for variable in found}.values())
 
   def rehearse(self) -> None:
     """Traces and runs both steps once, then puts every variable back.
@@ -110,7 +112,17 @@ class Searcher(orbit.StandardTrainer):
     architecture steps begin hours later.
     """
     batch_a, batch_b = next(iter(self.train_dataset))
-    saved = [v.numpy() for v in self.state()]
-    list(self._move(batch_a, batch_b, moves_architecture=True))
-    for variable, value in zip(self.state(), saved):
-      variable.assign(value)
+    with self._undoing():
+      list(self._move(batch_a, batch_b, moves_architecture=True))
+
+  @contextlib.contextmanager
+  def _undoing(self) -> Iterator[None]:
+    """Puts all state back, on each replica to what it was there."""
+    local = self.weight_step.strategy.experimental_local_results
+    parts = [part for variable in self.state() for part in local(variable)]
+    saved = [part.numpy() for part in parts]
+    try:
+      yield
+    finally:
+      for part, value in zip(parts, saved):
+        part.assign(value)

@@ -63,6 +63,10 @@ class UnrolledStep:
     self.optimizer = architecture_step.optimizer
     self._compiled = tf.function(self._run)
 
+  def state(self) -> list[tf.Variable]:
+    """Returns all that a step moves, as `GradientStep.state`."""
+    return self._step.state()
+
   def __call__(self, batch: Batch, next_batch: Batch) -> dict[str, tf.Tensor]:
     """Makes one step.
 

@@ -62,15 +62,17 @@ def _assert_equal_checkpoints(run_dir, other_dir, step):
 # Resume ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize('precision', ['float32', 'mixed_float16'])
 def test_a_broken_search_ends_as_the_unbroken_one(
-  data_dir, tmp_path, break_after
+  data_dir, tmp_path, break_after, precision
 ):
+  parts = {'runtime': {'precision': precision}}
   whole, broken = tmp_path / 'whole', tmp_path / 'broken'
-  path = runs.search(data_dir, whole)
+  path = runs.search(data_dir, whole, **parts)
   assert path == str(whole / 'architecture' / 'step-00000004.npz')
   mend = break_after(step=3)
   with pytest.raises(Broken):
-    runs.search(data_dir, broken)
+    runs.search(data_dir, broken, **parts)
   mend()
   *_, last = (r for r in runs.metrics(broken) if 'weights/loss' in r)
   assert last['step'] == 3
@@ -82,7 +84,7 @@ def test_a_broken_search_ends_as_the_unbroken_one(
   assert [p.name for p in broken.glob('checkpoints/*.index')] == [
     'ckpt-2.index'
   ]
-  runs.search(data_dir, broken)
+  runs.search(data_dir, broken, **parts)
   values = _assert_equal_checkpoints(whole, broken, 4)
   for part in (
     'model/alphas/',
@@ -92,6 +94,9 @@ def test_a_broken_search_ends_as_the_unbroken_one(
     'global_step/',
   ):
     assert any(key.startswith(part) for key in values), part
+  # The loss scale's counter: of four weight steps, of three of alpha and beta.
+  counts = [int(v) for k, v in values.items() if '/good_steps/' in k]
+  assert sorted(counts) == ([3, 4] if precision == 'mixed_float16' else [])
   assert runs.metrics(broken) == runs.metrics(whole)
   snapshots = [
     decode.load_snapshot(decode.latest_snapshot(d)) for d in (whole, broken)

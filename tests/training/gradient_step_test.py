@@ -226,6 +226,14 @@ def test_accumulated_steps_forget_the_last_and_count_once(batch):
   assert step.optimizer.iterations == 2
 
 
+def test_the_state_is_all_that_a_step_moves(batch):
+  step, _, _ = _run(_large(batch), accumulation_steps=2, optimizer=_loss_scaled)
+  names = {v.name.split('/')[-1] for v in step.state()}
+  # The velocity has its kernel's name within its own; the last are the sums.
+  assert {'kernel:0', 'iteration:0', 'good_steps:0', 'Variable:0'} <= names
+  assert len(step.state()) == 1 + 5 + 2
+
+
 def test_an_overflow_in_one_micro_batch_skips_the_step_and_no_more(batch):
   good = _large(batch)
   bad = {
