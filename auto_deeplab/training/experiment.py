@@ -12,7 +12,6 @@ follow from the seed and the step, so nothing else needs to be saved.
 
 from collections.abc import Callable, Sequence
 import dataclasses
-import functools
 import resource
 import sys
 import time
@@ -119,9 +118,10 @@ def _search(
   strategy: tf.distribute.Strategy,
   folder: run_folder.RunFolder,
 ) -> None:
-  dataset = _distribute(strategy, config, place, folder, halves=('A', 'B'))
+  first_step = checkpoints.newest_step(folder.checkpoints)
+  halves = _distribute_halves(strategy, config, place, first_step)
   with strategy.scope():
-    search = _make_searcher(config, info, strategy, dataset)
+    search = _make_searcher(config, info, strategy, *halves)
   manager = checkpoints.make_manager(
     config.runtime,
     folder.checkpoints,
@@ -132,7 +132,6 @@ def _search(
     architecture_optimizer=search.architecture_step.optimizer,
   )
   with tfrecord.naming_damaged_shards(place.data_dir):
-    first_step = int(search.global_step.numpy())
     opening.say(
       'search',
       strategy,
@@ -190,7 +189,8 @@ def _make_searcher(
   config: configs.SearchExperiment,
   info: datasets.DatasetInfo,
   strategy: tf.distribute.Strategy,
-  dataset: tf.distribute.DistributedDataset,
+  dataset_a: tf.distribute.DistributedDataset,
+  dataset_b: tf.distribute.DistributedDataset,
 ) -> searcher.Searcher:
   supernet = supernet_lib.Supernet(
     config.supernet,
@@ -242,7 +242,8 @@ def _make_searcher(
     supernet,
     weight_step,
     architecture_step,
-    dataset,
+    dataset_a,
+    dataset_b,
     global_step,
     config.schedule.arch_start_step,
   )
@@ -325,7 +326,8 @@ def _train(
   distribution.replica_batch_size(
     strategy, config.input.batch_size, config.schedule.accumulation_steps
   )
-  dataset = _distribute(strategy, config, place, folder)
+  first_step = checkpoints.newest_step(folder.checkpoints)
+  dataset = _distribute(strategy, config, place, first_step)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
     networks.build(model, config.input, strategy, step=tf.constant(0))
@@ -438,32 +440,42 @@ def _start(
   return strategy
 
 
+def _distribute_halves(
+  strategy: tf.distribute.Strategy,
+  config: configs.SearchExperiment,
+  place: Place,
+  first_step: int,
+) -> tuple[tf.distribute.DistributedDataset, tf.distribute.DistributedDataset]:
+  """Returns the batches of half A, and those of B from where they are needed.
+
+  Step t takes batch t of each.
+  """
+  first_of_b = max(first_step, config.schedule.arch_start_step)
+  return (
+    _distribute(strategy, config, place, first_step, half='A'),
+    _distribute(strategy, config, place, first_of_b, half='B'),
+  )
+
+
 def _distribute(
   strategy: tf.distribute.Strategy,
   config: configs.SearchExperiment | configs.TrainExperiment,
   place: Place,
-  folder: run_folder.RunFolder,
-  halves: Sequence[str] | None = None,
+  first_step: int,
+  half: str | None = None,
 ) -> tf.distribute.DistributedDataset:
-  """Returns the batches from the newest checkpoint on.
-
-  Those of the whole split, or tuples of a batch of each half.
-  """
+  """Returns the batches from a step on, of a half or of the whole split."""
   distribution.replica_batch_size(strategy, config.input.batch_size)
-  make_half = functools.partial(
-    input_pipeline.train_dataset,
-    place.data_dir,
-    place.train_split,
-    config.input,
-    seed=config.runtime.seed,
-    start_step=checkpoints.newest_step(folder.checkpoints),
-  )
 
   def make_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
-    if halves is None:
-      return make_half(input_context=context)
-    return tf.data.Dataset.zip(
-      tuple(make_half(half=half, input_context=context) for half in halves)
+    return input_pipeline.train_dataset(
+      place.data_dir,
+      place.train_split,
+      config.input,
+      seed=config.runtime.seed,
+      half=half,
+      start_step=first_step,
+      input_context=context,
     )
 
   return strategy.distribute_datasets_from_function(make_dataset)

@@ -83,10 +83,34 @@ def learning_rate(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
   Keras' property of this name tells that of the last step, and after a
   checkpoint is restored not even that.
   """
-  rate = optimizer._learning_rate
+  return _learning_rate(optimizer, optimizer.iterations)
+
+
+def last_learning_rate(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
+  """Returns the learning rate of the last step; before any, of the first.
+
+  Of a step that was skipped, too, which Keras' property does not tell.
+  """
+  step = tf.maximum(tf.convert_to_tensor(optimizer.iterations) - 1, 0)
+  return _learning_rate(optimizer, step)
+
+
+def _learning_rate(
+  optimizer: tf.keras.optimizers.Optimizer, step: tf.Tensor
+) -> tf.Tensor:
+  rate = _unscaled(optimizer)._learning_rate
   if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
-    return rate(optimizer.iterations)
+    return rate(step)
   return tf.convert_to_tensor(rate)
+
+
+def _unscaled(
+  optimizer: tf.keras.optimizers.Optimizer,
+) -> tf.keras.optimizers.Optimizer:
+  """Returns the optimizer itself where another one scales the loss for it."""
+  if isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
+    return optimizer.inner_optimizer
+  return optimizer
 
 
 def averages(
@@ -96,8 +120,7 @@ def averages(
 
   Empty where the optimizer keeps none.
   """
-  if isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
-    optimizer = optimizer.inner_optimizer
+  optimizer = _unscaled(optimizer)
   if not optimizer.use_ema:
     return []
   return list(optimizer._model_variables_moving_average)

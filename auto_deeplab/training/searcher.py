@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The search: weights on trainA, alphas and betas on trainB, in turn."""
 
-from collections.abc import Iterator
+import collections
+from collections.abc import Iterator, Sequence
 import contextlib
+import functools
 
 import orbit
 import tensorflow as tf
 
 from auto_deeplab.architecture import decode
 from auto_deeplab.model import supernet as supernet_lib
-from auto_deeplab.training import gradient_step, unrolled_step
+from auto_deeplab.training import gradient_step, optimizers, unrolled_step
 
 Batch = gradient_step.Batch
 ArchitectureStep = gradient_step.GradientStep | unrolled_step.UnrolledStep
@@ -23,6 +25,10 @@ class Searcher(orbit.StandardTrainer):
   `arch_start_step` on it then moves alphas and betas with batch t of trainB.
   An unrolled architecture step looks ahead along the weight step t, and so
   comes before it.
+
+  Before `arch_start_step` nothing of trainB is read but the first batch that is
+  needed then: each loop ends with an architecture step on it, for its loss,
+  which is undone.
 
   Attributes:
     supernet: what is searched.
@@ -37,7 +43,8 @@ class Searcher(orbit.StandardTrainer):
     supernet: supernet_lib.Supernet,
     weight_step: gradient_step.GradientStep,
     architecture_step: ArchitectureStep,
-    dataset: tf.distribute.DistributedDataset,
+    dataset_a: tf.distribute.DistributedDataset,
+    dataset_b: tf.distribute.DistributedDataset,
     global_step: tf.Variable,
     arch_start_step: int,
   ):
@@ -47,7 +54,9 @@ class Searcher(orbit.StandardTrainer):
       supernet: built, within the strategy's scope.
       weight_step: over `supernet.weight_variables`.
       architecture_step: over `supernet.arch_variables`.
-      dataset: pairs (batch of trainA, batch of trainB).
+      dataset_a: batches of trainA, from the present step on.
+      dataset_b: batches of trainB, from the first step on that moves alphas and
+        betas, or from the present one if that has passed.
       global_step: int64, counts the steps made.
       arch_start_step: the first step that moves alphas and betas.
     """
@@ -56,11 +65,15 @@ class Searcher(orbit.StandardTrainer):
     options = orbit.StandardTrainerOptions(
       use_tf_function=False, use_tf_while_loop=False
     )
-    super().__init__(dataset, options)
+    super().__init__(dataset_a, options)
     self.supernet = supernet
     self.global_step = global_step
     self.weight_step = weight_step
     self.architecture_step = architecture_step
+    self._dataset_b = dataset_b
+    self._iterator_b: Iterator[Batch] | None = None
+    # Of trainA the last batch. (An attribute that is a dict would be wrapped.)
+    self._last_a: collections.deque[Batch] = collections.deque(maxlen=1)
     self._arch_start_step = arch_start_step
     self.log = gradient_step.StepLog(
       {
@@ -74,27 +87,71 @@ class Searcher(orbit.StandardTrainer):
     self._step = int(self.global_step.numpy())
 
   def train_step(self, iterator: Iterator) -> None:
-    batch_a, batch_b = next(iterator)
+    batch_a = next(iterator)
+    self._last_a.append(batch_a)
     has_begun = self._step >= self._arch_start_step
-    for name, values in self._move(batch_a, batch_b, has_begun):
+    batch_b = self._next_b() if has_begun else None
+    for name, values in self._move(batch_a, batch_b):
       self.log.add(self._step, name, values)
     self._step += 1
     self.global_step.assign(self._step)
 
+  def _next_b(self) -> Batch:
+    # Not before it is needed, so that nothing is decoded in vain.
+    if self._iterator_b is None:
+      self._iterator_b = iter(self._dataset_b)
+    return next(self._iterator_b)
+
+  @functools.cached_property
+  def _first_b(self) -> Batch:
+    """The first batch; its iterator, and what that has read ahead, go."""
+    return next(iter(self._dataset_b))
+
   def _move(
-    self, batch_a: Batch, batch_b: Batch, moves_architecture: bool
+    self, batch_a: Batch, batch_b: Batch | None
   ) -> Iterator[tuple[str, dict[str, tf.Tensor]]]:
     """Makes the steps, and yields the values of each with its name."""
-    step = self.architecture_step
-    if moves_architecture and isinstance(step, unrolled_step.UnrolledStep):
-      yield 'architecture', step(batch_b, batch_a)
+    looks_ahead = isinstance(self.architecture_step, unrolled_step.UnrolledStep)
+    if batch_b is not None and looks_ahead:
+      yield 'architecture', self._move_architecture(batch_a, batch_b)
     yield 'weights', self.weight_step(batch_a)
-    if moves_architecture and isinstance(step, gradient_step.GradientStep):
-      yield 'architecture', step(batch_b)
+    if batch_b is not None and not looks_ahead:
+      yield 'architecture', self._move_architecture(batch_a, batch_b)
+
+  def _move_architecture(
+    self, batch_a: Batch, batch_b: Batch
+  ) -> dict[str, tf.Tensor]:
+    step = self.architecture_step
+    if isinstance(step, unrolled_step.UnrolledStep):
+      return step(batch_b, batch_a)
+    return step(batch_b)
 
   def train_loop_end(self) -> dict[str, float]:
     alphas, betas = (v.numpy() for v in self.supernet.arch_variables)
-    return self.log.flush() | decode.entropies(alphas, betas)
+    values = self.log.flush() | decode.entropies(alphas, betas)
+    for name, step in (
+      ('weights', self.weight_step),
+      ('architecture', self.architecture_step),
+    ):
+      rate = optimizers.last_learning_rate(step.optimizer)
+      values[f'{name}/learning_rate'] = float(rate)
+    # No architecture step has been made yet, but one of the weights has.
+    if self._step <= self._arch_start_step and self._last_a:
+      values |= self._loss_on_b(self._last_a[0])
+    return values
+
+  def _loss_on_b(self, batch_a: Batch) -> dict[str, float]:
+    """Returns the loss of an architecture step, which is made and undone.
+
+    It is on the same batch each time, so what it shows is the weights' doing.
+    """
+    step = self.architecture_step
+    moved = [*step.state(), *self.supernet.non_trainable_variables]
+    with self._undoing(moved):
+      values = self._move_architecture(batch_a, self._first_b)
+    log = gradient_step.StepLog({'architecture': step.variables})
+    log.add(self._step, 'architecture', values)
+    return {'architecture/loss': log.flush()['architecture/loss']}
 
   def state(self) -> list[tf.Variable]:
     """Returns all that the steps move, each variable once."""
@@ -111,15 +168,15 @@ class Searcher(orbit.StandardTrainer):
     So an error of shape or memory shows before the first step, not when the
     architecture steps begin hours later.
     """
-    batch_a, batch_b = next(iter(self.train_dataset))
-    with self._undoing():
-      list(self._move(batch_a, batch_b, moves_architecture=True))
+    batch_a = next(iter(self.train_dataset))
+    with self._undoing(self.state()):
+      list(self._move(batch_a, self._first_b))
 
   @contextlib.contextmanager
-  def _undoing(self) -> Iterator[None]:
-    """Puts all state back, on each replica to what it was there."""
+  def _undoing(self, variables: Sequence[tf.Variable]) -> Iterator[None]:
+    """Puts variables back, on each replica to what they were there."""
     local = self.weight_step.strategy.experimental_local_results
-    parts = [part for variable in self.state() for part in local(variable)]
+    parts = [part for variable in variables for part in local(variable)]
     saved = [part.numpy() for part in parts]
     try:
       yield

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import orbit
 import tensorflow as tf
 
-from auto_deeplab.training import gradient_step
+from auto_deeplab.training import gradient_step, optimizers
 
 
 class Trainer(orbit.StandardTrainer):
@@ -51,4 +51,5 @@ class Trainer(orbit.StandardTrainer):
     self.global_step.assign(self._step_number)
 
   def train_loop_end(self) -> dict[str, float]:
-    return self.log.flush()
+    rate = optimizers.last_learning_rate(self.step.optimizer)
+    return self.log.flush() | {'train/learning_rate': float(rate)}

@@ -62,11 +62,16 @@ def _assert_equal_checkpoints(run_dir, other_dir, step):
 # Resume ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('precision', ['float32', 'mixed_float16'])
+@pytest.mark.parametrize(
+  ('precision', 'arch_start_step'), [('float32', 1), ('mixed_float16', 3)]
+)
 def test_a_broken_search_ends_as_the_unbroken_one(
-  data_dir, tmp_path, break_after, precision
+  data_dir, tmp_path, break_after, precision, arch_start_step
 ):
-  parts = {'runtime': {'precision': precision}}
+  parts = {
+    'runtime': {'precision': precision},
+    'schedule': {'arch_start_step': arch_start_step},
+  }
   whole, broken = tmp_path / 'whole', tmp_path / 'broken'
   path = runs.search(data_dir, whole, **parts)
   assert path == str(whole / 'architecture' / 'step-00000004.npz')
@@ -94,10 +99,15 @@ def test_a_broken_search_ends_as_the_unbroken_one(
     'global_step/',
   ):
     assert any(key.startswith(part) for key in values), part
-  # The loss scale's counter: of four weight steps, of three of alpha and beta.
+  # The loss scale's counters are of the steps alone, not of their rehearsals.
   counts = [int(v) for k, v in values.items() if '/good_steps/' in k]
-  assert sorted(counts) == ([3, 4] if precision == 'mixed_float16' else [])
+  steps = [4 - arch_start_step, 4]
+  assert sorted(counts) == (steps if precision == 'mixed_float16' else [])
   assert runs.metrics(broken) == runs.metrics(whole)
+  losses = [r for r in runs.metrics(whole) if 'weights/loss' in r]
+  assert all(r['architecture/loss'] > 0 for r in losses)
+  has_begun = ['architecture/gradient_norm' in r for r in losses]
+  assert has_begun == [step >= arch_start_step for step in range(4)]
   snapshots = [
     decode.load_snapshot(decode.latest_snapshot(d)) for d in (whole, broken)
   ]

@@ -167,6 +167,34 @@ def test_averages_follow_the_variables(optimizer, is_loss_scaled):
     np.testing.assert_allclose(average, value, rtol=1e-6)
 
 
+@pytest.mark.parametrize('is_loss_scaled', [False, True])
+def test_the_rates_of_the_last_step_and_of_the_next(is_loss_scaled):
+  policy = 'mixed_float16' if is_loss_scaled else 'float32'
+  tf.keras.mixed_precision.set_global_policy(policy)
+  config = configs.OptimizerConfig(
+    schedule='poly', power=1.0, learning_rate=0.5
+  )
+  optimizer = optimizers.make_optimizer(config, 10)
+  variable = tf.Variable(0.0)
+  optimizer.build([variable])
+  assert optimizers.last_learning_rate(optimizer) == 0.5
+  for step in range(3):
+    # The second one overflows, and is skipped where losses are scaled.
+    gradient = tf.constant(np.inf if step == 1 else 1.0)
+    optimizer.apply_gradients([(gradient, variable)])
+    last = optimizers.last_learning_rate(optimizer)
+    assert float(last) == pytest.approx(0.5 * (1 - step / 10))
+    coming = optimizers.learning_rate(optimizer)
+    assert float(coming) == pytest.approx(0.5 * (1 - (step + 1) / 10))
+
+
+@pytest.mark.parametrize('optimizer', configs.OPTIMIZERS)
+def test_a_constant_rate_is_told(optimizer):
+  config = configs.OptimizerConfig(optimizer=optimizer, learning_rate=0.5)
+  built = optimizers.make_optimizer(config, 10)
+  assert float(optimizers.last_learning_rate(built)) == 0.5
+
+
 def test_there_are_no_averages_unless_asked_for():
   built = optimizers.make_optimizer(configs.OptimizerConfig(), 10)
   built.build([tf.Variable([1.0])])

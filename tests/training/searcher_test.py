@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data import tfrecord
+from auto_deeplab.data import input_pipeline, tfrecord
 from auto_deeplab.training import (
   distribution,
   experiment,
   gradient_step,
   unrolled_step,
 )
-from auto_deeplab.training import run_folder as run_folder_lib
 from tests.training import tiny
 
 pytestmark = pytest.mark.slow
@@ -21,24 +20,35 @@ pytestmark = pytest.mark.slow
 ARCH_START_STEP = 2
 
 
-def _make(data_dir, run_dir, strategy, **schedule):
-  config = tiny.search_config(
+def _config(**schedule):
+  return tiny.search_config(
     schedule={'arch_start_step': ARCH_START_STEP, **schedule}
   )
-  place = experiment.Place(str(data_dir), str(run_dir))
-  folder = run_folder_lib.RunFolder(place.run_dir)
-  dataset = experiment._distribute(strategy, config, place, folder, ('A', 'B'))
+
+
+def _halves(data_dir, strategy, config, first_step=0):
+  place = experiment.Place(str(data_dir), run_dir='')
+  return experiment._distribute_halves(strategy, config, place, first_step)
+
+
+def _make(data_dir, strategy, **schedule):
+  config = _config(**schedule)
+  halves = _halves(data_dir, strategy, config)
   with strategy.scope():
     return experiment._make_searcher(
-      config, tfrecord.load_info(data_dir), strategy, dataset
+      config, tfrecord.load_info(data_dir), strategy, *halves
     )
 
 
 @pytest.fixture(scope='module')
-def search(data_dir, tmp_path_factory):
+def search(data_dir):
   """A built search; tests leave it as changed as they like."""
-  strategy = distribution.make_strategy('one_device')
-  return _make(data_dir, tmp_path_factory.mktemp('run'), strategy)
+  return _make(data_dir, distribution.make_strategy('one_device'))
+
+
+def _batches(search):
+  """Returns the first batch of each half."""
+  return next(iter(search.train_dataset)), next(iter(search._dataset_b))
 
 
 def _values(variables):
@@ -78,11 +88,11 @@ def _saved_values(search, strategy):
   [('one_device', 'float32'), ('mirrored', 'mixed_float16')],
 )
 def test_rehearsal_leaves_every_variable_as_it_was(
-  data_dir, tmp_path, distribution_name, precision
+  data_dir, distribution_name, precision
 ):
   strategy = distribution.make_strategy(distribution_name)
   tf.keras.mixed_precision.set_global_policy(precision)
-  search = _make(data_dir, tmp_path, strategy)
+  search = _make(data_dir, strategy)
   # As if it were resumed: with moments, rates and counters of former steps.
   search.train(tf.constant(ARCH_START_STEP + 1))
   before = _saved_values(search, strategy)
@@ -108,7 +118,7 @@ def test_rehearsal_leaves_every_variable_as_it_was(
 def test_each_step_moves_its_own_variables(search):
   supernet = search.supernet
   weights, arch = supernet.weight_variables, supernet.arch_variables
-  batch_a, batch_b = next(iter(search.train_dataset))
+  batch_a, batch_b = _batches(search)
   old_weights, old_arch = _values(weights), _values(arch)
   search.weight_step(batch_a)
   assert any(_have_moved(weights, old_weights))
@@ -127,13 +137,87 @@ def test_architecture_steps_begin_at_their_step(search):
     output = search.train(tf.constant(1))
     begun = step >= ARCH_START_STEP
     assert all(_have_moved(arch, before)) == begun, step
-    assert ('architecture/loss' in output) == begun
+    assert ('architecture/gradient_norm' in output) == begun
     assert int(search.global_step) == step + 1
-    assert {'weights/loss', 'entropy/alpha', 'entropy/beta'} <= set(output)
+    assert {
+      'weights/loss',
+      'weights/gradient_norm',
+      'weights/learning_rate',
+      'architecture/loss',
+      'architecture/learning_rate',
+      'entropy/alpha',
+      'entropy/beta',
+    } <= set(output)
 
 
-def test_replicas_keep_the_same_alphas_and_betas(data_dir, tmp_path, mirrored):
-  search = _make(data_dir, tmp_path, mirrored, arch_start_step=0)
+@pytest.mark.parametrize('kind', ['search', 'unrolled'])
+def test_the_loss_on_b_is_that_of_a_step_that_moves_nothing(kind, request):
+  search = request.getfixturevalue(kind)
+  strategy = search.weight_step.strategy
+  batch_a, batch_b = _batches(search)
+  before = _saved_values(search, strategy)
+  values = search._loss_on_b(batch_a)
+  for key, value in _saved_values(search, strategy).items():
+    np.testing.assert_array_equal(value, before[key], err_msg=str(key))
+  batches = (batch_b, batch_a) if kind == 'unrolled' else (batch_b,)
+  loss = float(search.architecture_step(*batches)['loss'])
+  assert values == {'architecture/loss': loss}
+
+
+def test_a_nan_on_b_is_no_loss_to_go_on_with(search, monkeypatch):
+  nan = tf.constant(float('nan'))
+  values = {'loss': nan, 'gradient_norm': nan, 'gradient_norms': nan[None]}
+  monkeypatch.setattr(search, 'architecture_step', lambda _: values)
+  monkeypatch.setattr(search.architecture_step, 'state', list, raising=False)
+  monkeypatch.setattr(search.architecture_step, 'variables', [], raising=False)
+  with pytest.raises(
+    gradient_step.NotFiniteError, match=r'^architecture/loss is nan at step'
+  ):
+    search._loss_on_b({})
+
+
+class _Counted:
+  """A data set that counts the batches that are asked of it."""
+
+  def __init__(self, dataset):
+    self._dataset = dataset
+    self.count = 0
+
+  def __iter__(self):
+    for batch in self._dataset:
+      self.count += 1
+      yield batch
+
+
+def test_b_is_not_read_before_it_is_needed(data_dir):
+  search = _make(data_dir, distribution.make_strategy('one_device'))
+  search._dataset_b = counted = _Counted(search._dataset_b)
+  counts = []
+  for _ in range(ARCH_START_STEP + 2):
+    search.train(tf.constant(1))
+    counts.append(counted.count)
+  # One batch to look at; then the same again, as the first to move by.
+  assert counts == [1] * ARCH_START_STEP + [2, 3]
+
+
+@pytest.mark.parametrize('first_step', [0, 1, 3])
+def test_step_t_takes_batch_t_of_each_half(data_dir, first_step):
+  strategy = distribution.make_strategy('one_device')
+  config = _config()
+  found = _halves(data_dir, strategy, config, first_step)
+  for half, dataset, first in zip(
+    'AB', found, (first_step, max(first_step, ARCH_START_STEP)), strict=True
+  ):
+    whole = input_pipeline.train_dataset(
+      data_dir, 'train', config.input, seed=config.runtime.seed, half=half
+    )
+    expected = list(whole.take(first + 2))[first:]
+    for batch, other in zip(dataset, expected):
+      np.testing.assert_array_equal(batch['image'], other['image'])
+
+
+def test_replicas_keep_the_same_alphas_and_betas(data_dir, mirrored):
+  search = _make(data_dir, mirrored, arch_start_step=0)
   before = _values(search.supernet.arch_variables)
   search.train(tf.constant(1))
   assert all(_have_moved(search.supernet.arch_variables, before))
@@ -143,16 +227,15 @@ def test_replicas_keep_the_same_alphas_and_betas(data_dir, tmp_path, mirrored):
 
 
 @pytest.fixture(scope='module')
-def unrolled(data_dir, tmp_path_factory):
+def unrolled(data_dir):
   """The same of second order."""
   strategy = distribution.make_strategy('one_device')
-  run_dir = tmp_path_factory.mktemp('unrolled')
-  return _make(data_dir, run_dir, strategy, unrolled=True, arch_start_step=1)
+  return _make(data_dir, strategy, unrolled=True, arch_start_step=1)
 
 
 def test_an_unrolled_step_moves_alphas_and_betas_alone(unrolled):
   search = unrolled
-  batch_a, batch_b = next(iter(search.train_dataset))
+  batch_a, batch_b = _batches(search)
   search.weight_step(batch_a)
   arch = search.supernet.arch_variables
   kept = [*search.supernet.variables, *search.weight_step.optimizer.variables]
