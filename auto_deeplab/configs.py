@@ -99,6 +99,11 @@ class RuntimeConfig:
     use_xla: compile the network's forward and backward pass by XLA. For GPUs;
       XLA's convolutions for CPUs are slower than TensorFlow's own. Not together
       with `synchronized_batch_norm`.
+    deterministic: have a search or a training compute the same bits each time,
+      on GPUs as well (TensorFlow's op determinism). Needless on CPUs. It costs
+      speed there, and an operation of which TensorFlow has no such kernel ends
+      the run with an error. It holds for the process, and beats
+      `InputConfig.deterministic`.
   """
 
   seed: int = 0
@@ -108,6 +113,7 @@ class RuntimeConfig:
   checkpoints_to_keep: int = 3
   synchronized_batch_norm: bool = False
   use_xla: bool = False
+  deterministic: bool = False
 
   def __post_init__(self):
     _require_types(self)

@@ -431,11 +431,13 @@ def _pixel_loss(
 def _start(
   runtime: configs.RuntimeConfig, place: Place
 ) -> tf.distribute.Strategy:
-  """Makes the strategy, sets seeds and precision."""
+  """Makes the strategy, sets seeds, determinism and precision."""
   # First: multi-worker collectives must start before any other op.
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
   distribution.leave_graphs_to_cpu_kernels()
   tf.keras.utils.set_random_seed(runtime.seed)
+  if runtime.deterministic:
+    tf.config.experimental.enable_op_determinism()
   distribution.set_precision(runtime.precision)
   return strategy
 
