@@ -102,8 +102,8 @@ class RuntimeConfig:
     deterministic: have a search or a training compute the same bits each time,
       on GPUs as well (TensorFlow's op determinism). Needless on CPUs. It costs
       speed there, and an operation of which TensorFlow has no such kernel ends
-      the run with an error. It holds for the process, and beats
-      `InputConfig.deterministic`.
+      the run with an error, as XLA's gradient of max pooling does. It holds for
+      the whole process, and overrides `InputConfig.deterministic`.
   """
 
   seed: int = 0
