@@ -40,8 +40,9 @@ def test_two_replicas_train_and_evaluate_as_one(data_dir, tmp_path):
   for name in ('one_device', 'mirrored'):
     runs.train(data_dir, tmp_path / name, {'distribution': name}, **parts)
     rows = runs.metrics(tmp_path / name)
-    curves.append([r['train/loss'] for r in rows if 'train/loss' in r])
-  assert_same_curve(*curves)
+    curves.append([r for r in rows if 'train/loss' in r])
+  for column in ('train/loss', 'train/gradient_norm'):
+    assert_same_curve(*([row[column] for row in rows] for rows in curves))
   one, two = (
     evaluation.run(
       experiment.Place(str(data_dir), str(tmp_path / 'mirrored'), name)
