@@ -24,11 +24,15 @@ Columns, in CPU seconds unless said:
   w_share               the same over that of one large convolution in the
                         case's dtype, in the same process
   peak_GiB              the most memory the process held
+  w_nodes, a_nodes      nodes of a graph that a weight and an architecture step
+                        execute (`benchmarks/graph.py` says what counts); the
+                        crop does not matter
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
+import functools
 import json
 import pathlib
 import statistics
@@ -49,7 +53,7 @@ from auto_deeplab.training import (
   networks,
   optimizers,
 )
-from benchmarks import convolution, measure
+from benchmarks import convolution, graph, measure
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer('num_layers', 12, 'L.')
@@ -113,10 +117,12 @@ def measure_case(case: Case) -> dict[str, float]:
       configs.InputConfig(size, batch_size=FLAGS.batch_size),
       moved='weights',
     )
-  steps = _make_steps(supernet)
-  for name, step in steps.items():
+  batch = _make_batch()
+  compiled = _make_steps(supernet)
+  steps = {k: functools.partial(_run, v, batch) for k, v in compiled.items()}
+  for name, run in steps.items():
     with _timing(columns, f'{name}_first_s'):
-      step()
+      run()
   columns['ready_wall_s'] = _seconds_of_this_process()
   walls = measure.alternating_seconds(steps, FLAGS.num_rounds)
   dtype = tf.keras.mixed_precision.global_policy().compute_dtype
@@ -133,6 +139,8 @@ def measure_case(case: Case) -> dict[str, float]:
   share = measure.median_ratio(seconds['limit'], seconds['w'])
   columns['w_share'] = share * madds / convolution.MULTIPLY_ADDS
   columns['peak_GiB'] = measure.peak_rss_bytes() / 2**30
+  for name, step in compiled.items():
+    columns[f'{name}_nodes'] = _num_nodes(step, batch)
   return columns
 
 
@@ -149,36 +157,37 @@ def _seconds_of_this_process() -> float:
   return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / 100
 
 
-def _make_steps(
-  supernet: supernet_lib.Supernet,
-) -> dict[str, Callable[[], object]]:
-  """Returns both steps over one batch, as `tools/search.py` makes them."""
+def _make_batch() -> gradient_step.Batch:
   shape = [FLAGS.batch_size, FLAGS.crop_size, FLAGS.crop_size]
-  batch = {
+  return {
     'image': tf.random.uniform([*shape, 3], -1, 1),
     'label': tf.random.uniform(shape, 0, NUM_CLASSES, tf.int32),
   }
 
-  draw = tf.Variable(0)
+
+def _make_steps(
+  supernet: supernet_lib.Supernet,
+) -> dict[str, gradient_step.GradientStep]:
+  """Returns both steps, as `tools/search.py` makes them."""
 
   def make(
     moved: str,
     variables: Sequence[tf.Variable],
     config: configs.OptimizerConfig,
-  ) -> Callable[[], object]:
-    step = gradient_step.GradientStep(
+  ) -> gradient_step.GradientStep:
+    optimizer = optimizers.make_optimizer(config, train_steps=1000)
+
+    def forward(images: tf.Tensor) -> tf.Tensor:
+      draw = optimizer.iterations
+      return supernet(images, training=True, draw=draw, moved=moved)
+
+    return gradient_step.GradientStep(
       tf.distribute.get_strategy(),
-      lambda images: supernet(images, training=True, draw=draw, moved=moved),
+      forward,
       variables,
-      optimizers.make_optimizer(config, train_steps=1000),
+      optimizer,
       config.weight_decay,
     )
-
-    def run() -> object:
-      draw.assign_add(1)
-      return step(batch)['loss'].numpy()
-
-    return run
 
   return {
     'w': make(
@@ -190,6 +199,19 @@ def _make_steps(
       configs.ArchitectureOptimizerConfig(),
     ),
   }
+
+
+def _run(
+  step: gradient_step.GradientStep, batch: gradient_step.Batch
+) -> object:
+  return step(batch)['loss'].numpy()
+
+
+def _num_nodes(
+  step: gradient_step.GradientStep, batch: gradient_step.Batch
+) -> int:
+  function = tf.function(step, autograph=False).get_concrete_function(batch)
+  return graph.executed_nodes(function).total()
 
 
 def _multiply_adds() -> int:
