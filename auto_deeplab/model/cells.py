@@ -15,6 +15,7 @@ import tensorflow as tf
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import (
+  channels,
   convolutions,
   drawn_operation,
   mixed_operation,
@@ -352,6 +353,8 @@ def _relaxed_cell(
   ):
     if state >= genotype_lib.NUM_INPUTS:
       states.append(blocks[state - genotype_lib.NUM_INPUTS].output())
+    else:
+      batch_norm.expect(states[state])
     mixed, rest = states[state], None
     if num_mixed < mixed.shape[-1]:
       mixed, rest = tf.split(
@@ -359,12 +362,15 @@ def _relaxed_cell(
       )
     mixed = compute_edges(mixed, weights, batch_norm)
     if state == 0:
-      mixed, rest = (_tiled(x, num_transitions) for x in (mixed, rest))
+      mixed, rest = (
+        x if x is None else channels.repeated_batch(x, num_transitions)
+        for x in (mixed, rest)
+      )
     parts = tf.split(mixed, weights.num_edges, axis=-1)
     for block, part in zip(blocks[-weights.num_edges :], parts):
       block.add(part, rest)
   states.append(blocks[-1].output())
-  outputs = tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
+  outputs = channels.concat(states[genotype_lib.NUM_INPUTS :])
   return outputs, *batch_norm.statistics()
 
 
@@ -390,8 +396,4 @@ class _Block:
     mixed = tf.add_n(self._mixed)
     if not self._rest:
       return mixed
-    return tf.concat([tf.add_n(self._rest), mixed], axis=-1)
-
-
-def _tiled(x: tf.Tensor | None, multiple: tf.Tensor) -> tf.Tensor | None:
-  return None if x is None else tf.tile(x, [multiple, 1, 1, 1])
+    return channels.concat([tf.add_n(self._rest), mixed])

@@ -193,25 +193,42 @@ def _gradient_of_5x5(
   x: tf.Tensor, dy: tf.Tensor, strides: int, padding: str
 ) -> tf.Tensor:
   """Returns the gradient of a depthwise kernel, from those of its corners."""
-  if padding == 'SAME':
-    x = tf.pad(x, [[0, 0], [2, 2], [2, 2], [0, 0]])
-  first, last = slice(0, -2), slice(2, None)
+  filter_sizes = tf.constant([3, 3, x.shape[-1], 1])
   corners = [
-    [
-      tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-        input=x[:, rows, columns],
-        filter_sizes=[3, 3, x.shape[-1], 1],
-        out_backprop=dy,
-        padding='VALID',
-        strides=[1, strides, strides, 1],
-      )
-      for columns in (first, last)
-    ]
-    for rows in (first, last)
+    tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+      input=part,
+      filter_sizes=filter_sizes,
+      out_backprop=dy,
+      padding='VALID',
+      strides=[1, strides, strides, 1],
+    )
+    for part in _seen_by_corners(x, padding)
   ]
-  # The middle row and column are in both.
-  halves = [tf.concat([left, right[:, 1:]], 1) for left, right in corners]
-  return tf.concat([halves[0], halves[1][1:]], 0)
+  # The rows of all corners lie one below the other; the middle ones are in two.
+  is_second = [False, False, False, True, True]
+  places = [
+    [
+      [6 * below + 3 * right + row - 2 * below, column - 2 * right]
+      for column, right in enumerate(is_second)
+    ]
+    for row, below in enumerate(is_second)
+  ]
+  return tf.gather_nd(tf.concat(corners, 0), places)
+
+
+def _seen_by_corners(x: tf.Tensor, padding: str) -> list[tf.Tensor]:
+  """Returns what the corners of a 5x5 kernel see of `x`, row by row.
+
+  A corner, of 3x3, stops two pixels short of the far sides.
+  """
+  begins = [(top, left) for top in (0, 2) for left in (0, 2)]
+  if padding == 'SAME':
+    return [
+      tf.pad(x, [[0, 0], [2 - top, top], [2 - left, left], [0, 0]])
+      for top, left in begins
+    ]
+  size = tf.shape(x) - [0, 2, 2, 0]
+  return [tf.slice(x, [0, top, left, 0], size) for top, left in begins]
 
 
 def _with_kernel_gradient(
@@ -239,11 +256,8 @@ def _with_kernel_gradient(
 
     return convolution(input=x, filter=kernel, **settings), gradients
 
-  # A variable that casts itself would be read, and cast, within `convolve`; of
-  # a branch, TensorFlow takes gradients by its own tensors alone.
-  return lambda x, kernel: convolve(
-    x, tf.identity(tf.convert_to_tensor(kernel))
-  )
+  # A variable that casts itself would be read, and cast, within `convolve`.
+  return lambda x, kernel: convolve(x, tf.convert_to_tensor(kernel))
 
 
 # Whether `holding_arguments` does nothing.
@@ -285,5 +299,4 @@ def holding_arguments(
 
     return compute(*arguments), gradients
 
-  # Identities: of a branch, TensorFlow takes gradients by its own tensors.
-  return lambda *arguments: forward(*map(tf.identity, arguments))
+  return forward

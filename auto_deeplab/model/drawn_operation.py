@@ -123,6 +123,9 @@ def _one_primitive(
   batch_norm = mixed_operation.BatchNorm(
     means[mine], variances[mine], norm, is_training
   )
+  # Custom gradients need a branch's own tensors, not those it captures.
+  x, kernels = tf.nest.map_structure(tf.identity, (x, kernels))
+  batch_norm.expect(x)
   y = _convolved_or_pooled(name, x, weight, kernels, batch_norm)
   if sizes[mine]:
     means[mine], variances[mine] = batch_norm.statistics()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import convolutions, operations
+from auto_deeplab.model import channels, convolutions, operations
 
 # The convolutional primitives, in the order in which a state's edges use them.
 SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
@@ -190,7 +190,7 @@ def separable(
 
 def _first(x: tf.Tensor, depthwise: tf.Tensor, pointwise: tf.Tensor):
   # A copy for each edge: the layer then is of the second one's kind.
-  copies = tf.tile(x, [1, 1, 1, depthwise.shape[2] // x.shape[-1]])
+  copies = channels.copies(x, depthwise.shape[2] // x.shape[-1])
   return _convolve_separably(copies, depthwise, pointwise)
 
 
@@ -227,7 +227,7 @@ def _linear_edges(
 
 
 def _mix(pools: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-  return convolutions.conv2d(tf.concat([x, pools], -1), kernel, 1, 'VALID')
+  return convolutions.conv2d(channels.concat([x, pools]), kernel, 1, 'VALID')
 
 
 def pooled(x: tf.Tensor, *names: str) -> tf.Tensor:
@@ -240,7 +240,7 @@ def pooled(x: tf.Tensor, *names: str) -> tf.Tensor:
 
   def compute(x: tf.Tensor) -> tf.Tensor:
     pools = [operations.pool(x, p.kind, p.kernel_size) for p in primitives]
-    return tf.concat(pools, axis=-1)
+    return channels.concat(pools)
 
   return convolutions.holding_arguments(compute)(x)
 
@@ -254,6 +254,8 @@ class BatchNorm:
     norm: what they have in common.
     is_training: whether they take the batch's statistics.
   """
+
+  _biased_share: tf.Tensor  # `expect` sets it.
 
   def __init__(
     self,
@@ -270,6 +272,12 @@ class BatchNorm:
     # By value and size. A cell has some fifty norms: each with constants of its
     # own, they would be a fifth of the graph.
     self._constants: dict[tuple[float, int], tf.Tensor] = {}
+
+  def expect(self, x: tf.Tensor) -> None:
+    """Says that maps of the batch, height and width of `x` come next."""
+    num_values = tf.cast(tf.size(x), tf.float32) / x.shape[-1]
+    # The variance that normalizes, over the one that is kept: n - 1 to n.
+    self._biased_share = 1.0 - 1.0 / num_values
 
   def take(self, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the next moving means and variances, `[size]`."""
@@ -313,42 +321,39 @@ class BatchNorm:
     if not is_fused or convolutions.holds_everything.get():
       return convolutions.holding_arguments(compute)(self(x), *arguments)
 
+    ones, none = self._constant(1.0, x.shape[-1]), self._constant(0.0, 0)
+    biased_share = self._biased_share
+
     @tf.custom_gradient
     def forward(x: tf.Tensor, *arguments: tf.Tensor):
-      zeros, ones = (self._constant(v, x.shape[-1]) for v in (0.0, 1.0))
-      none = self._constant(0.0, 0)
-      y, mean, unbiased, _, _, reserved = self._fused_op(
-        tf.cast(x, tf.float32), ones, none, none
-      )
+      x32 = tf.cast(x, tf.float32)
+      y, mean, unbiased, *reserved = self._fused_op(x32, ones, none, none)
       z = compute(tf.cast(y, x.dtype), *arguments)
 
       def gradients(dz: tf.Tensor, *_) -> list[tf.Tensor]:
         with tf.control_dependencies([dz]):
-          count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-          variance = unbiased * (count - 1) / count
-          scale = tf.math.rsqrt(variance + self.norm.epsilon)
-          y = (tf.cast(x, tf.float32) - mean) * scale
+          x32 = tf.cast(x, tf.float32)
+          variance = unbiased * biased_share
+          y, *_ = self._fused_op(x32, ones, mean, variance, is_training=False)
           used = [tf.cast(y, x.dtype), *arguments]
           with tf.GradientTape() as tape:
             tape.watch(used)
             z = compute(*used)
         dy, *others = tape.gradient(z, used, dz)
-        # As of a norm of y, whose mean is 0 and whose variance is 1.
         dx, *_ = tf.raw_ops.FusedBatchNormGradV3(
           y_backprop=tf.cast(dy, tf.float32),
-          x=y,
-          scale=scale,
-          reserve_space_1=zeros,
-          reserve_space_2=ones,
-          reserve_space_3=reserved,
-          epsilon=0.0,
+          x=x32,
+          scale=ones,
+          reserve_space_1=reserved[0],
+          reserve_space_2=reserved[1],
+          reserve_space_3=reserved[2],
+          epsilon=self.norm.epsilon,
         )
         return [tf.cast(dx, x.dtype), *others]
 
       return (z, mean, unbiased), gradients
 
-    # Identities: of a branch, TensorFlow takes gradients by its own tensors.
-    z, mean, variance = forward(*map(tf.identity, (x, *arguments)))
+    z, mean, variance = forward(x, *arguments)
     self.put(mean, variance)
     return z
 
@@ -363,7 +368,7 @@ class BatchNorm:
     y, mean, variance, *_ = self._fused_op(x, scale, mean, variance)
     return y, mean, variance
 
-  def _fused_op(self, x, scale, mean, variance):
+  def _fused_op(self, x, scale, mean, variance, is_training=None):
     # Not `tf.compat.v1.nn.fused_batch_norm`, which makes constants.
     return tf.raw_ops.FusedBatchNormV3(
       x=x,
@@ -372,7 +377,7 @@ class BatchNorm:
       mean=mean,
       variance=variance,
       epsilon=self.norm.epsilon,
-      is_training=self.is_training,
+      is_training=self.is_training if is_training is None else is_training,
     )
 
   def _synchronized(self, x, scale, mean, variance):

@@ -233,7 +233,9 @@ def test_what_comes_after_a_norm_has_the_gradient_of_both(
   moving = tf.constant([0.5] * FILTERS), tf.constant([4.0] * FILTERS)
 
   def make_norm():
-    return mixed_operation.BatchNorm(*moving, NORM, is_training)
+    norm = mixed_operation.BatchNorm(*moving, NORM, is_training)
+    norm.expect(x)
+    return norm
 
   def compute(y, factor):
     return tf.sin(y) * factor
