@@ -134,7 +134,9 @@ def add_weight_decay(
     variables: that they are of.
     weight_decay: wd.
   """
+  # One constant, not one for each variable.
+  factors = {v.dtype: tf.constant(weight_decay, v.dtype) for v in variables}
   return [
-    g + weight_decay * v if is_decayed(v) else g
+    g + factors[v.dtype] * v if is_decayed(v) else g
     for g, v in zip(gradients, variables)
   ]

@@ -15,16 +15,32 @@ class MomentumSGD(tf.keras.optimizers.SGD):
   and of the time until its first step.
   """
 
+  def apply_gradients(self, *args, **kwargs) -> tf.Variable | None:
+    """Moves all variables, as Keras' method does."""
+    self._settings: dict[tuple[str, tf.DType], tuple[tf.Tensor, ...]] = {}
+    return super().apply_gradients(*args, **kwargs)
+
   def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
     """Moves one variable, as Keras' method does."""
-    momentum = self.momentums[self._index_dict[self._var_key(variable)]]
+    slot = self.momentums[self._index_dict[self._var_key(variable)]]
+    rate, momentum = self._settings_for(variable)
     tf.raw_ops.ResourceApplyKerasMomentum(
       var=variable.handle,
-      accum=momentum.handle,
-      lr=tf.cast(self.learning_rate, variable.dtype),
+      accum=slot.handle,
+      lr=rate,
       grad=gradient,
-      momentum=tf.cast(self.momentum, variable.dtype),
+      momentum=momentum,
     )
+
+  def _settings_for(self, variable: tf.Variable) -> tuple[tf.Tensor, ...]:
+    """Returns learning rate and momentum, read once for all on its device."""
+    key = (variable.device, variable.dtype)
+    if key not in self._settings:
+      self._settings[key] = tuple(
+        tf.cast(tf.convert_to_tensor(value), variable.dtype)
+        for value in (self.learning_rate, self.momentum)
+      )
+    return self._settings[key]
 
 
 def make_optimizer(

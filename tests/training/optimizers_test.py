@@ -199,3 +199,18 @@ def test_there_are_no_averages_unless_asked_for():
   built = optimizers.make_optimizer(configs.OptimizerConfig(), 10)
   built.build([tf.Variable([1.0])])
   assert optimizers.averages(built) == []
+
+
+def test_sgd_reads_its_rate_once_for_all_variables():
+  optimizer = optimizers.make_optimizer(configs.OptimizerConfig(), 100)
+  variables = [tf.Variable(0.0) for _ in range(3)]
+  optimizer.build(variables)
+
+  @tf.function
+  def step():
+    optimizer.apply_gradients([(tf.constant(1.0), v) for v in variables])
+
+  operations = step.get_concrete_function().graph.get_operations()
+  moves = [op for op in operations if op.type == 'ResourceApplyKerasMomentum']
+  assert len(moves) == 3
+  assert len({op.inputs[2].ref() for op in moves}) == 1
