@@ -16,6 +16,7 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import (
   channels,
+  constants,
   convolutions,
   drawn_operation,
   mixed_operation,
@@ -223,6 +224,9 @@ class SearchCell(tf.keras.layers.Layer):
       `[t * n, h, w, num_blocks * filters]`.
     """
     is_training = bool(training)
+    moving = tf.nest.map_structure(
+      tf.convert_to_tensor, (self.moving_mean, self.moving_variance)
+    )
     arguments = (
       inputs,
       tf.cast(previous, inputs.dtype),
@@ -231,8 +235,7 @@ class SearchCell(tf.keras.layers.Layer):
         name: tf.cast(kernel, inputs.dtype)
         for name, kernel in self.kernels.items()
       },
-      tf.convert_to_tensor(self.moving_mean),
-      tf.convert_to_tensor(self.moving_variance),
+      *moving,
     )
     if self.settings.norm.synchronized:
       # Replicas cannot meet within a function; without that, share the graph.
@@ -244,12 +247,10 @@ class SearchCell(tf.keras.layers.Layer):
     outputs, mean, variance = compute(*arguments)
     outputs = tf.ensure_shape(outputs, [inputs.shape[0], *outputs.shape[1:]])
     if is_training:
-      self._move(self.moving_mean, mean)
-      self._move(self.moving_variance, variance)
+      share = constants.constant(1 - self.settings.norm.momentum, tf.float32)
+      self.moving_mean.assign_sub((moving[0] - mean) * share)
+      self.moving_variance.assign_sub((moving[1] - variance) * share)
     return outputs
-
-  def _move(self, moving: tf.Variable, value: tf.Tensor) -> None:
-    moving.assign_sub((moving - value) * (1 - self.settings.norm.momentum))
 
 
 class _Settings(NamedTuple):
@@ -366,7 +367,7 @@ def _relaxed_cell(
         x if x is None else channels.repeated_batch(x, num_transitions)
         for x in (mixed, rest)
       )
-    parts = tf.split(mixed, weights.num_edges, axis=-1)
+    parts = tf.split(mixed, weights.num_edges, constants.constant(-1))
     for block, part in zip(blocks[-weights.num_edges :], parts):
       block.add(part, rest)
   states.append(blocks[-1].output())

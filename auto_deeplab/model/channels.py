@@ -10,16 +10,32 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from auto_deeplab.model import operations
+from auto_deeplab.model import constants, gradients, operations
 
 
 def concat(parts: Sequence[tf.Tensor]) -> tf.Tensor:
   """Lays the channels of maps, `[n, h, w, c]` of any c, side by side."""
   sizes = [part.shape[-1] for part in parts]
 
-  @tf.custom_gradient
+  @gradients.custom_gradient
   def forward(*parts: tf.Tensor):
-    return tf.concat(parts, axis=-1), lambda dy: tf.split(dy, sizes, axis=-1)
+    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+      return tf.split(dy, constants.constant(sizes), constants.constant(-1))
+
+    return tf.concat(parts, constants.constant(-1)), gradient
+
+  return forward(*parts)
+
+
+def concat_batches(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+  """Lays maps of one shape, `[n, h, w, c]`, one after another."""
+
+  @gradients.custom_gradient
+  def forward(*parts: tf.Tensor):
+    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+      return tf.split(dy, len(parts), constants.constant(0))
+
+    return tf.concat(parts, constants.constant(0)), gradient
 
   return forward(*parts)
 
@@ -28,15 +44,16 @@ def copies(x: tf.Tensor, number: int) -> tf.Tensor:
   """Lays copies of `[n, h, w, c]` side by side: `[n, h, w, number * c]`."""
   if number == 1:
     return x
-
   shape = [-1, *operations.spatial_size(x), number, x.shape[-1]]
+  is_static = all(isinstance(size, int) for size in shape)
 
-  @tf.custom_gradient
+  @gradients.custom_gradient
   def forward(x: tf.Tensor):
     def gradient(dy: tf.Tensor) -> tf.Tensor:
-      return tf.reduce_sum(tf.reshape(dy, shape), axis=3)
+      apart = constants.constant(shape) if is_static else tf.stack(shape)
+      return tf.reduce_sum(tf.reshape(dy, apart), constants.constant(3))
 
-    return tf.tile(x, [1, 1, 1, number]), gradient
+    return tf.tile(x, constants.constant([1, 1, 1, number])), gradient
 
   return forward(x)
 
@@ -48,13 +65,14 @@ def repeated_batch(x: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
     x: what to copy.
     number: int32 scalar.
   """
-  shape = tf.concat([[number], tf.shape(x)], axis=0)
+  shape = tf.concat([[number], tf.shape(x)], constants.constant(0))
 
-  @tf.custom_gradient
+  @gradients.custom_gradient
   def forward(x: tf.Tensor):
     def gradient(dy: tf.Tensor) -> tf.Tensor:
-      return tf.reduce_sum(tf.reshape(dy, shape), axis=0)
+      return tf.reduce_sum(tf.reshape(dy, shape), constants.constant(0))
 
-    return tf.tile(x, [number, 1, 1, 1]), gradient
+    multiples = tf.concat([[number], [1, 1, 1]], constants.constant(0))
+    return tf.tile(x, multiples), gradient
 
   return forward(x)

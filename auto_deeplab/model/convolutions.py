@@ -13,6 +13,7 @@ import functools
 import tensorflow as tf
 
 from auto_deeplab.model import devices
+from auto_deeplab.model import gradients as gradients_lib
 
 # (x, dy) -> the gradient of a convolution's kernel.
 KernelGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -243,7 +244,7 @@ def _with_kernel_gradient(
     **settings: of both operations.
   """
 
-  @tf.custom_gradient
+  @gradients_lib.custom_gradient
   def convolve(x: tf.Tensor, kernel: tf.Tensor):
     def gradients(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       dx = of_input(
@@ -289,7 +290,7 @@ def holding_arguments(
   if holds_everything.get():
     return compute
 
-  @tf.custom_gradient
+  @gradients_lib.custom_gradient
   def forward(*arguments: tf.Tensor):
     def gradients(dy: tf.Tensor) -> list[tf.Tensor]:
       with tf.control_dependencies([dy]), tf.GradientTape() as tape:

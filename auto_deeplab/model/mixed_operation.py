@@ -9,10 +9,17 @@ from collections.abc import Callable, Sequence
 import math
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import channels, convolutions, operations
+from auto_deeplab.model import (
+  channels,
+  constants,
+  convolutions,
+  operations,
+)
+from auto_deeplab.model import gradients as gradients_lib
 
 # The convolutional primitives, in the order in which a state's edges use them.
 SEPARABLE = ('sep_conv_3x3', 'sep_conv_5x5')
@@ -62,8 +69,9 @@ class EdgeWeights(NamedTuple):
     kernels: by the cell's names, a tensor for each layer: if depthwise
       `[k, k, num_edges * c, 1]`, else `[k, k, c, num_edges * c]`.
     scales: `[num_edges * c]` by primitive, alpha's weight for each channel.
-    linear: `[len(_LINEAR), c, num_edges, c]`; channel c of a primitive goes to
-      channel c of every edge, times the edge's weight of the primitive.
+    linear: `[1, 1, len(_LINEAR) * c, num_edges * c]`, a 1x1 convolution;
+      channel c of a primitive goes to channel c of every edge, times the edge's
+      weight of the primitive.
   """
 
   num_edges: int
@@ -91,29 +99,49 @@ def edge_weights(
   filters = kernels[ATROUS[0]].shape[-1]
   sizes = [n * filters for n in counts]
   columns = dict(zip(genotype_lib.PRIMITIVES, tf.unstack(alpha, axis=1)))
-  linear = tf.stack([columns[name] for name in _LINEAR])
-  linear = linear[:, None, :, None] * tf.eye(filters)[:, None, :]
-  repeated = tf.unstack(tf.repeat(alpha, filters, axis=0), axis=1)
   scales = {
-    name: tf.split(scale, sizes)
-    for name, scale in zip(genotype_lib.PRIMITIVES, repeated)
-    if name in SEPARABLE + ATROUS
+    name: _split(scale, sizes, 0)
+    for name, scale in _channel_scales(columns, filters).items()
   }
   layers = {
     name: _split_layers(name, kernel, sizes) for name, kernel in kernels.items()
   }
-  alphas = tf.split(alpha, counts)
-  linear_parts = tf.split(linear, counts, axis=2)
+  alphas = _split(alpha, counts, 0)
+  linear = _split(_linear_kernel(columns, filters), sizes, -1)
   return [
     EdgeWeights(
       num_edges,
       alphas[state],
       {name: [y[state] for y in parts] for name, parts in layers.items()},
       {name: scale[state] for name, scale in scales.items()},
-      linear_parts[state],
+      linear[state],
     )
     for state, num_edges in enumerate(counts)
   ]
+
+
+def _channel_scales(
+  columns: dict[str, tf.Tensor], filters: int
+) -> dict[str, tf.Tensor]:
+  """Returns alpha's weight for each channel, `[num_edges * c]` by primitive."""
+  names = SEPARABLE + ATROUS
+  weights = tf.stack([columns[name] for name in names])[:, :, None]
+  scales = weights * constants.constant(np.ones(filters), tf.float32)
+  num_edges = weights.shape[1]
+  flat = tf.reshape(scales, constants.constant([-1, num_edges * filters]))
+  return dict(zip(names, tf.unstack(flat)))
+
+
+def _linear_kernel(columns: dict[str, tf.Tensor], filters: int) -> tf.Tensor:
+  """Returns `EdgeWeights.linear` of all edges."""
+  weights = tf.stack([columns[name] for name in _LINEAR])[:, None, :, None]
+  own = constants.constant(np.eye(filters)[:, None, :], tf.float32)
+  shape = [1, 1, len(_LINEAR) * filters, weights.shape[2] * filters]
+  return tf.reshape(weights * own, constants.constant(shape))
+
+
+def _split(x: tf.Tensor, sizes: Sequence[int], axis: int) -> list[tf.Tensor]:
+  return tf.split(x, constants.constant(sizes), constants.constant(axis))
 
 
 def edge_axis(name: str) -> int:
@@ -130,7 +158,7 @@ def _split_layers(
   shape += [num_edges * filters, 1] if axis == -2 else [num_edges * filters]
   kernel = tf.reshape(kernel, shape)
   layers = [kernel] if name in ATROUS else tf.unstack(kernel)
-  return [tf.split(layer, sizes, axis) for layer in layers]
+  return [_split(layer, sizes, axis) for layer in layers]
 
 
 def mixed_edges(
@@ -220,9 +248,7 @@ def _linear_edges(
   Returns:
     `[n, h, w, num_edges * c]`.
   """
-  num_parts, filters, num_edges, _ = kernel.shape
-  shape = [1, 1, num_parts * filters, num_edges * filters]
-  kernel = tf.cast(tf.reshape(kernel, shape), x.dtype)
+  kernel = tf.cast(kernel, x.dtype)
   return batch_norm.then(_mix, pooled(x, *POOLS), x, kernel)
 
 
@@ -269,9 +295,6 @@ class BatchNorm:
     self._moving = (moving_mean, moving_variance)
     self._used = 0
     self._batch: list[tuple[tf.Tensor, tf.Tensor]] = []
-    # By value and size. A cell has some fifty norms: each with constants of its
-    # own, they would be a fifth of the graph.
-    self._constants: dict[tuple[float, int], tf.Tensor] = {}
 
   def expect(self, x: tf.Tensor) -> None:
     """Says that maps of the batch, height and width of `x` come next."""
@@ -324,7 +347,7 @@ class BatchNorm:
     ones, none = self._constant(1.0, x.shape[-1]), self._constant(0.0, 0)
     biased_share = self._biased_share
 
-    @tf.custom_gradient
+    @gradients_lib.custom_gradient
     def forward(x: tf.Tensor, *arguments: tf.Tensor):
       x32 = tf.cast(x, tf.float32)
       y, mean, unbiased, *reserved = self._fused_op(x32, ones, none, none)
@@ -358,11 +381,8 @@ class BatchNorm:
     return z
 
   def _constant(self, value: float, size: int) -> tf.Tensor:
-    """Returns `[size]` of the value, the same tensor every time."""
-    key = (value, size)
-    if key not in self._constants:
-      self._constants[key] = tf.constant(value, tf.float32, [size])
-    return self._constants[key]
+    """Returns `[size]` of the value."""
+    return constants.constant(np.full(size, value), tf.float32)
 
   def _fused(self, x, scale, mean, variance):
     y, mean, variance, *_ = self._fused_op(x, scale, mean, variance)

@@ -11,6 +11,7 @@ where beta is a softmax over the source node's legal outgoing transitions.
 """
 
 from collections.abc import Sequence
+import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +19,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, deeplab, operations
+from auto_deeplab.model import cells, channels, deeplab, operations
 
 
 class _Projection(tf.keras.layers.Layer):
@@ -77,7 +78,7 @@ class _Node(tf.keras.layers.Layer):
     inputs: list[tf.Tensor],
     previous: tf.Tensor,
     alpha_weights: tf.Tensor,
-    beta_weights: tf.Tensor,
+    beta_weights: Sequence[tf.Tensor],
     size,
     training=None,
     moved: str | None = None,
@@ -88,7 +89,7 @@ class _Node(tf.keras.layers.Layer):
       inputs: the source of each incoming transition, `[n, h', w', c']`.
       previous: H[l-2] at this level, or the nearest there is.
       alpha_weights: `[num_edges, num_primitives]`, `Supernet.alpha_weights`.
-      beta_weights: `[num_transitions]`, the transitions' probabilities.
+      beta_weights: of each transition, its probability, scalar.
       size: (height, width) of this level.
       training: whether batch norm takes the statistics of the batch.
       moved: as of `Supernet.call`.
@@ -96,17 +97,17 @@ class _Node(tf.keras.layers.Layer):
     Returns:
       `[n, *size, num_blocks * filters]`.
     """
-    stacked = tf.concat(
-      [p(x, size, training=training) for p, x in zip(self.projections, inputs)],
-      axis=0,
+    stacked = channels.concat_batches(
+      [p(x, size, training=training) for p, x in zip(self.projections, inputs)]
     )
     previous = self.previous_projection(previous, size, training=training)
     outputs = self.cell(
       stacked, previous, alpha_weights, training=training, moved=moved
     )
-    weights = tf.cast(beta_weights, outputs.dtype)
     parts = tf.split(outputs, len(inputs), axis=0)
-    return tf.add_n([w * y for w, y in zip(tf.unstack(weights), parts)])
+    return tf.add_n(
+      [tf.cast(w, y.dtype) * y for w, y in zip(beta_weights, parts)]
+    )
 
 
 class Supernet(tf.keras.Model):
@@ -242,6 +243,29 @@ class Supernet(tf.keras.Model):
     masked = tf.where(mask, self.betas, np.float32(-1e9))
     return tf.nn.softmax(masked, axis=-1) * mask.astype(np.float32)
 
+  def _incoming_probabilities(self) -> dict[tuple[int, int], list[tf.Tensor]]:
+    """Returns those of each node's transitions, scalars, by layer and level."""
+    places = {
+      (layer, level): [
+        (layer, *each) for each in lattice.incoming(layer, level)
+      ]
+      for layer, nodes in enumerate(self.nodes)
+      for level in range(len(nodes))
+    }
+    # All at once: of its own, each would be a slice and have its constants.
+    values = iter(
+      tf.unstack(
+        tf.gather_nd(
+          self.transition_probabilities(),
+          list(itertools.chain(*places.values())),
+        )
+      )
+    )
+    return {
+      node: list(itertools.islice(values, len(transitions)))
+      for node, transitions in places.items()
+    }
+
   def call(
     self,
     images: tf.Tensor,
@@ -284,7 +308,7 @@ class Supernet(tf.keras.Model):
     self, images: tf.Tensor, alpha_weights: tf.Tensor, training, moved
   ) -> list[tf.Tensor]:
     """Returns the last layer's outputs, finest level first."""
-    probabilities = self.transition_probabilities()
+    probabilities = self._incoming_probabilities()
     half, stem = self.stem(images, training=training)
     sizes = [operations.spatial_size(stem)]
     for _ in range(lattice.NUM_LEVELS - 1):
@@ -294,14 +318,13 @@ class Supernet(tf.keras.Model):
       outputs = []
       for level, node in enumerate(nodes):
         incoming = lattice.incoming(layer, level)
-        betas = [probabilities[layer, source, d] for source, d in incoming]
         outputs.append(
           node(
             [last[source] for source, _ in incoming],
             # The nearest size where H[l-2] has no such level.
             before[min(level, len(before) - 1)],
             alpha_weights,
-            tf.stack(betas),
+            probabilities[layer, level],
             sizes[level],
             training=training,
             moved=moved,

@@ -1,9 +1,12 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as an executed node."""
+"""What counts as an executed node, and how many a step of a search has."""
 
 import tensorflow as tf
 
+from auto_deeplab import configs
+from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.training import gradient_step, networks, optimizers
 from benchmarks import graph
 
 
@@ -56,3 +59,40 @@ def test_effects_are_executed():
     variable.assign(tf.exp(x))
 
   assert count(function, X)['Exp'] == 1
+
+
+def nodes_of_steps(**settings):
+  """Nodes of a weight and an architecture step of a small search."""
+  config = configs.SupernetConfig(
+    num_layers=2, filter_multiplier=2, stem_filters=(4, 4, 8), **settings
+  )
+  supernet = supernet_lib.Supernet(config, num_classes=3)
+  networks.build(supernet, configs.InputConfig((33, 33), batch_size=2))
+  batch = {
+    'image': tf.TensorSpec([2, 33, 33, 3]),
+    'label': tf.TensorSpec([2, 33, 33], tf.int32),
+  }
+  cases = {
+    'weights': (supernet.weight_variables, configs.WeightOptimizerConfig()),
+    'architecture': (
+      supernet.arch_variables,
+      configs.ArchitectureOptimizerConfig(),
+    ),
+  }
+  counts = {}
+  for moved, (variables, optimizer) in cases.items():
+    step = gradient_step.GradientStep(
+      tf.distribute.get_strategy(),
+      lambda images, moved=moved: supernet(images, training=True, moved=moved),
+      variables,
+      optimizers.make_optimizer(optimizer, train_steps=10),
+      optimizer.weight_decay,
+    )
+    counts[moved] = count(step, batch).total()
+  return counts
+
+
+def test_the_nodes_of_a_search_step_do_not_grow():
+  nodes = nodes_of_steps()
+  assert nodes['weights'] < 6750
+  assert nodes['architecture'] < 5050

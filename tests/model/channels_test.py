@@ -18,6 +18,10 @@ CASES = {
     lambda x, y: channels.concat([x, y]),
     lambda x, y: tf.concat([x, y], axis=-1),
   ),
+  'concat_batches': (
+    lambda x, y: channels.concat_batches([x, -x]),
+    lambda x, y: tf.concat([x, -x], axis=0),
+  ),
   'copies': (
     lambda x, y: channels.copies(x, 3),
     lambda x, y: tf.tile(x, [1, 1, 1, 3]),

@@ -182,7 +182,7 @@ def test_a_node_that_no_source_chose_is_zero(net):
   probabilities = net.transition_probabilities()
   node = net.nodes[0][1]
   off_path = node(
-    [stem], half, alpha, probabilities[0, 0, lattice.DOWN :], (5, 5)
+    [stem], half, alpha, [probabilities[0, 0, lattice.DOWN]], (5, 5)
   )
   assert not np.any(off_path)
   assert not np.any(discrete.before[0][1])
