@@ -6,8 +6,9 @@ State 0 is H[l-2], state 1 is H[l-1], state b + 2 the output of block b, and a
 block is the sum of its edges, in both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import functools
+import itertools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -162,9 +163,7 @@ class SearchCell(tf.keras.layers.Layer):
     self.settings = _Settings(
       num_blocks, filters // channel_divisor, norm, recompute, is_drawn
     )
-    edges = genotype_lib.edges(num_blocks)
-    # Row of alpha of each edge, in our order; the sort is stable.
-    self.alpha_rows = sorted(range(len(edges)), key=lambda row: edges[row][1])
+    self.alpha_rows = _alpha_rows(num_blocks)
 
   def build(self, input_shape):
     settings = self.settings
@@ -204,6 +203,7 @@ class SearchCell(tf.keras.layers.Layer):
   def call(
     self,
     inputs: tf.Tensor,
+    choices: tf.Tensor | None = None,
     previous: tf.Tensor,
     alpha_weights: tf.Tensor,
     training=None,
@@ -215,11 +215,18 @@ class SearchCell(tf.keras.layers.Layer):
       inputs: `[t * n, h, w, filters]`, the projected H[l-1] of t transitions.
       previous: `[n, h, w, filters]`, the projected H[l-2]. The transitions
         share it, so its edges are computed once.
+      choices: int32 `[num_edges]`, where the largest of `alpha_weights` lie, if
+        primitives are drawn; None looks for them.
       alpha_weights: `[num_edges, num_primitives]`, softmax of alpha, or one-hot
         if the primitives are drawn.
       training: whether batch norm takes the statistics of the batch.
       moved: as of `Supernet.call`.
 
+    drawn = []
+    if self.settings.is_drawn:
+      if choices is None:
+        choices = tf.argmax(alpha_weights, axis=-1, output_type=tf.int32)
+      drawn = [choices]
     Returns:
       `[t * n, h, w, num_blocks * filters]`.
     """
@@ -232,6 +239,7 @@ class SearchCell(tf.keras.layers.Layer):
       tf.cast(previous, inputs.dtype),
       tf.gather(alpha_weights, self.alpha_rows),
       {
+      *drawn,
         name: tf.cast(kernel, inputs.dtype)
         for name, kernel in self.kernels.items()
       },
@@ -249,6 +257,13 @@ class SearchCell(tf.keras.layers.Layer):
     if is_training:
       share = constants.constant(1 - self.settings.norm.momentum, tf.float32)
       self.moving_mean.assign_sub((moving[0] - mean) * share)
+def _alpha_rows(num_blocks: int) -> list[int]:
+  """Returns the rows of alpha, by the state that their edges leave."""
+  edges = genotype_lib.edges(num_blocks)
+  # The sort is stable.
+  return sorted(range(len(edges)), key=lambda row: edges[row][1])
+
+
       self.moving_variance.assign_sub((moving[1] - variance) * share)
     return outputs
 
@@ -281,13 +296,22 @@ def _shared_function(
   num_edges = len(genotype_lib.edges(settings.num_blocks))
   shapes = mixed_operation.kernel_shapes(num_edges, settings.mixed_filters)
   kernels = {
+  drawn = [tf.TensorSpec([num_edges], tf.int32)] if settings.is_drawn else []
     name: tf.TensorSpec(shape, state.dtype) for name, shape in shapes.items()
   }
   alpha = tf.TensorSpec([num_edges, len(genotype_lib.PRIMITIVES)], tf.float32)
   statistic = tf.TensorSpec([None], tf.float32)
   return tf.function(
     _make_relaxed_cell(settings, is_training, moved),
-    input_signature=[state, state, alpha, kernels, statistic, statistic],
+    input_signature=[
+      state,
+      state,
+      alpha,
+      kernels,
+      statistic,
+      statistic,
+      *drawn,
+    ],
     autograph=False,
     # Put in the place of each call, the cells would make most of a graph of a
     # hundred thousand nodes, and of the memory that it takes.
@@ -300,7 +324,7 @@ def _make_relaxed_cell(
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
   """Returns `_relaxed_cell` as a function of its tensors alone."""
 
-  def compute(inputs, previous, alpha, kernels, *moving):
+  def compute(inputs, previous, alpha, kernels, *others):
     # A function that is not put in the place of its call has all gradients
     # computed, whether someone asks for them or not.
     if moved == 'weights':
@@ -313,25 +337,36 @@ def _make_relaxed_cell(
         previous,
         alpha,
         kernels,
-        *moving,
+        *others,
         settings=settings,
         is_training=is_training,
       )
 
   if not settings.recompute:
     return compute
-  return tf.recompute_grad(compute)
+
+  def recomputed(inputs, previous, alpha, kernels, mean, variance, *choices):
+    # `choices` not among the tensors, which are made to wait for the gradient:
+    # the host, which branches by them, would wait as well.
+    return tf.recompute_grad(lambda *tensors: compute(*tensors, *choices))(
+      inputs, previous, alpha, kernels, mean, variance
+    )
+
+  return recomputed
 
 
 def _relaxed_cell(
   inputs: tf.Tensor,
   previous: tf.Tensor,
+  choices: tf.Tensor | None = None,
   alpha: tf.Tensor,
   kernels: dict[str, tf.Tensor],
   moving_mean: tf.Tensor,
   moving_variance: tf.Tensor,
   *,
   settings: _Settings,
+  But `choices` are in the order of alphas, which no operation need change.
+
   is_training: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Computes `SearchCell.call` from tensors; edges by the state they leave.
@@ -343,9 +378,10 @@ def _relaxed_cell(
   batch_norm = mixed_operation.BatchNorm(
     moving_mean, moving_variance, settings.norm, is_training
   )
-  compute_edges = mixed_operation.mixed_edges
-  if settings.is_drawn:
-    compute_edges = drawn_operation.drawn_edges
+  drawn: Iterator[tf.Tensor] | None = None
+  if choices is not None:
+    by_row = tf.unstack(choices)
+    drawn = iter([by_row[row] for row in _alpha_rows(num_blocks)])
   num_transitions = tf.shape(inputs)[0] // tf.shape(previous)[0]
   blocks = [_Block() for _ in range(num_blocks)]
   states = [previous, inputs]
@@ -361,7 +397,11 @@ def _relaxed_cell(
       mixed, rest = tf.split(
         mixed, [num_mixed, mixed.shape[-1] - num_mixed], -1
       )
-    mixed = compute_edges(mixed, weights, batch_norm)
+    if drawn is None:
+      mixed = mixed_operation.mixed_edges(mixed, weights, batch_norm)
+    else:
+      mine = list(itertools.islice(drawn, weights.num_edges))
+      mixed = drawn_operation.drawn_edges(mixed, weights, batch_norm, mine)
     if state == 0:
       mixed, rest = (
         x if x is None else channels.repeated_batch(x, num_transitions)

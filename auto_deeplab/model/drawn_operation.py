@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The drawn operation: of all primitives on an edge, one is computed.
 
-Which one follows from alpha's weights, which are one-hot but have the gradient
-of a Gumbel-softmax (`Supernet.alpha_weights`). The others cost nothing: the
-graph branches when it runs.
+A step draws which one, once for all cells: alpha's weights are one-hot and have
+the gradient of a Gumbel-softmax (`Supernet.alpha_weights`). The others cost
+nothing: the graph branches when it runs. It is the host that branches. So an
+edge is told the number of its primitive, which is there, as all int32 are: from
+the weights alone, each edge would make the host wait for the device.
 """
 
+from collections.abc import Sequence
 import functools
 
 import tensorflow as tf
@@ -36,13 +39,15 @@ def drawn_edges(
   x: tf.Tensor,
   weights: mixed_operation.EdgeWeights,
   batch_norm: mixed_operation.BatchNorm,
+  choices: Sequence[tf.Tensor],
 ) -> tf.Tensor:
-  """The likeliest primitive on each of the edges that leave one state.
+  """The drawn primitive on each of the edges that leave one state.
 
   Args:
     x: `[n, h, w, c]`, the state.
     weights: of those edges.
     batch_norm: the cell's.
+    choices: of those edges, the number of the primitive, int32 scalars.
 
   Returns:
     `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
@@ -58,13 +63,14 @@ def drawn_edges(
     batch_norm.norm, batch_norm.is_training, (*x.shape.as_list(), x.dtype)
   )
   outputs = []
-  for edge, alpha in enumerate(tf.unstack(weights.alpha)):
+  alphas = tf.unstack(weights.alpha)
+  for edge, (alpha, choice) in enumerate(zip(alphas, choices, strict=True)):
     moving = batch_norm.take(NUM_NORMS * x.shape[-1])
     own = {
       name: [parts[edge] for parts in layers]
       for name, layers in kernels.items()
     }
-    y, *statistics = draw(x, alpha, own, *moving)
+    y, *statistics = draw(choice, x, alpha, own, *moving)
     batch_norm.put(*statistics)
     outputs.append(y)
   return tf.concat(outputs, axis=-1)
@@ -77,14 +83,14 @@ def _edge_function(
   """Returns a function of an edge's tensors, traced once a signature."""
   del signature  # Of the state; part of the cache's key.
 
-  def compute(x, alpha, kernels, mean, variance):
+  def compute(choice, x, alpha, kernels, mean, variance):
     tensors = (x, kernels, mean, variance)
     settings = (norm, is_training)
     branches = [
       functools.partial(_one_primitive, name, weight, *tensors, *settings)
       for name, weight in zip(genotype_lib.PRIMITIVES, tf.unstack(alpha))
     ]
-    return tf.switch_case(tf.argmax(alpha, output_type=tf.int32), branches)
+    return tf.switch_case(choice, branches)
 
   return tf.function(
     compute, autograph=False, experimental_attributes={'_noinline': True}

@@ -82,6 +82,7 @@ class _Node(tf.keras.layers.Layer):
     size,
     training=None,
     moved: str | None = None,
+    choices: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Computes H[l, s].
 
@@ -93,6 +94,7 @@ class _Node(tf.keras.layers.Layer):
       size: (height, width) of this level.
       training: whether batch norm takes the statistics of the batch.
       moved: as of `Supernet.call`.
+      choices: int32 `[num_edges]`, the drawn primitives, if they are drawn.
 
     Returns:
       `[n, *size, num_blocks * filters]`.
@@ -102,7 +104,12 @@ class _Node(tf.keras.layers.Layer):
     )
     previous = self.previous_projection(previous, size, training=training)
     outputs = self.cell(
-      stacked, previous, alpha_weights, training=training, moved=moved
+      stacked,
+      previous,
+      alpha_weights,
+      training=training,
+      moved=moved,
+      choices=choices,
     )
     parts = tf.split(outputs, len(inputs), axis=0)
     return tf.add_n(
@@ -219,15 +226,20 @@ class Supernet(tf.keras.Model):
     Returns:
       float32 `[num_edges, num_primitives]`.
     """
+    return self._draw(draw)[0]
+
+  def _draw(self, draw: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns `alpha_weights`, and if primitives are drawn, their numbers."""
     if not self.config.draw_primitives:
-      return tf.nn.softmax(self.alphas, axis=-1)
+      return tf.nn.softmax(self.alphas, axis=-1), None
     logits = tf.convert_to_tensor(self.alphas)
     if draw is not None:
       logits += self._gumbel_noise(draw)
     soft = tf.nn.softmax(logits / self.config.gumbel_temperature, axis=-1)
-    hard = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1])
+    choices = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    hard = tf.one_hot(choices, logits.shape[-1])
     # In this order the sum is exactly one-hot.
-    return hard + (soft - tf.stop_gradient(soft))
+    return hard + (soft - tf.stop_gradient(soft)), choices
 
   def _gumbel_noise(self, draw: tf.Tensor) -> tf.Tensor:
     """Returns -log(-log(u)), equal for equal draws, as on all replicas."""
@@ -295,7 +307,7 @@ class Supernet(tf.keras.Model):
         f"`moved` ({moved!r}) must be 'weights', 'architecture' or None."
       )
     operations.check_map_size(images)
-    outputs = self._lattice(images, self.alpha_weights(draw), training, moved)
+    outputs = self._lattice(images, *self._draw(draw), training, moved)
     size = operations.spatial_size(images)
     return tf.add_n(
       [
@@ -305,7 +317,12 @@ class Supernet(tf.keras.Model):
     )
 
   def _lattice(
-    self, images: tf.Tensor, alpha_weights: tf.Tensor, training, moved
+    self,
+    images: tf.Tensor,
+    alpha_weights: tf.Tensor,
+    choices: tf.Tensor | None,
+    training,
+    moved,
   ) -> list[tf.Tensor]:
     """Returns the last layer's outputs, finest level first."""
     probabilities = self._incoming_probabilities()
@@ -328,6 +345,7 @@ class Supernet(tf.keras.Model):
             sizes[level],
             training=training,
             moved=moved,
+            choices=choices,
           )
         )
       before, last = last, outputs

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counts as an executed node, and how many a step of a search has."""
 
+import pytest
 import tensorflow as tf
 
 from auto_deeplab import configs
@@ -20,28 +21,34 @@ def count(function, *arguments):
 X = tf.TensorSpec([])
 
 
-@tf.function(autograph=False, experimental_attributes={'_noinline': True})
-def sine(x):
+def plain_sine(x):
   tf.cos(x)  # Of no use.
   return tf.sin(x)
 
 
+@pytest.fixture
+def sine():
+  """A function that is called, and not put in the place of its call."""
+  attributes = {'_noinline': True}
+  return tf.function(plain_sine, experimental_attributes=attributes)
+
+
 def test_what_nothing_depends_on_is_not_executed():
   # The last one is what a function returns.
-  assert count(sine.python_function, X) == {
+  assert count(plain_sine, X) == {
     'Placeholder': 1,
     'Sin': 1,
     'Identity': 1,
   }
 
 
-def test_the_body_of_a_function_counts_at_each_call():
+def test_the_body_of_a_function_counts_at_each_call(sine):
   nodes = count(lambda x: sine(sine(x)), X)
   assert (nodes['Sin'], nodes['Cos']) == (2, 0)
   assert not [name for name in nodes if 'Call' in name]
 
 
-def test_of_a_branch_the_largest_body_counts():
+def test_of_a_branch_the_largest_body_counts(sine):
   nodes = count(
     lambda x: tf.switch_case(
       tf.cast(x, tf.int32),

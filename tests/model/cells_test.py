@@ -207,6 +207,24 @@ def test_a_drawn_cell_equals_the_mixed_one_with_one_hot_weights(
     assert_close(gradient, expected_gradients[name], 1e-3)
 
 
+def test_a_recomputed_drawn_cell_has_the_same_gradients(drawn_cell):
+  recomputed = make_cell(is_drawn=True, recompute=True)
+  recomputed.set_weights(drawn_cell.get_weights())
+  choices = tf.argmax(DRAWN, axis=-1, output_type=tf.int32)
+  inputs, previous = random_map(seed=1), random_map(seed=2)
+  (actual, gradients), (expected, expected_gradients) = (
+    gradients_of(
+      functools.partial(c, inputs, previous, training=True, choices=choices),
+      c.kernels,
+      DRAWN,
+    )
+    for c in (recomputed, drawn_cell)
+  )
+  assert_close(actual, expected)
+  for name, gradient in gradients.items():
+    assert_close(gradient, expected_gradients[name], 1e-3)
+
+
 def test_a_drawn_cell_infers_with_the_statistics_of_what_it_drew(drawn_cell):
   inputs, previous = random_map(), random_map(seed=2)
   drawn_cell.moving_variance.assign(tf.ones_like(drawn_cell.moving_variance))

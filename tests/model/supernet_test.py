@@ -338,6 +338,22 @@ def test_equal_draws_compute_the_same_and_others_something_else(drawing):
   assert np.isfinite(first).all()
 
 
+def test_a_step_draws_once_for_all_cells_and_both_passes(drawing):
+  @tf.function
+  def step(images):
+    with tf.GradientTape() as tape:
+      logits = drawing(images, training=True, draw=tf.constant(1))
+      loss = tf.reduce_mean(tf.square(logits - 1))
+    return tape.gradient(loss, drawing.trainable_variables)
+
+  concrete = step.get_concrete_function(pictures(17, 17))
+  graph = concrete.graph.as_graph_def()
+  bodies = [graph.node, *(f.node_def for f in graph.library.function)]
+  types = [node.op for body in bodies for node in body]
+  assert any(op in types for op in ('Case', 'StatelessCase'))
+  assert types.count('ArgMax') == 1
+
+
 def test_without_a_draw_the_likeliest_primitives_compute(drawing):
   likeliest = tf.argmax(drawing.alphas, axis=-1)
   expected = tf.one_hot(likeliest, len(genotype_lib.PRIMITIVES))
