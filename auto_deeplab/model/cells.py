@@ -75,8 +75,7 @@ class Cell(tf.keras.layers.Layer):
     inputs: tf.Tensor,
     previous: tf.Tensor,
     training=None,
-    keep_prob: tf.Tensor | None = None,
-    seed: tf.Tensor | None = None,
+    scales: Sequence[tf.Tensor] | None = None,
   ) -> tf.Tensor:
     """Computes the cell.
 
@@ -85,8 +84,8 @@ class Cell(tf.keras.layers.Layer):
         the direction is UP.
       previous: `[n, h', w', c']`, the raw output of the cell before that.
       training: whether batch norm takes the statistics of the batch.
-      keep_prob: of drop path, scalar; None keeps everything.
-      seed: int32 `[2]`, of drop path.
+      scales: `[n, 1, 1, 1]` for each operation, block by block: what drop path
+        multiplies it by, 0 or more; None keeps everything.
 
     Returns:
       `[n, h, w, blocks * filters]`; h and w halved if the direction is DOWN.
@@ -102,16 +101,13 @@ class Cell(tf.keras.layers.Layer):
       previous,
       self.projection(tf.nn.relu(inputs), training=training),
     ]
-    num_operations = 0
+    remaining = iter(scales or ())
     for sources, block in zip(self.edges, self.operations):
       outputs = []
       for source, operation in zip(sources, block):
         y = operation(states[source], training=training)
-        if keep_prob is not None:
-          y = operations.random_scale_by_sample(
-            y, keep_prob, operations.fold_in(seed, num_operations)
-          )
-        num_operations += 1
+        if scales is not None:
+          y *= tf.cast(next(remaining), y.dtype)
         outputs.append(y)
       states.append(tf.add_n(outputs))
     return tf.concat(states[genotype_lib.NUM_INPUTS :], axis=-1)
@@ -203,11 +199,11 @@ class SearchCell(tf.keras.layers.Layer):
   def call(
     self,
     inputs: tf.Tensor,
-    choices: tf.Tensor | None = None,
     previous: tf.Tensor,
     alpha_weights: tf.Tensor,
     training=None,
     moved: str | None = None,
+    choices: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Computes the continuous relaxation of the cell.
 
@@ -215,22 +211,22 @@ class SearchCell(tf.keras.layers.Layer):
       inputs: `[t * n, h, w, filters]`, the projected H[l-1] of t transitions.
       previous: `[n, h, w, filters]`, the projected H[l-2]. The transitions
         share it, so its edges are computed once.
-      choices: int32 `[num_edges]`, where the largest of `alpha_weights` lie, if
-        primitives are drawn; None looks for them.
       alpha_weights: `[num_edges, num_primitives]`, softmax of alpha, or one-hot
         if the primitives are drawn.
       training: whether batch norm takes the statistics of the batch.
       moved: as of `Supernet.call`.
+      choices: int32 `[num_edges]`, where the largest of `alpha_weights` lie, if
+        primitives are drawn; None looks for them.
 
+    Returns:
+      `[t * n, h, w, num_blocks * filters]`.
+    """
+    is_training = bool(training)
     drawn = []
     if self.settings.is_drawn:
       if choices is None:
         choices = tf.argmax(alpha_weights, axis=-1, output_type=tf.int32)
       drawn = [choices]
-    Returns:
-      `[t * n, h, w, num_blocks * filters]`.
-    """
-    is_training = bool(training)
     moving = tf.nest.map_structure(
       tf.convert_to_tensor, (self.moving_mean, self.moving_variance)
     )
@@ -239,11 +235,11 @@ class SearchCell(tf.keras.layers.Layer):
       tf.cast(previous, inputs.dtype),
       tf.gather(alpha_weights, self.alpha_rows),
       {
-      *drawn,
         name: tf.cast(kernel, inputs.dtype)
         for name, kernel in self.kernels.items()
       },
       *moving,
+      *drawn,
     )
     if self.settings.norm.synchronized:
       # Replicas cannot meet within a function; without that, share the graph.
@@ -257,15 +253,15 @@ class SearchCell(tf.keras.layers.Layer):
     if is_training:
       share = constants.constant(1 - self.settings.norm.momentum, tf.float32)
       self.moving_mean.assign_sub((moving[0] - mean) * share)
+      self.moving_variance.assign_sub((moving[1] - variance) * share)
+    return outputs
+
+
 def _alpha_rows(num_blocks: int) -> list[int]:
   """Returns the rows of alpha, by the state that their edges leave."""
   edges = genotype_lib.edges(num_blocks)
   # The sort is stable.
   return sorted(range(len(edges)), key=lambda row: edges[row][1])
-
-
-      self.moving_variance.assign_sub((moving[1] - variance) * share)
-    return outputs
 
 
 class _Settings(NamedTuple):
@@ -296,11 +292,11 @@ def _shared_function(
   num_edges = len(genotype_lib.edges(settings.num_blocks))
   shapes = mixed_operation.kernel_shapes(num_edges, settings.mixed_filters)
   kernels = {
-  drawn = [tf.TensorSpec([num_edges], tf.int32)] if settings.is_drawn else []
     name: tf.TensorSpec(shape, state.dtype) for name, shape in shapes.items()
   }
   alpha = tf.TensorSpec([num_edges, len(genotype_lib.PRIMITIVES)], tf.float32)
   statistic = tf.TensorSpec([None], tf.float32)
+  drawn = [tf.TensorSpec([num_edges], tf.int32)] if settings.is_drawn else []
   return tf.function(
     _make_relaxed_cell(settings, is_training, moved),
     input_signature=[
@@ -358,18 +354,18 @@ def _make_relaxed_cell(
 def _relaxed_cell(
   inputs: tf.Tensor,
   previous: tf.Tensor,
-  choices: tf.Tensor | None = None,
   alpha: tf.Tensor,
   kernels: dict[str, tf.Tensor],
   moving_mean: tf.Tensor,
   moving_variance: tf.Tensor,
+  choices: tf.Tensor | None = None,
   *,
   settings: _Settings,
-  But `choices` are in the order of alphas, which no operation need change.
-
   is_training: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Computes `SearchCell.call` from tensors; edges by the state they leave.
+
+  But `choices` are in the order of alphas, which no operation need change.
 
   Returns:
     The cell's output, and the means and variances of its batch norms.

@@ -407,22 +407,28 @@ def make_operation(
   return Pool(primitive.kind, size, strides)
 
 
-def random_scale_by_sample(
-  x: tf.Tensor, keep_prob: tf.Tensor, seed: tf.Tensor
+def drop_path_scales(
+  keep_probs: tf.Tensor,
+  num_operations: int,
+  num_samples: int | tf.Tensor,
+  seed: tf.Tensor,
 ) -> tf.Tensor:
-  """Drops whole samples and divides the kept ones by `keep_prob` (drop path).
+  """Draws which samples drop which operations, for all cells at once.
 
   Args:
-    x: `[n, h, w, c]`.
-    keep_prob: scalar in (0, 1].
+    keep_probs: float32 `[num_cells]`, in (0, 1].
+    num_operations: of a cell.
+    num_samples: of the batch.
     seed: int32 `[2]`; equal seeds drop equal samples.
 
   Returns:
-    A tensor like `x`.
+    float32 `[num_cells, num_operations, num_samples]`, what to multiply an
+    operation's output by: 0, or where it is kept the inverse of `keep_probs`.
   """
-  draw = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], seed)
-  mask = tf.where(draw < keep_prob, 1 / keep_prob, 0.0)
-  return x * tf.cast(mask, x.dtype)
+  keep_probs = keep_probs[:, None, None]
+  shape = [keep_probs.shape[0], num_operations, num_samples]
+  draw = tf.random.stateless_uniform(shape, seed)
+  return tf.where(draw < keep_probs, 1 / keep_probs, 0.0)
 
 
 def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
@@ -431,20 +437,19 @@ def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
 
 
 def schedule_keep_prob(
-  keep_prob: float, layer: int, num_layers: int, progress: tf.Tensor
+  keep_prob: float, num_layers: int, progress: tf.Tensor
 ) -> tf.Tensor:
   """ScheduledDropPath: keep(c, t) = 1 - min(1, t/T) (c+1)/L (1-p).
 
   Args:
     keep_prob: p, of the last cell at the end, in (0, 1].
-    layer: c, 0 to L - 1.
     num_layers: L.
     progress: float32 scalar, t/T.
 
   Returns:
-    float32 scalar.
+    float32 `[num_layers]`, of each c from 0 to L - 1.
   """
-  depth = (layer + 1) / num_layers
+  depth = tf.range(1, num_layers + 1, dtype=tf.float32) / num_layers
   return 1.0 - tf.minimum(1.0, progress) * depth * (1.0 - keep_prob)
 
 

@@ -14,8 +14,8 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import cells, deeplab, operations
 
-# Seeds of the two uses of randomness, apart from the cells' 0 to L - 1.
-_DROPOUT_USE = 1_000_000
+# Seeds of the two uses of randomness.
+_DROP_PATH_USE, _DROPOUT_USE = 0, 1_000_000
 
 
 def auto_deeplab(size: str, num_classes: int = 19, **settings) -> 'Segmenter':
@@ -218,6 +218,7 @@ class Segmenter(tf.keras.Model):
     backbone = self.genotype.backbone
     low_level_layer = lattice.low_level_layer(backbone)
     low_level = stem
+    drop_path = self._drop_path(stem, randomness)
     before, last = half, stem
     for layer, cell in enumerate(self.cells):
       inputs = last
@@ -227,7 +228,7 @@ class Segmenter(tf.keras.Model):
         cell,
         cell,
         training=training,
-        **self._drop_path(layer, training, randomness),
+        **drop_path[layer],
       )(inputs, before)
       outputs[f'Cell_{layer}'] = y
       if layer == low_level_layer:
@@ -266,19 +267,30 @@ class Segmenter(tf.keras.Model):
       seed = operations.fold_in(seed, micro_batch)
     return _Randomness(seed, progress)
 
-  def _drop_path(self, layer: int, training, randomness) -> dict:
-    """Returns the cell's arguments of drop path."""
+  def _drop_path(
+    self, stem: tf.Tensor, randomness
+  ) -> list[dict[str, list[tf.Tensor]]]:
+    """Returns each cell's arguments of drop path: all are drawn at once."""
+    num_cells = len(self.cells)
     if randomness is None or self.config.drop_path_keep_prob == 1:
-      return {}
-    return {
-      'keep_prob': operations.schedule_keep_prob(
-        self.config.drop_path_keep_prob,
-        layer,
-        len(self.cells),
-        randomness.progress,
-      ),
-      'seed': operations.fold_in(randomness.seed, layer),
-    }
+      return [{}] * num_cells
+    keep_probs = operations.schedule_keep_prob(
+      self.config.drop_path_keep_prob, num_cells, randomness.progress
+    )
+    num_operations = sum(map(len, self.genotype.cell))
+    num_samples = tf.shape(stem)[0] if stem.shape[0] is None else stem.shape[0]
+    scales = operations.drop_path_scales(
+      keep_probs,
+      num_operations,
+      num_samples,
+      operations.fold_in(randomness.seed, _DROP_PATH_USE),
+    )
+    shape = [num_cells * num_operations, num_samples, 1, 1, 1]
+    each = tf.unstack(tf.reshape(tf.cast(scales, stem.dtype), shape))
+    return [
+      {'scales': each[first : first + num_operations]}
+      for first in range(0, len(each), num_operations)
+    ]
 
 
 def _make_cells(

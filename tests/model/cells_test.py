@@ -430,7 +430,9 @@ def test_drop_path_draws_for_each_operation_and_sample():
   blocks = (((0, 'skip_connect'), (1, 'skip_connect')),) * 2
   cell = cells.Cell(blocks, FILTERS, lattice.SAME, NORM)
   inputs, previous = random_map(batch=64), random_map(batch=64, seed=1)
-  outputs = cell(inputs, previous, keep_prob=tf.constant(0.5), seed=[1, 2])
+  drawn = operations.drop_path_scales(tf.constant([0.5]), 4, 64, [1, 2])
+  scales = tf.unstack(drawn[0, :, :, None, None, None])
+  outputs = cell(inputs, previous, scales=scales)
   assert cell.previous_projection is not None
   states = [
     cell.previous_projection(tf.nn.relu(previous)),

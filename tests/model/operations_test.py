@@ -271,8 +271,8 @@ def test_a_norm_without_affine_has_statistics_alone():
 
 def test_keep_prob_falls_with_depth_and_progress():
   def keep(layer, progress):
-    value = operations.schedule_keep_prob(0.6, layer, 12, tf.constant(progress))
-    return float(value)
+    values = operations.schedule_keep_prob(0.6, 12, tf.constant(progress))
+    return float(values[layer])
 
   assert keep(11, 0.0) == 1.0
   assert keep(11, 1.0) == pytest.approx(0.6)
@@ -281,32 +281,26 @@ def test_keep_prob_falls_with_depth_and_progress():
   assert keep(5, 0.5) == pytest.approx(1 - 0.5 * 0.5 * 0.4)
 
 
-def test_drop_path_drops_whole_samples_and_keeps_the_mean():
-  x = tf.ones([4000, 2, 1, 3])
-  y = operations.random_scale_by_sample(x, 0.8, tf.constant([3, 4])).numpy()
-  by_sample = y.reshape(4000, -1)
-  assert (by_sample == by_sample[:, :1]).all()
-  np.testing.assert_allclose(np.unique(y), [0, 1 / 0.8], rtol=1e-6)
-  assert by_sample.mean() == pytest.approx(1, abs=0.03)
+def test_drop_path_drops_as_often_as_the_cell_says_and_keeps_the_mean():
+  keep_probs = tf.constant([0.8, 1.0, 0.25])
+  seed = tf.constant([3, 4])
+  scales = operations.drop_path_scales(keep_probs, 2, 4000, seed).numpy()
+  assert scales.shape == (3, 2, 4000)
+  for of_cell, values in zip(scales, [(0.0, 1.25), (1.0,), (0.0, 4.0)]):
+    np.testing.assert_allclose(np.unique(of_cell), values, rtol=1e-6)
+    np.testing.assert_allclose(of_cell.mean(axis=1), 1, atol=0.1)
 
 
-def test_keep_prob_1_drops_nothing():
-  x = tf.random.normal([50, 2, 2, 1])
-  y = operations.random_scale_by_sample(x, tf.constant(1.0), [1, 2])
-  np.testing.assert_array_equal(x, y)
+def test_drop_path_draws_by_its_seed_for_each_operation_of_each_cell():
+  def drawn(seed):
+    scales = operations.drop_path_scales(tf.constant([0.5] * 3), 2, 64, seed)
+    return [tuple(draw) for draw in tf.reshape(scales, [6, 64]).numpy()]
 
-
-def test_equal_seeds_drop_equal_samples_and_folded_ones_others():
-  x = tf.ones([64, 1, 1, 1])
   seed = tf.constant([7, 8])
-
-  def drop(seed):
-    return operations.random_scale_by_sample(x, 0.5, seed).numpy()
-
-  first, second = (operations.fold_in(seed, index) for index in (0, 1))
-  np.testing.assert_array_equal(drop(first), drop(first))
-  assert (drop(first) != drop(second)).any()
-  assert (drop(first) != drop(seed)).any()
+  first = drawn(seed)
+  assert len(set(first)) == 6
+  assert drawn(seed) == first
+  assert not set(first) & set(drawn(operations.fold_in(seed, 0)))
 
 
 def test_equal_seeds_drop_equal_values():

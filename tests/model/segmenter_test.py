@@ -446,6 +446,13 @@ def test_drop_path_depends_on_seed_and_step_alone(dropping):
   assert (first != dropped(dropping, 1, step=10)).any()
 
 
+def test_drop_path_draws_once_for_all_cells(dropping):
+  train = tf.function(lambda images: dropping(images, training=True, step=5))
+  graph = train.get_concrete_function(pictures(8, 8)).graph
+  types = [op.type for op in graph.get_operations()]
+  assert types.count('StatelessRandomUniformV2') == 1
+
+
 def test_each_micro_batch_drops_others(dropping):
   first, again, second = (
     dropped(dropping, 2, step=10, micro_batch=tf.constant(i)) for i in (0, 0, 1)
