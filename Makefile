@@ -73,6 +73,10 @@ format: $(STAMP)  ## Mend format and what the linter can mend
 	$(RUN) -m ruff check --fix-only --quiet .
 	$(RUN) -m ruff format .
 
+.PHONY: check-device
+check-device: $(STAMP)  ## Compare this device with a CPU, then time it
+	$(RUN) -m benchmarks.device
+
 .PHONY: build-file
 build-file: $(STAMP)  ## Write BUILD anew from the imports
 	$(RUN) -m tests.build_file

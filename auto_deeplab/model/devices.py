@@ -83,3 +83,12 @@ def normalizes_16_bits() -> bool:
   On CPUs float32 is faster and more exact.
   """
   return not is_cpu()
+
+
+def counts_by_bincount() -> bool:
+  """Whether `tf.math.bincount` counts, or a sum of segments.
+
+  It is ten times as fast on CPUs. On GPUs it refuses to run where all has to be
+  deterministic.
+  """
+  return is_cpu()

@@ -17,6 +17,7 @@ from auto_deeplab.model import (
   channels,
   constants,
   convolutions,
+  devices,
   operations,
 )
 from auto_deeplab.model import gradients as gradients_lib
@@ -257,17 +258,15 @@ def _mix(pools: tf.Tensor, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def pooled(x: tf.Tensor, *names: str) -> tf.Tensor:
-  """Pools `[n, h, w, c]` by each primitive; their channels lie side by side.
-
-  Again in the backward pass: there oneDNN has a gradient of a maximum that is
-  part of the same function, which takes a ninth of TensorFlow's own.
-  """
+  """Pools `[n, h, w, c]` by each primitive; their channels lie side by side."""
   primitives = [genotype_lib.PRIMITIVES[name] for name in names]
 
   def compute(x: tf.Tensor) -> tf.Tensor:
     pools = [operations.pool(x, p.kind, p.kernel_size) for p in primitives]
     return channels.concat(pools)
 
+  if not devices.holds_pools_back():
+    return compute(x)
   return convolutions.holding_arguments(compute)(x)
 
 
@@ -323,8 +322,7 @@ class BatchNorm:
       mean, variance = self.take(channels)
     normalize = self._synchronized if self.norm.synchronized else self._fused
     y, mean, variance = normalize(
-      # Batch norm in bfloat16 is slower on CPUs, and less exact everywhere.
-      tf.cast(x, tf.float32),
+      self._to_be_normalized(x),
       tf.cast(scale, tf.float32),
       mean,
       variance,
@@ -349,23 +347,24 @@ class BatchNorm:
 
     @gradients_lib.custom_gradient
     def forward(x: tf.Tensor, *arguments: tf.Tensor):
-      x32 = tf.cast(x, tf.float32)
-      y, mean, unbiased, *reserved = self._fused_op(x32, ones, none, none)
+      y, mean, unbiased, *reserved = self._fused_op(
+        self._to_be_normalized(x), ones, none, none
+      )
       z = compute(tf.cast(y, x.dtype), *arguments)
 
       def gradients(dz: tf.Tensor, *_) -> list[tf.Tensor]:
         with tf.control_dependencies([dz]):
-          x32 = tf.cast(x, tf.float32)
+          taken = self._to_be_normalized(x)
           variance = unbiased * biased_share
-          y, *_ = self._fused_op(x32, ones, mean, variance, is_training=False)
+          y, *_ = self._fused_op(taken, ones, mean, variance, is_training=False)
           used = [tf.cast(y, x.dtype), *arguments]
           with tf.GradientTape() as tape:
             tape.watch(used)
             z = compute(*used)
         dy, *others = tape.gradient(z, used, dz)
         dx, *_ = tf.raw_ops.FusedBatchNormGradV3(
-          y_backprop=tf.cast(dy, tf.float32),
-          x=x32,
+          y_backprop=tf.cast(dy, taken.dtype),
+          x=taken,
           scale=ones,
           reserve_space_1=reserved[0],
           reserve_space_2=reserved[1],
@@ -379,6 +378,12 @@ class BatchNorm:
     z, mean, variance = forward(x, *arguments)
     self.put(mean, variance)
     return z
+
+  def _to_be_normalized(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns the map in the dtype that batch norm takes it in."""
+    if devices.normalizes_16_bits() and not self.norm.synchronized:
+      return x
+    return tf.cast(x, tf.float32)
 
   def _constant(self, value: float, size: int) -> tf.Tensor:
     """Returns `[size]` of the value."""

@@ -7,7 +7,8 @@
     assets.extra/metadata.json          classes, colours, genotype, step
     assets.extra/tf_serving_warmup_requests    where `tensorflow_serving` is
 
-Signatures, both for any batch, height and width:
+Signatures, both for any batch, height and width; the network within pads what
+it is given to a size at which its maps nest, and crops what it says:
 
   serving_default  images       uint8  [batch, height, width, 3], RGB in 0..255
   encoded          image_bytes  string [batch], each a JPEG or PNG; one size

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.data import datasets
+from auto_deeplab.model import devices
 
 # Counting --------------------------------------------------------------------
 
@@ -148,14 +149,12 @@ def _count(bins: tf.Tensor, num_bins: int) -> tf.Tensor:
   # One more bin takes what does not count, so that shapes stay static.
   bins = tf.minimum(tf.reshape(bins, [-1]), num_bins)
   size = num_bins + 1
-  if tf.config.list_logical_devices('GPU'):
-    # The bincount of GPUs refuses to run where all has to be deterministic.
-    counts = tf.math.unsorted_segment_sum(tf.ones_like(bins), bins, size)
-  else:
-    # This one is ten times as fast on CPUs.
+  if devices.counts_by_bincount():
     counts = tf.math.bincount(
       bins, minlength=size, maxlength=size, dtype=tf.int32
     )
+  else:
+    counts = tf.math.unsorted_segment_sum(tf.ones_like(bins), bins, size)
   return tf.cast(counts[:-1], tf.int64)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, mixed_operation, operations
+from auto_deeplab.model import cells, devices, mixed_operation, operations
 
 # Momentum 0: the moving statistics are those of the last batch.
 NORM = operations.NormSettings(momentum=0.0)
@@ -162,6 +162,51 @@ def test_search_cell_equals_the_plain_cell(
   assert not np.any(gradients['alpha'][:, none])
   for name, gradient in gradients.items():
     assert_close(gradient, expected_gradients[name], 1e-3)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+  """As on a device other than a CPU; what was traced before is forgotten."""
+  cells._shared_function.cache_clear()
+  for trait in ('holds_pools_back', 'parts_5x5_gradients'):
+    monkeypatch.setattr(devices, trait, lambda: False)
+  monkeypatch.setattr(devices, 'normalizes_16_bits', lambda: True)
+  yield
+  cells._shared_function.cache_clear()
+
+
+@pytest.mark.usefixtures('elsewhere')
+@pytest.mark.parametrize(
+  'dtype, tolerance', [('float32', 1e-4), ('bfloat16', 0.15)]
+)
+def test_a_cell_is_the_same_on_other_devices(dtype, tolerance):
+  cell = make_cell(norm=operations.NormSettings(momentum=0.0, epsilon=2e-3))
+  inputs = random_map(batch=4, seed=1)
+  previous, alpha = random_map(batch=2, seed=2), random_alpha()
+
+  def compute(dtype):
+    return gradients_of(
+      lambda a: tf.cast(
+        cell(
+          *(tf.cast(x, dtype) for x in (inputs, previous)), a, training=True
+        ),
+        tf.float32,
+      ),
+      cell.kernels,
+      alpha,
+    )
+
+  actual, gradients = compute(dtype)
+  with pytest.MonkeyPatch.context() as here:
+    for trait in ('holds_pools_back', 'parts_5x5_gradients'):
+      here.setattr(devices, trait, devices.is_cpu)
+    here.setattr(devices, 'normalizes_16_bits', lambda: False)
+    cells._shared_function.cache_clear()
+    expected, expected_gradients = compute('float32')
+  for name, value in {'outputs': actual, **gradients}.items():
+    reference = {'outputs': expected, **expected_gradients}[name]
+    difference = tf.norm(value - reference) / tf.norm(reference)
+    assert difference < tolerance, name
 
 
 @pytest.mark.parametrize('moved', ['weights', 'architecture'])
