@@ -34,7 +34,7 @@ import sys
 import tempfile
 from typing import Any, NamedTuple
 
-from absl import app, flags
+from absl import app, flags, logging
 import numpy as np
 import tensorflow as tf
 
@@ -455,6 +455,8 @@ def run_task(task: dict[str, str]) -> object:
   # Its ten bits of mantissa are not what is called float32 here.
   tf.config.experimental.enable_tensor_float_32_execution(False)
   distribution.leave_graphs_to_cpu_kernels()
+  # Keras warns of a policy that is slow here, and of a trace for each part.
+  logging.set_verbosity(logging.ERROR)
   tf.keras.mixed_precision.set_global_policy(task['precision'])
   if task['name'] == 'reference':
     save(all_answers(), pathlib.Path(task['path']))

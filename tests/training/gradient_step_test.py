@@ -303,7 +303,7 @@ def test_a_nan_is_no_overflow_and_ends_the_run(batch, mirrored):
     assert error.value.step == 15
     assert str(error.value).startswith(
       'train/gradient_norm is nan at step 15, from the gradient of kernel:0, '
-      'and the loss scale has fallen to 1 already; the run stops, its last '
+      'and the loss scale has fallen to 1 already; the run stops. '
     )
     np.testing.assert_array_equal(kernel, np.eye(3))
 
