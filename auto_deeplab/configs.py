@@ -96,9 +96,11 @@ class RuntimeConfig:
       `steps_per_loop`.
     checkpoints_to_keep: number of newest checkpoints kept.
     synchronized_batch_norm: whether batch norm sums statistics over replicas.
-    use_xla: compile the network's forward and backward pass by XLA. For GPUs;
-      XLA's convolutions for CPUs are slower than TensorFlow's own. Not together
-      with `synchronized_batch_norm`.
+    use_xla: compile the network's forward and backward pass by XLA. Of no use
+      on CPUs, where its convolutions are slower than TensorFlow's own, and
+      untried on GPUs. A search is too large for it: of 4 layers (B=5, F=8) on
+      two cores, its first step was not ready after 4 minutes, which takes 8 s
+      without. Not together with `synchronized_batch_norm`.
     deterministic: have a search or a training compute the same bits each time,
       on GPUs as well (TensorFlow's op determinism). Needless on CPUs. It costs
       speed there, and an operation of which TensorFlow has no such kernel ends

@@ -4,6 +4,7 @@
 
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -13,6 +14,9 @@ import auto_deeplab  # noqa: F401
 # Before any test imports TensorFlow, which prints three "errors" at each start
 # without a GPU; a true one is raised besides.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# A shell that runs the suite in the background has it, and all that it starts,
+# ignore Ctrl-C, which some tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # A test that draws needs no display.
 os.environ.setdefault('MPLBACKEND', 'Agg')
 

@@ -110,13 +110,18 @@ def watching() -> Iterator[Watch]:
   """Yields what notices the signals, which end the process no more meanwhile.
 
   Python gives signals to the main thread alone; a run in another one is ended
-  by them as before.
+  by them as before. What the process ignores, as Ctrl-C where a script starts
+  it in the background, it goes on to ignore.
   """
   watch = Watch()
   if threading.current_thread() is not threading.main_thread():
     yield watch
     return
-  signals = (signal.SIGTERM, signal.SIGINT)
+  signals = [
+    number
+    for number in (signal.SIGTERM, signal.SIGINT)
+    if signal.getsignal(number) != signal.SIG_IGN
+  ]
   previous = [signal.signal(number, watch.notice) for number in signals]
   try:
     yield watch

@@ -69,6 +69,7 @@ def test_a_split_is_converted_at_half_its_size(tmp_path):
     f'--data_dir={pictures}',
     f'--output_dir={tmp_path / "data"}',
     '--split=val',
+    '--reduction=2',
   )
   assert result.returncode == 0, result.stderr
   info = tfrecord.load_info(tmp_path / 'data')

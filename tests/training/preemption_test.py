@@ -37,6 +37,17 @@ def test_a_second_ctrl_c_is_left_to_the_system():
     assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
 
 
+def test_what_the_process_ignores_stays_ignored():
+  before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+  try:
+    with preemption.watching() as watch:
+      os.kill(os.getpid(), signal.SIGINT)
+    assert not watch.is_asked
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGINT, before)
+
+
 def test_tracing_does_not_take_it_for_an_error_of_its_own():
   @tf.function
   def traced():
