@@ -6,12 +6,12 @@ TensorFlow makes a node of every number that an operation is given. A search
 cell would have as many of those as of operations.
 """
 
-import weakref
-
 import numpy as np
 import tensorflow as tf
 
-_made: weakref.WeakKeyDictionary[tf.Graph, dict] = weakref.WeakKeyDictionary()
+# An attribute of graphs: kept anywhere else, a graph's constants would keep the
+# graph for as long as the process lives.
+_MADE = '_auto_deeplab_constants'
 
 
 def constant(value, dtype: tf.DType = tf.int32) -> tf.Tensor:
@@ -19,7 +19,10 @@ def constant(value, dtype: tf.DType = tf.int32) -> tf.Tensor:
   if tf.executing_eagerly():
     return tf.constant(value, dtype)
   array = np.asarray(value, dtype.as_numpy_dtype)
-  made = _made.setdefault(tf.compat.v1.get_default_graph(), {})
+  graph = tf.compat.v1.get_default_graph()
+  if not hasattr(graph, _MADE):
+    setattr(graph, _MADE, {})
+  made = getattr(graph, _MADE)
   key = (array.tobytes(), array.shape, dtype)
   if key not in made:
     # Others may use it before what is waited for here has run.

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Within a graph equal constants are one node."""
 
+import gc
+import weakref
+
 import numpy as np
 import tensorflow as tf
 
@@ -41,3 +44,13 @@ def test_a_constant_does_not_wait_for_what_it_was_made_after():
 def test_outside_of_a_graph_a_constant_is_a_value():
   value = constants.constant([1.5, 2], tf.float32)
   np.testing.assert_array_equal(value.numpy(), [1.5, 2])
+
+
+def test_a_graph_goes_with_its_constants():
+  def traced_graph():
+    function = tf.function(lambda x: x + constants.constant(2.5, tf.float32))
+    return weakref.ref(function.get_concrete_function(tf.TensorSpec([])).graph)
+
+  graph = traced_graph()
+  gc.collect()
+  assert graph() is None
