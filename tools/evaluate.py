@@ -13,11 +13,11 @@ that are too large:
     --gin_file=gin_configs/multi_scale.gin
 
 The scores are printed and written to RUN_DIR/evaluation-SPLIT-STEP.json, with
-the confusion matrix; settings other than the default ones are part of the name.
---continuous follows a training: it evaluates each new checkpoint, adds a row to
-RUN_DIR/evaluation-SPLIT.jsonl and ends with the training. --write_predictions
-writes PNGs as the data set's test server wants them, also of a split without
-labels:
+the confusion matrix; settings other than the default ones are part of the name,
+as is the path of a checkpoint of another run. --continuous follows a training:
+it evaluates each new checkpoint, adds a row to RUN_DIR/evaluation-SPLIT.jsonl
+and ends with the training. --write_predictions writes PNGs as the data set's
+test server wants them, also of a split without labels:
 
   python tools/evaluate.py --data_dir=DATA --run_dir=runs/train --split=test \
     --write_predictions=results

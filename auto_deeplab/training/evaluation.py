@@ -8,8 +8,8 @@ RUN/evaluation-val.jsonl      of a training that is followed: a row of scores
                               for each checkpoint
 
 Settings other than the default ones are part of the name, such as
-`evaluation-val-800-scales=0.5,1.0-use_flip=True.json`, so that no scores take
-the place of others.
+`evaluation-val-800-scales=0.5,1.0-use_flip=True.json`, and so is the path of a
+checkpoint that is not the run's own: no scores take the place of others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,6 +49,7 @@ class Evaluation:
       predictions were written.
     confusion_matrix: int64 `[num_classes, num_classes]`, rows are labels.
     num_predictions: how many were written.
+    foreign: path prefix of the checkpoint, if it is not of the run itself.
   """
 
   step: int
@@ -57,6 +58,7 @@ class Evaluation:
   scores: dict[str, float]
   confusion_matrix: np.ndarray
   num_predictions: int = 0
+  foreign: pathlib.Path | None = None
 
 
 def run(
@@ -90,7 +92,23 @@ def run(
   )
   found = _evaluate(place, config, evaluate, loaded.step)
   count = writer.count if writer else 0
-  return dataclasses.replace(found, num_predictions=count)
+  return dataclasses.replace(
+    found,
+    num_predictions=count,
+    foreign=_foreign(place.run_dir, checkpoint),
+  )
+
+
+def _foreign(
+  run_dir: str | os.PathLike[str], checkpoint: str | None
+) -> pathlib.Path | None:
+  """Returns the path prefix of a checkpoint that lies outside of the run."""
+  if not checkpoint or checkpoint == 'best':
+    return None
+  folder = run_folder.RunFolder(run_dir)
+  path = pathlib.Path(checkpoint).resolve()
+  own = (folder.checkpoints.resolve(), folder.best.resolve())
+  return None if path.parent in own else path
 
 
 def follow(
@@ -190,8 +208,10 @@ def write(found: Evaluation, run_dir: str | os.PathLike[str]) -> pathlib.Path:
     **found.scores,
     'confusion_matrix': found.confusion_matrix.tolist(),
   }
-  name = f'evaluation-{found.split}-{found.step}{_settings(found.config)}.json'
-  path = pathlib.Path(run_dir) / name
+  name = f'evaluation-{found.split}-{found.step}{_settings(found.config)}'
+  if found.foreign:
+    name += f'-checkpoint={"_".join(found.foreign.parts[1:])}'
+  path = pathlib.Path(run_dir) / f'{name}.json'
   with artifact.writing(path) as file:
     file.write(json.dumps(report, indent=1).encode())
   return path

@@ -3,6 +3,7 @@
 """Evaluations of a training, as `tools/evaluate.py` asks for them."""
 
 import json
+import shutil
 
 import numpy as np
 from PIL import Image
@@ -177,6 +178,30 @@ def test_scores_of_another_step_or_setting_are_another_file(
   assert evaluation.write(found, tmp_path) == tmp_path / f'{name}.json'
   report = json.loads((tmp_path / f'{name}.json').read_text())
   assert (report['step'], report['mean_iou']) == (step, 0.5)
+
+
+@pytest.mark.parametrize(
+  ('path', 'is_own'),
+  [
+    ('run/checkpoints/ckpt-2', True),
+    ('run/best/ckpt-2', True),
+    ('other/checkpoints/ckpt-2', False),
+    ('run/post_mortem/ckpt-2', False),
+  ],
+)
+def test_scores_of_a_foreign_checkpoint_are_another_file(
+  folder, tmp_path, path, is_own
+):
+  target = folder / path
+  if not target.parent.exists():
+    shutil.copytree(folder / 'run/checkpoints', target.parent)
+  found = evaluation.run(_place(folder), checkpoint=str(target))
+  name = evaluation.write(found, tmp_path).name
+  if is_own:
+    assert name == 'evaluation-val-2.json'
+  else:
+    shown = str(target.resolve())[1:].replace('/', '_')
+    assert name == f'evaluation-val-2-checkpoint={shown}.json'
 
 
 def test_rows_of_another_setting_are_in_another_file(tmp_path):
