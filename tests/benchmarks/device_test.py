@@ -81,6 +81,34 @@ def test_a_part_answers_with_outputs_and_all_gradients():
     np.testing.assert_array_equal(a, b)
 
 
+class _Failing(tf.keras.layers.Layer):
+  def call(self, x, training):
+    raise tf.errors.UnimplementedError(None, None, 'no such kernel')
+
+
+def test_a_part_that_fails_is_not_right_and_the_others_are(monkeypatch, capsys):
+  def parts():
+    settings = {'training': True}
+    yield device.Part('failing', _Failing(), [[1, 4, 4, 3]], settings)
+    good = tf.keras.layers.BatchNormalization()
+    yield device.Part('good', good, [[1, 4, 4, 3]], settings)
+
+  monkeypatch.setattr(device, 'parts', parts)
+  monkeypatch.setattr(device, 'steps', dict)
+  monkeypatch.setattr(device, 'labels', lambda: [np.zeros([2], np.int32)])
+  found = device.all_answers(leave_out_failing=True)
+  assert 'failing: ' in capsys.readouterr().err
+  failing = {f'failing:{k}': [np.ones(1)] for k in ('forward', 'gradient')}
+  rows = device.compare(found, found | failing, 'float32')
+  assert {row['part']: row['is_right'] for row in rows} == {
+    'good': True,
+    'labels': True,
+    'failing': False,
+  }
+  with pytest.raises(tf.errors.UnimplementedError):
+    device.all_answers()
+
+
 def test_weights_are_drawn_alike_everywhere():
   layers = [tf.keras.layers.Dense(3), tf.keras.layers.Dense(3)]
   for layer in layers:
