@@ -296,7 +296,8 @@ class SegmenterConfig:
     dropout_rate: dropout before the logits' decoder, in [0, 1).
     batch_norm_momentum: decay of the backbone's and head's statistics; take
       less than 0.9997 for runs of less than 15,350 steps, after which 1 % of
-      the initial statistics is left. More is refused.
+      the initial statistics is left. More is refused of a training from
+      scratch.
     batch_norm_epsilon: of the backbone.
     head_batch_norm_epsilon: of ASPP and decoder.
     freeze_batch_norm: whether training takes batch norm's moving statistics and
@@ -705,7 +706,14 @@ class TrainExperiment:
   weight_optimizer: WeightOptimizerConfig
   schedule: TrainConfig
 
-  def __post_init__(self):
+  def check_beginning(self) -> None:
+    """Refuses moving statistics that would keep what they begin with.
+
+    For a training from scratch, whose statistics begin with 0 and 1.
+
+    Raises:
+      ValueError: more than 1 % of that would be left at the end.
+    """
     if not self.segmenter.freeze_batch_norm:
       _require_forgetting(
         self.segmenter,

@@ -533,7 +533,8 @@ def main(argv: Sequence[str]) -> None:
     return
   with tempfile.TemporaryDirectory() as folder:
     rows = check(pathlib.Path(folder))
-  measure.report(rows, as_json=FLAGS.json)
+  if not FLAGS.json:
+    measure.report(rows, as_json=False)
   times = [
     row
     for kind, precision in itertools.product(
@@ -541,7 +542,7 @@ def main(argv: Sequence[str]) -> None:
     )
     for row in _run_apart(name='time', kind=kind, precision=precision)
   ]
-  measure.report(times, as_json=FLAGS.json)
+  measure.report(rows + times if FLAGS.json else times, as_json=FLAGS.json)
   wrong = [row for row in rows if not row['is_right']]
   if wrong:
     print(f'{len(wrong)} of {len(rows)} rows are not right.', file=sys.stderr)

@@ -148,23 +148,10 @@ def test_later_files_and_bindings_win(tmp_path):
       '`TrainConfig.ema_momentum` (1.0) must be in [0, 1).',
     ),
     (
-      'TrainConfig.ema_momentum = 0.999\nTrainConfig.train_steps = 1000\n'
-      'SegmenterConfig.freeze_batch_norm = True',
+      'TrainConfig.ema_momentum = 0.999\nTrainConfig.train_steps = 1000',
       '`TrainConfig.ema_momentum` (0.999) must be at most 0.995405 in 1000 '
       'steps, so that no more than 1 % of the initial weights is left in the '
       'average.',
-    ),
-    (
-      'TrainConfig.train_steps = 300',
-      '`SegmenterConfig.batch_norm_momentum` (0.9997) must be at most 0.984767 '
-      'in 300 steps, so that no more than 1 % of the initial statistics is '
-      'left in the average.',
-    ),
-    (
-      'TrainConfig.train_steps = 5000\nTrainConfig.accumulation_steps = 2',
-      '`SegmenterConfig.batch_norm_momentum` (0.9997) must be at most 0.99954 '
-      'in 10000 steps, so that no more than 1 % of the initial statistics is '
-      'left in the average.',
     ),
     (
       "LossConfig.class_weights = 'inverse'",
@@ -197,11 +184,39 @@ def test_a_bad_binding_is_one_line_that_names_it(binding, message):
     assert str(error.value) == message
 
 
-def test_statistics_that_stay_may_have_any_momentum():
-  bindings = ['TrainConfig.train_steps = 3']
-  frozen = [*bindings, 'SegmenterConfig.freeze_batch_norm = True']
-  config = configs.load(configs.TrainExperiment, [], frozen)
-  assert config.segmenter.batch_norm_momentum == 0.9997
+@pytest.mark.parametrize(
+  'bindings, largest, steps',
+  [
+    (['TrainConfig.train_steps = 300'], 0.984767, 300),
+    (
+      ['TrainConfig.train_steps = 5000', 'TrainConfig.accumulation_steps = 2'],
+      0.99954,
+      10000,
+    ),
+  ],
+)
+def test_statistics_must_forget_their_beginning(bindings, largest, steps):
+  config = configs.load(configs.TrainExperiment, [], bindings)
+  with pytest.raises(ValueError) as error:
+    config.check_beginning()
+  assert str(error.value) == (
+    f'`SegmenterConfig.batch_norm_momentum` (0.9997) must be at most {largest} '
+    f'in {steps} steps, so that no more than 1 % of the initial statistics is '
+    'left in the average.'
+  )
+
+
+@pytest.mark.parametrize(
+  'binding',
+  [
+    'TrainConfig.train_steps = 15_350',
+    'SegmenterConfig.batch_norm_momentum = 0.98',
+    'SegmenterConfig.freeze_batch_norm = True',
+  ],
+)
+def test_statistics_that_forget_or_stay_are_accepted(binding):
+  bindings = ['TrainConfig.train_steps = 300', binding]
+  configs.load(configs.TrainExperiment, [], bindings).check_beginning()
 
 
 def test_a_supernet_without_filters_is_refused():

@@ -113,7 +113,7 @@ _TRAININGS: dict[str, dict] = {
   },
   'camvid_train': {
     'runtime.precision': 'float32',
-    'input.crop_size': (241, 241),
+    'input.crop_size': (257, 257),
     'input.batch_size': 8,
     'segmenter.filter_multiplier': 16,
     'weight_optimizer.optimizer': 'adamw',

@@ -291,6 +291,8 @@ def run_training(
     place.run_dir, allows_change=place.allow_config_change
   )
   checkpoint = initialization.find(place.start, folder, info)
+  if not (checkpoint or checkpoints.newest(folder.checkpoints)):
+    config.check_beginning()
   copies = _definition(genotype, info, place, checkpoint)
   folder.check(config, copies)
   strategy = _start(config.runtime, place)
@@ -330,6 +332,7 @@ def _train(
   dataset = _distribute(strategy, config, place, first_step)
   with strategy.scope():
     model = networks.make_segmenter(config, genotype, info)
+    networks.warn_of_crop(config.input.crop_size, model.coarsest_stride)
     networks.build(model, config.input, strategy, step=tf.constant(0))
     if checkpoint and not checkpoints.newest(folder.checkpoints):
       initialization.initialize(place.start, checkpoint, model)

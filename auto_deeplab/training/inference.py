@@ -89,8 +89,8 @@ def _at_long_side(images: tf.Tensor, long_side: int) -> tf.Tensor:
   """Resizes pictures so that the longer side has that many pixels."""
   size = tf.cast(tf.shape(images)[1:3], tf.float32)
   size = tf.round(size * (long_side / tf.reduce_max(size)))
-  # What the network needs at least.
-  size = tf.maximum(tf.cast(size, tf.int32), 4)
+  # The shorter side of a thin picture would be rounded to nothing.
+  size = tf.maximum(tf.cast(size, tf.int32), 1)
   return operations.resize_aligned(images, tf.unstack(size))
 
 
@@ -101,8 +101,7 @@ def _flips(config: configs.EvalConfig) -> tuple[bool, ...]:
 def _scaled(images: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
   """Resizes pictures, n pixels to (n - 1) * scale + 1 as DeepLab does."""
   size = tf.cast(tf.shape(images)[1:3], tf.float32)
-  # What the network needs at least.
-  size = tf.maximum(tf.cast((size - 1) * scale, tf.int32) + 1, 4)
+  size = tf.cast((size - 1) * scale, tf.int32) + 1
   return operations.resize_aligned(images, tf.unstack(size))
 
 

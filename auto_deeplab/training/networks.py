@@ -7,12 +7,14 @@ import json
 import os
 from typing import Any
 
+from absl import logging
 import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets, tfrecord
+from auto_deeplab.model import operations
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.training import (
   best,
@@ -74,6 +76,24 @@ def _check_window(
       f'`SegmenterConfig.pooling_size` ({window}) must not be larger than the '
       f'feature map {network.feature_size} of an `InputConfig.crop_size` of '
       f'{crop}.'
+    )
+
+
+def warn_of_crop(crop_size: tuple[int, int], stride: int) -> None:
+  """Warns of training crops whose maps do not nest, as those evaluated do.
+
+  Args:
+    crop_size: (height, width) in pixels.
+    stride: the coarsest output stride of the network, in pixels.
+  """
+  nesting = operations.nesting(crop_size, stride)
+  if nesting != crop_size:
+    logging.warning(
+      '`InputConfig.crop_size` %s is no size at which the maps of this network '
+      'nest: it learns with resizes that no evaluation has. %s is the next '
+      'that is.',
+      crop_size,
+      nesting,
     )
 
 

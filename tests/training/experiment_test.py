@@ -248,6 +248,8 @@ def test_a_training_begins_with_another_s_weights_once(
   parts = {
     'weight_optimizer': {'learning_rate': 1e-9, 'schedule': 'constant'},
     'schedule': {'train_steps': 4, 'ema_momentum': 0.1},
+    # Statistics that begin with a training's need not forget them.
+    'segmenter': {'batch_norm_momentum': 0.9},
   }
   whole, broken = tmp_path / 'whole', tmp_path / 'broken'
   runs.train(data_dir, whole, start, **parts)

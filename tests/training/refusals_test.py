@@ -17,7 +17,7 @@ from auto_deeplab.data import (
   synthetic,
   tfrecord,
 )
-from auto_deeplab.training import experiment
+from auto_deeplab.training import experiment, networks
 from tests.training import runs, tiny
 
 pytestmark = pytest.mark.slow
@@ -187,3 +187,19 @@ def test_a_run_goes_on_with_its_own_data_genotype_and_values(
   config = tiny.train_config(schedule={'train_steps': 1})
   with pytest.raises(ValueError, match=r'genotype\.json differs from what'):
     experiment.run_training(config, PUBLISHED, place)
+
+
+def test_statistics_that_keep_their_beginning_are_refused_before_a_run(
+  data_dir, tmp_path
+):
+  run_dir, parts = tmp_path / 'run', {'batch_norm_momentum': 0.9}
+  with pytest.raises(ValueError, match=r'batch_norm_momentum` \(0\.9\) must'):
+    runs.train(data_dir, run_dir, segmenter=parts)
+  assert not run_dir.exists()
+  # What was trained so before it was refused can be used and goes on.
+  runs.train(data_dir, run_dir, schedule={'train_steps': 1})
+  config = run_dir / 'config.gin'
+  line = 'SegmenterConfig.batch_norm_momentum = {}'.format
+  config.write_text(config.read_text().replace(line(0.01), line(0.9)))
+  networks.load_segmenter(run_dir)
+  runs.train(data_dir, run_dir, segmenter=parts, schedule={'train_steps': 1})
