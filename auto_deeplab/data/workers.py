@@ -109,10 +109,21 @@ def _holding_back_interrupts() -> Iterator[None]:
   of it afterwards.
   """
   mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  # Another thread, of TensorFlow's, may be told of it in the place of this one.
+  came: list[int] = []
+  handler = None
+  if threading.current_thread() is threading.main_thread():
+    handler = signal.signal(
+      signal.SIGINT, lambda number, _: came.append(number)
+    )
   try:
     yield
   finally:
+    if handler is not None:
+      signal.signal(signal.SIGINT, handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if came:
+      signal.raise_signal(signal.SIGINT)
 
 
 def _run_here(

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -113,3 +114,23 @@ def _is_running(pid):
   except OSError:
     return False
   return '\nState:\tZ' not in status
+
+
+def test_an_interrupt_while_workers_start_is_heard_afterwards():
+  """Also where another thread is told of it, which does not hold it back."""
+  seen = []
+
+  def start():
+    with workers._holding_back_interrupts():
+      thread = threading.Thread(target=interrupt)
+      thread.start()
+      thread.join()
+      seen.append('started')
+
+  def interrupt():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+  with pytest.raises(KeyboardInterrupt):
+    start()
+  assert seen == ['started']

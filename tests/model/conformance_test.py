@@ -104,6 +104,7 @@ TABLE: dict[type, Case] = {
   operations.Conv2D: Case(
     lambda: operations.Conv2D(FILTERS, 3, strides=2), has_training=False
   ),
+  operations.BatchNorm: Case(NORM.layer, in_float32=True),
   operations.ConvBn: Case(lambda: operations.ConvBn(FILTERS, 3, NORM)),
   operations.SeparableConv2D: Case(
     lambda: operations.SeparableConv2D(FILTERS, 3, strides=2),

@@ -35,7 +35,7 @@ SegmenterConfig.stem_filters = (4, 4, 8)
 SegmenterConfig.aspp_filters = 8
 SegmenterConfig.low_level_filters = 4
 SegmenterConfig.decoder_filters = 8
-SegmenterConfig.batch_norm_momentum = 0.9
+SegmenterConfig.batch_norm_momentum = 0.85
 TrainConfig.train_steps = 40
 """
 PATIENCE_SECONDS = 600
