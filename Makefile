@@ -51,7 +51,7 @@ endef
 ##@ Develop
 
 # By file, for the tests of one file share what they build. A process takes up to
-# 3 GB.
+# 6 GB.
 IN_PROCESSES := -n auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: test
