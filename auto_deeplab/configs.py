@@ -501,7 +501,7 @@ class LossConfig:
     hard_pixel_warmup_steps: steps in which that share falls from 1.
     class_weights: one of `CLASS_WEIGHTS`; 'median_frequency' weighs a class by
       the median of the classes' shares in the training split's pixels over its
-      own (`data.class_weights`).
+      own (`data.input.class_weights`).
   """
 
   hard_pixel_fraction: float = 1.0

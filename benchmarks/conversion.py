@@ -36,15 +36,9 @@ import numpy as np
 from PIL import Image
 import tensorflow as tf
 
-from auto_deeplab.data import (
-  conversion,
-  layouts,
-  shards,
-  sources,
-  synthetic,
-  tfrecord,
-)
-from auto_deeplab.data.workers import Workers
+from auto_deeplab.data.records import conversion, shards, tfrecord
+from auto_deeplab.data.records.workers import Workers
+from auto_deeplab.data.sources import layouts, sources, synthetic
 from benchmarks import measure
 
 _DATASET = flags.DEFINE_string('dataset', 'folder', 'Layout of --data_dir.')

@@ -43,6 +43,9 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
+from auto_deeplab.evaluation import (
+  inference,
+)
 from auto_deeplab.model import (
   cells,
   deeplab,
@@ -54,7 +57,6 @@ from auto_deeplab.model import (
 from auto_deeplab.training import (
   distribution,
   gradient_step,
-  inference,
   networks,
   optimizers,
 )

@@ -32,9 +32,10 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import conversion, layouts, synthetic
+from auto_deeplab.data.records import conversion
+from auto_deeplab.data.sources import layouts, synthetic
+from auto_deeplab.evaluation import evaluator, inference, metrics
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.training import evaluator, inference, metrics
 from benchmarks import measure
 
 FLAGS = flags.FLAGS

@@ -28,15 +28,10 @@ from absl import app, flags
 import tensorflow as tf
 
 from auto_deeplab.configs import InputConfig
-from auto_deeplab.data import (
-  augmentation,
-  conversion,
-  datasets,
-  input_pipeline,
-  layouts,
-  synthetic,
-  tfrecord,
-)
+from auto_deeplab.data import datasets
+from auto_deeplab.data.input import augmentation, input_pipeline
+from auto_deeplab.data.records import conversion, tfrecord
+from auto_deeplab.data.sources import layouts, synthetic
 from benchmarks import measure
 
 _DATA_DIR = flags.DEFINE_string(

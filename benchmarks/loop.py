@@ -30,12 +30,14 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.runs import (
+  run_folder,
+)
 from auto_deeplab.training import (
   distribution,
   gradient_step,
   networks,
   optimizers,
-  run_folder,
   trainer,
 )
 from benchmarks import measure

@@ -1,15 +1,17 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the file BUILD from the imports: `make build-file`.
+"""Writes the files BUILD from the imports: `make build-file`.
 
-Each Python file is a target of its own, named by its path without `.py`:
+A folder of Python files is a package, and each file a target of it, named by
+the file without `.py`:
 
-    bazel query 'deps(//:auto_deeplab/model/supernet)'
-    bazel query 'rdeps(//..., //:auto_deeplab/architecture/lattice)'
-    PATH=$PWD/.venv/bin:$PATH bazel test //:tests/architecture/lattice_test
+    bazel query 'deps(//auto_deeplab/model:supernet)'
+    bazel query 'rdeps(//..., //auto_deeplab/architecture:lattice)'
+    PATH=$PWD/.venv/bin:$PATH bazel test //tests/architecture:lattice_test
 
 Its deps are what it imports of this repository, the `__init__.py` of its own
-folder, and, for a test, the `conftest.py` of its folder and of those above.
+folder, and, for a test, the `conftest.py` of its folder and of those above. The
+BUILD at the root is of the whole: `//:auto_deeplab` and `//:tests`.
 """
 
 import ast
@@ -19,15 +21,18 @@ import pathlib
 
 from tests import import_graph
 
-_PATH = import_graph.ROOT / 'BUILD'
-
 _HEADER = '''\
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One target a Python file; written by `make build-file` from the imports."""
+"""{title}.
+
+Written by `make build-file` from the imports.
+"""
 
 package(default_visibility = ["//visibility:public"])
+'''
 
+_ROOT = """
 licenses(["notice"])
 
 exports_files(["LICENSE"])
@@ -36,7 +41,7 @@ filegroup(
     name = "test_data",
     srcs = ["pyproject.toml"] + glob(["gin_configs/*.gin"]),
 )
-'''
+"""
 
 # `bazel test` runs a file, and a test of pytest is none: this one runs it.
 _RUNNER = 'tests/run_pytest.py'
@@ -44,26 +49,27 @@ _RUNNER = 'tests/run_pytest.py'
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-  """A rule of the file BUILD.
+  """A rule of a file BUILD.
 
   Attributes:
     rule: `py_library`, `py_binary` or `py_test`.
-    name: Path of its file without `.py`.
-    srcs: Its file; for a test, also the one that starts pytest.
-    deps: Labels (`:name`) of what it imports, sorted.
+    file: Path of its Python file.
+    deps: Labels of what it imports, sorted.
   """
 
   rule: str
-  name: str
-  srcs: tuple[str, ...]
+  file: str
   deps: tuple[str, ...]
 
   def __str__(self) -> str:
-    attributes = {'name': f'"{self.name}"', 'srcs': _starlark(self.srcs)}
+    own = pathlib.PurePosixPath(self.file).name
+    attributes = {'name': f'"{_name(self.file)}"', 'srcs': _starlark((own,))}
     if self.rule == 'py_test':
-      attributes['args'] = _starlark(self.srcs[:1])
-      attributes['data'] = '[":test_data"]'
-      attributes['main'] = f'"{_RUNNER}"'
+      runner = f'"//{_folder(_RUNNER)}:{pathlib.PurePosixPath(_RUNNER).name}"'
+      attributes['srcs'] = f'["{own}", {runner}]'
+      attributes['args'] = _starlark((self.file,))
+      attributes['data'] = '["//:test_data"]'
+      attributes['main'] = runner
     if self.deps:
       attributes['deps'] = _starlark(self.deps)
     lines = [f'    {key} = {value},' for key, value in attributes.items()]
@@ -77,25 +83,35 @@ def _starlark(items: tuple[str, ...]) -> str:
   return '\n'.join(['[', *(f'        "{item}",' for item in items), '    ]'])
 
 
+def _folder(file: str) -> str:
+  return pathlib.PurePosixPath(file).parent.as_posix()
+
+
+def _name(file: str) -> str:
+  return pathlib.PurePosixPath(file).stem
+
+
+def label(file: str, folder: str | None = None) -> str:
+  """The label of a file's target, for a package, which may be its own."""
+  own = _folder(file)
+  return f':{_name(file)}' if own == folder else f'//{own}:{_name(file)}'
+
+
 def targets(root: pathlib.Path = import_graph.ROOT) -> tuple[Target, ...]:
-  """What BUILD should hold for the Python files below `root`."""
+  """What the files BUILD should hold for the Python files below `root`."""
   files = import_graph.python_files(root)
   return tuple(_target(file, frozenset(files), root) for file in files)
 
 
 def _target(file: str, files: Set[str], root: pathlib.Path) -> Target:
   needed = import_graph.dependencies(file, files, root) | _implicit(file, files)
-  rule = _rule(file, root)
+  labels = {label(needed_file, _folder(file)) for needed_file in needed}
   return Target(
-    rule=rule,
-    name=_name(file),
-    srcs=(file, _RUNNER) if rule == 'py_test' else (file,),
-    deps=tuple(sorted(f':{_name(needed_file)}' for needed_file in needed)),
+    rule=_rule(file, root),
+    file=file,
+    # Those of its own package first, as buildifier has them.
+    deps=tuple(sorted(labels, key=lambda text: (text[0] != ':', text))),
   )
-
-
-def _name(file: str) -> str:
-  return file.removesuffix('.py')
 
 
 def _rule(file: str, root: pathlib.Path) -> str:
@@ -117,11 +133,60 @@ def _implicit(file: str, files: Set[str]) -> frozenset[str]:
   return frozenset(implicit & files)
 
 
-def render(root: pathlib.Path = import_graph.ROOT) -> str:
-  """The text of the file BUILD."""
-  return '\n'.join([_HEADER, *map(str, targets(root))])
+def render(root: pathlib.Path = import_graph.ROOT) -> dict[str, str]:
+  """The texts of the files BUILD, by their paths."""
+  folders: dict[str, list[Target]] = {}
+  for target in targets(root):
+    folders.setdefault(_folder(target.file), []).append(target)
+  texts = {
+    f'{folder}/BUILD': '\n'.join(
+      [
+        _HEADER.format(title=f'One target a Python file of {folder}'),
+        *(['exports_files(["run_pytest.py"])\n'] if folder == 'tests' else []),
+        *map(str, found),
+      ]
+    )
+    for folder, found in folders.items()
+  }
+  return {'BUILD': _render_root(targets(root)), **texts}
+
+
+def _render_root(found: tuple[Target, ...]) -> str:
+  """The text of the BUILD of the whole."""
+  package = tuple(
+    label(t.file) for t in found if t.file.startswith('auto_deeplab/')
+  )
+  tests = tuple(label(t.file) for t in found if t.rule == 'py_test')
+  return '\n'.join(
+    [
+      _HEADER.format(title='The package and its tests as a whole') + _ROOT,
+      f'py_library(\n    name = "auto_deeplab",\n'
+      f'    deps = {_starlark(package)},\n)\n',
+      f'test_suite(\n    name = "tests",\n    tests = {_starlark(tests)},\n)\n',
+    ]
+  )
+
+
+def write(root: pathlib.Path = import_graph.ROOT) -> int:
+  """Writes all files BUILD, and removes those of folders without Python."""
+  texts = render(root)
+  for path in build_files(root):
+    if path not in texts:
+      (root / path).unlink()
+  for path, text in texts.items():
+    (root / path).write_text(text, encoding='utf-8')
+  return len(texts)
+
+
+def build_files(root: pathlib.Path = import_graph.ROOT) -> tuple[str, ...]:
+  """The paths of the files BUILD that there are."""
+  found = [root / 'BUILD']
+  for folder in import_graph.FOLDERS:
+    found += (root / folder).rglob('BUILD')
+  return tuple(
+    sorted(p.relative_to(root).as_posix() for p in found if p.exists())
+  )
 
 
 if __name__ == '__main__':
-  _PATH.write_text(render(), encoding='utf-8')
-  print(f'Wrote {_PATH.name}: {len(targets())} targets.')
+  print(f'Wrote {write()} files.')

@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The file BUILD says what the imports say, and bazel can read it."""
+"""The files BUILD say what the imports say, and bazel can read them."""
 
 import ast
 import os
@@ -15,29 +15,32 @@ from tests import build_file, import_graph
 _RULES = ('py_binary', 'py_library', 'py_test')
 
 
-def _parse(text: str) -> dict[str, build_file.Target]:
-  """The Python rules of a file BUILD, by name; BUILD is Python syntax."""
+def _parse(texts: dict[str, str]) -> dict[str, build_file.Target]:
+  """The Python rules of files BUILD, by their file; BUILD is Python syntax."""
   found = {}
-  for node in ast.walk(ast.parse(text)):
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in _RULES:
-      values = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
-      found[values['name']] = build_file.Target(
-        rule=ast.unparse(node.func),
-        name=values['name'],
-        srcs=tuple(values['srcs']),
-        deps=tuple(values.get('deps', ())),
-      )
+  for path, text in texts.items():
+    folder = pathlib.PurePosixPath(path).parent
+    for node in ast.walk(ast.parse(text)):
+      if isinstance(node, ast.Call) and ast.unparse(node.func) in _RULES:
+        values = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
+        if 'srcs' in values:
+          file = (folder / values['srcs'][0]).as_posix()
+          found[file] = build_file.Target(
+            rule=ast.unparse(node.func),
+            file=file,
+            deps=tuple(values.get('deps', ())),
+          )
   return found
 
 
-def _differences(text: str, root: pathlib.Path) -> list[str]:
-  """One line for each point in which a file BUILD and the imports differ."""
-  declared = _parse(text)
-  real = {target.name: target for target in build_file.targets(root)}
-  messages = [f'{name}.py has no target.' for name in real.keys() - declared]
-  messages += [f'{name} has no file.' for name in declared.keys() - real]
-  for name in real.keys() & declared:
-    messages += _target_differences(declared[name], real[name])
+def _differences(texts: dict[str, str], root: pathlib.Path) -> list[str]:
+  """One line for each point in which files BUILD and the imports differ."""
+  declared = _parse(texts)
+  real = {target.file: target for target in build_file.targets(root)}
+  messages = [f'{file} has no target.' for file in real.keys() - declared]
+  messages += [f'{file} does not exist.' for file in declared.keys() - real]
+  for file in real.keys() & declared:
+    messages += _target_differences(declared[file], real[file])
   return sorted(messages)
 
 
@@ -46,24 +49,29 @@ def _target_differences(
 ) -> list[str]:
   messages = []
   if declared.rule != real.rule:
-    messages.append(f'{real.name} is a {declared.rule}, not a {real.rule}.')
-  if declared.srcs != real.srcs:
-    messages.append(f'{real.name} has srcs {declared.srcs}, not {real.srcs}.')
+    messages.append(f'{real.file} is a {declared.rule}, not a {real.rule}.')
   missing = set(real.deps) - set(declared.deps)
   surplus = set(declared.deps) - set(real.deps)
-  messages += [f'{real.name} lacks the dep {label}.' for label in missing]
-  messages += [f'{real.name} has no use for {label}.' for label in surplus]
+  messages += [f'{real.file} lacks the dep {label}.' for label in missing]
+  messages += [f'{real.file} has no use for {label}.' for label in surplus]
   return messages
 
 
+def _written(repository: pathlib.Path) -> dict[str, str]:
+  return {
+    path: (repository / path).read_text()
+    for path in build_file.build_files(repository)
+  }
+
+
 def test_build_says_what_the_imports_say(repository):
-  differences = _differences((repository / 'BUILD').read_text(), repository)
+  differences = _differences(_written(repository), repository)
   assert differences == [], 'run `make build-file`'
 
 
 def test_build_is_written_by_its_generator(repository):
-  text = (repository / 'BUILD').read_text()
-  assert text == build_file.render(repository), 'run `make build-file`'
+  rendered = build_file.render(repository)
+  assert _written(repository) == rendered, 'run `make build-file`'
 
 
 @pytest.fixture
@@ -84,68 +92,70 @@ def small_repository(tmp_path):
 
 
 def test_targets_follow_from_the_imports(small_repository):
-  targets = {t.name: t for t in build_file.targets(small_repository)}
+  targets = {t.file: t for t in build_file.targets(small_repository)}
 
-  assert {name: (t.rule, *t.deps) for name, t in targets.items()} == {
-    'auto_deeplab/__init__': ('py_library',),
-    'auto_deeplab/nouns': ('py_library', ':auto_deeplab/__init__'),
-    'auto_deeplab/verbs': (
-      'py_library',
-      ':auto_deeplab/__init__',
-      ':auto_deeplab/nouns',
-    ),
-    'tests/conftest': ('py_library',),
-    'tests/verbs_test': (
-      'py_test',
-      ':auto_deeplab/verbs',
-      ':tests/conftest',
-    ),
-    'tools/cli': ('py_library',),
-    'tools/speak': ('py_binary', ':tools/cli'),
+  assert {file: (t.rule, *t.deps) for file, t in targets.items()} == {
+    'auto_deeplab/__init__.py': ('py_library',),
+    'auto_deeplab/nouns.py': ('py_library', ':__init__'),
+    'auto_deeplab/verbs.py': ('py_library', ':__init__', ':nouns'),
+    'tests/conftest.py': ('py_library',),
+    'tests/verbs_test.py': ('py_test', ':conftest', '//auto_deeplab:verbs'),
+    'tools/cli.py': ('py_library',),
+    'tools/speak.py': ('py_binary', ':cli'),
   }
 
 
+def test_files_of_folders_without_python_are_removed(small_repository):
+  stale = small_repository / 'tools' / 'old' / 'BUILD'
+  stale.parent.mkdir()
+  stale.touch()
+
+  assert build_file.write(small_repository) == 4
+
+  assert _written(small_repository) == build_file.render(small_repository)
+  assert not stale.exists()
+
+
 @pytest.mark.parametrize(
-  ('old', 'new', 'message'),
+  ('path', 'old', 'new', 'message'),
   [
     (
-      'name = "auto_deeplab/nouns"',
-      'name = "auto_deeplab/pronouns"',
+      'auto_deeplab/BUILD',
+      'srcs = ["nouns.py"]',
+      'srcs = ["pronouns.py"]',
       [
         'auto_deeplab/nouns.py has no target.',
-        'auto_deeplab/pronouns has no file.',
+        'auto_deeplab/pronouns.py does not exist.',
       ],
     ),
     (
-      '        ":auto_deeplab/nouns",\n',
+      'auto_deeplab/BUILD',
+      '        ":nouns",\n',
       '',
-      ['auto_deeplab/verbs lacks the dep :auto_deeplab/nouns.'],
+      ['auto_deeplab/verbs.py lacks the dep :nouns.'],
     ),
     (
-      '        ":tests/conftest",\n',
-      '        ":tests/conftest",\n        ":tools/cli",\n',
-      ['tests/verbs_test has no use for :tools/cli.'],
+      'tests/BUILD',
+      '        ":conftest",\n',
+      '        ":conftest",\n        "//tools:cli",\n',
+      ['tests/verbs_test.py has no use for //tools:cli.'],
     ),
     (
+      'tools/BUILD',
       'py_binary(',
       'py_library(',
-      ['tools/speak is a py_library, not a py_binary.'],
-    ),
-    (
-      'srcs = ["tools/cli.py"]',
-      'srcs = ["tools/speak.py"]',
-      ["tools/cli has srcs ('tools/speak.py',), not ('tools/cli.py',)."],
+      ['tools/speak.py is a py_library, not a py_binary.'],
     ),
   ],
 )
-def test_a_difference_is_named(small_repository, old, new, message):
-  text = build_file.render(small_repository)
-  assert _differences(text, small_repository) == []
-  assert text.count(old) == 1
+def test_a_difference_is_named(small_repository, path, old, new, message):
+  texts = build_file.render(small_repository)
+  assert _differences(texts, small_repository) == []
+  assert texts[path].count(old) == 1
 
-  changed = text.replace(old, new)
+  texts[path] = texts[path].replace(old, new)
 
-  assert _differences(changed, small_repository) == message
+  assert _differences(texts, small_repository) == message
 
 
 def test_bazel_reads_the_file(repository, tmp_path):
@@ -168,7 +178,7 @@ def test_bazel_reads_the_file(repository, tmp_path):
     check=False,
   )
   assert done.returncode == 0, done.stderr
-  expected = {f'//:{target.name}' for target in build_file.targets()}
+  expected = {build_file.label(t.file) for t in build_file.targets()}
   assert expected <= set(done.stdout.split())
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from auto_deeplab import configs
-from tests.training import tiny
+from tests import tiny
 
 
 @pytest.mark.parametrize(

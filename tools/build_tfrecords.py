@@ -56,7 +56,8 @@ from absl import flags
 import cli
 import progress
 
-from auto_deeplab.data import conversion, layouts, synthetic
+from auto_deeplab.data.records import conversion
+from auto_deeplab.data.sources import layouts, synthetic
 
 _DATASET = flags.DEFINE_string(
   'dataset',

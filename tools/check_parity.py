@@ -16,7 +16,7 @@ import sys
 from absl import flags
 import cli
 
-from auto_deeplab.training import parity
+from auto_deeplab.interop import parity
 
 _VARIABLES = flags.DEFINE_string(
   'variables', None, 'The .npz file of variables.', required=True

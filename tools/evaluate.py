@@ -29,7 +29,8 @@ import gin_flags
 import run_flags
 
 from auto_deeplab import configs
-from auto_deeplab.training import evaluation, experiment
+from auto_deeplab.evaluation import evaluation
+from auto_deeplab.runs import places
 
 _SPLIT = flags.DEFINE_string('split', 'val', 'Split of the data set.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -46,7 +47,7 @@ _WRITE_PREDICTIONS = flags.DEFINE_string(
 )
 
 
-def _follow(place: experiment.Place, config: configs.EvalConfig) -> None:
+def _follow(place: places.Place, config: configs.EvalConfig) -> None:
   if _CHECKPOINT.value or _WRITE_PREDICTIONS.value:
     raise ValueError(
       '--continuous takes neither --checkpoint nor --write_predictions.'
@@ -60,7 +61,7 @@ def _follow(place: experiment.Place, config: configs.EvalConfig) -> None:
     )
 
 
-def _evaluate(place: experiment.Place, config: configs.EvalConfig) -> None:
+def _evaluate(place: places.Place, config: configs.EvalConfig) -> None:
   found = evaluation.run(
     place,
     config,

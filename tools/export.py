@@ -20,8 +20,8 @@ TensorFlow Serving wants a version number as the last folder:
 from absl import flags
 import cli
 
+from auto_deeplab.runs import trained_network
 from auto_deeplab.serving import exporter
-from auto_deeplab.training import networks
 
 _RUN_DIR = flags.DEFINE_string(
   'run_dir', None, 'Run folder that tools/train.py wrote.', required=True
@@ -43,7 +43,7 @@ _CHECKPOINT = flags.DEFINE_string(
 def main() -> None:
   """Loads the run, writes the SavedModel, and says what comes next."""
   exporter.require_free(_OUTPUT_DIR.value)  # Before the minute of loading.
-  segmenter = networks.load_segmenter(
+  segmenter = trained_network.load_segmenter(
     _RUN_DIR.value, checkpoint=_CHECKPOINT.value
   )
   exporter.export(

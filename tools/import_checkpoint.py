@@ -28,7 +28,7 @@ import gin_flags
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.training import tf1_import
+from auto_deeplab.interop import tf1_import
 
 _TF1_CHECKPOINT = flags.DEFINE_string(
   'tf1_checkpoint', None, 'Path prefix of the TF1 checkpoint.', required=True

@@ -23,7 +23,7 @@ from absl import flags
 import cli
 import progress
 
-from auto_deeplab.data import inspection, tfrecord
+from auto_deeplab.data.records import inspection, tfrecord
 from auto_deeplab.reporting import contact_sheet
 
 _DATA_DIR = flags.DEFINE_string(

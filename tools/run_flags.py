@@ -6,7 +6,8 @@ from typing import Any
 
 from absl import flags
 
-from auto_deeplab.training import distribution, experiment
+from auto_deeplab.runs import places
+from auto_deeplab.training import distribution
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, 'Folder that build_tfrecords.py wrote.', required=True
@@ -28,13 +29,13 @@ _DISTRIBUTION = flags.DEFINE_enum(
 _TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
 
 
-def place(**settings: Any) -> experiment.Place:
+def place(**settings: Any) -> places.Place:
   """Returns where the run reads, writes and computes.
 
   Args:
-    **settings: further fields of `experiment.Place`.
+    **settings: further fields of `places.Place`.
   """
-  return experiment.Place(
+  return places.Place(
     data_dir=_DATA_DIR.value,
     run_dir=_RUN_DIR.value,
     distribution=_DISTRIBUTION.value,

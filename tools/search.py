@@ -20,7 +20,8 @@ import resume_flags
 import run_flags
 
 from auto_deeplab import configs
-from auto_deeplab.training import experiment, preemption
+from auto_deeplab.experiments import experiment
+from auto_deeplab.runs import preemption
 
 
 def main() -> None:

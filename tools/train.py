@@ -29,7 +29,8 @@ import run_flags
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.training import experiment, initialization, preemption
+from auto_deeplab.experiments import experiment
+from auto_deeplab.runs import initialization, preemption
 
 _GENOTYPE = flags.DEFINE_string(
   'genotype', None, 'File of decode.py; by default the published genotype.'

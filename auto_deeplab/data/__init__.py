@@ -1,3 +1,3 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From folders of images to batches: datasets, TFRecords, input pipeline."""
+"""From folders of images to batches."""

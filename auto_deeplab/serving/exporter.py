@@ -32,7 +32,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
-from auto_deeplab.data.input_pipeline import normalize
+from auto_deeplab.data.input.input_pipeline import normalize
 from auto_deeplab.serving import client
 
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')

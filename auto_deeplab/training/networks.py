@@ -1,10 +1,7 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The networks of runs: made with their variables, or loaded from a folder."""
+"""The network of a training, made with its variables."""
 
-import dataclasses
-import json
-import os
 from typing import Any
 
 from absl import logging
@@ -13,35 +10,10 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import datasets, tfrecord
+from auto_deeplab.data import datasets
 from auto_deeplab.model import operations
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.training import (
-  best,
-  checkpoints,
-  distribution,
-  run_folder,
-  weight_averages,
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadedSegmenter:
-  """A trained network with what is needed to use it.
-
-  Attributes:
-    model: built, weights restored.
-    genotype: what it was built from.
-    dataset_info: classes and colours.
-    step: of the checkpoint.
-    run_dir: where it was trained.
-  """
-
-  model: segmenter_lib.Segmenter
-  genotype: genotype_lib.Genotype
-  dataset_info: datasets.DatasetInfo
-  step: int
-  run_dir: str
+from auto_deeplab.training import distribution
 
 
 def make_segmenter(
@@ -97,20 +69,6 @@ def warn_of_crop(crop_size: tuple[int, int], stride: int) -> None:
     )
 
 
-def definition(
-  genotype: genotype_lib.Genotype, info: datasets.DatasetInfo
-) -> dict[str, str]:
-  """Returns what defines a training besides its configuration.
-
-  Contents by file name, for `run_folder.RunFolder.claim`; `load_segmenter`
-  reads them.
-  """
-  return {
-    tfrecord.INFO_NAME: tfrecord.info_to_text(info),
-    'genotype.json': json.dumps(genotype.to_json(), indent=1),
-  }
-
-
 def build(
   model: tf.keras.Model,
   config: configs.InputConfig,
@@ -152,78 +110,3 @@ def make_evaluated(
   finally:
     tf.keras.mixed_precision.set_global_policy(policy)
   return model
-
-
-def load_segmenter(
-  run_dir: str | os.PathLike[str], checkpoint: str | None = None
-) -> LoadedSegmenter:
-  """Builds the network of a training's folder and restores its weights.
-
-  The network computes in float32, whatever it was trained in.
-
-  Args:
-    run_dir: folder of a training.
-    checkpoint: path prefix of a checkpoint, or 'best' for that of the best mIoU
-      during training; the newest by default.
-
-  Raises:
-    FileNotFoundError: if the folder holds no training, or no checkpoint.
-    ValueError: if the checkpoint does not fit the configuration.
-  """
-  folder = run_folder.RunFolder(run_dir)
-  config = folder.load_config(configs.TrainExperiment)
-  if not folder.genotype.exists():
-    raise FileNotFoundError(
-      f'{folder.genotype} does not exist; is {str(folder.path)!r} the folder '
-      'of a training?'
-    )
-  genotype = genotype_lib.Genotype.load(folder.genotype)
-  info = tfrecord.load_info(folder.path)
-  if checkpoint == 'best':
-    checkpoint = best.path_of(run_dir)
-  path = checkpoint or checkpoints.newest(folder.checkpoints)
-  if path is None or not tf.io.gfile.exists(f'{path}.index'):
-    raise FileNotFoundError(
-      f'{path or folder.checkpoints} holds no checkpoint; has the training '
-      'saved one yet?'
-    )
-  model = make_evaluated(config, genotype, info)
-  step = restore(model, path)
-  return LoadedSegmenter(model, genotype, info, step, str(folder.path))
-
-
-def restore(model: segmenter_lib.Segmenter, path: str) -> int:
-  """Restores the weights of a built network; returns the checkpoint's step.
-
-  Their moving averages, where the checkpoint has them.
-
-  Args:
-    model: built.
-    path: prefix of the checkpoint.
-
-  Raises:
-    ValueError: it does not fit, or is damaged.
-  """
-  step = tf.Variable(0, dtype=tf.int64)
-  objects = {'model': model, 'global_step': step}
-  with checkpoints.refusing(path):
-    averages = weight_averages.make_for(model, path)
-  if averages:
-    objects[weight_averages.PREFIX] = averages
-  checkpoints.restore(tf.train.Checkpoint(**objects), path)
-  weight_averages.assign(model, averages)
-  return int(step.numpy())
-
-
-def checkpointed(
-  model: segmenter_lib.Segmenter, optimizer: tf.keras.optimizers.Optimizer
-) -> dict[str, Any]:
-  """Returns what a training's checkpoint holds besides the step, by name.
-
-  Args:
-    model: built.
-    optimizer: built for its trainable variables.
-  """
-  objects = {'model': model, 'optimizer': optimizer}
-  averages = weight_averages.of(optimizer, model)
-  return objects | ({weight_averages.PREFIX: averages} if averages else {})

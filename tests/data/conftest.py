@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from auto_deeplab.data import conversion, datasets, layouts, sources
+from auto_deeplab.data import datasets
+from auto_deeplab.data.records import conversion
+from auto_deeplab.data.sources import layouts, sources
 
 
 class Folder:

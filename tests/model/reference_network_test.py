@@ -11,8 +11,8 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.interop import tf1_names
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.model import tf1_names
 from tests.model import reference_network
 
 # Of the largest value; a wrong network is off by 1e-2 at least.

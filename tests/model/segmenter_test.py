@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import deeplab, operations, segmenter, tf1_names
+from auto_deeplab.interop import tf1_names
+from auto_deeplab.model import deeplab, operations, segmenter
 
 PUBLISHED = genotype_lib.PUBLISHED
 NARROW: dict[str, Any] = {

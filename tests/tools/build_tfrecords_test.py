@@ -11,7 +11,9 @@ import time
 
 import pytest
 
-from auto_deeplab.data import input_pipeline, synthetic, tfrecord
+from auto_deeplab.data.input import input_pipeline
+from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.sources import synthetic
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 

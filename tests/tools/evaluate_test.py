@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from auto_deeplab import configs
-from auto_deeplab.training import evaluation, experiment, metrics
+from auto_deeplab.evaluation import evaluation, metrics
+from auto_deeplab.experiments import experiment
+from auto_deeplab.runs import places
+from tests import tiny
 from tests.tools import tool_runs
-from tests.training import tiny
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +25,7 @@ def folder(tmp_path_factory):
   tiny.write_data(path)
   tiny.write_unlabelled_data(path)
   config = tiny.train_config(schedule={'train_steps': 1})
-  place = experiment.Place(str(path / 'data'), str(path / 'run'))
+  place = places.Place(str(path / 'data'), str(path / 'run'))
   experiment.run_training(config, tiny.GENOTYPE, place)
   return path
 

@@ -11,14 +11,14 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import conversion, input_pipeline, layouts, synthetic
+from auto_deeplab.data.input import input_pipeline
+from auto_deeplab.data.records import conversion
+from auto_deeplab.data.sources import layouts, synthetic
+from auto_deeplab.evaluation import evaluator
+from auto_deeplab.experiments import experiment
+from auto_deeplab.runs import places, trained_network
 from auto_deeplab.serving import client, exporter
-from auto_deeplab.training import (
-  distribution,
-  evaluator,
-  experiment,
-  networks,
-)
+from auto_deeplab.training import distribution
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def run_dir(tmp_path_factory):
     weight_optimizer=configs.WeightOptimizerConfig(),
     schedule=configs.TrainConfig(train_steps=1),
   )
-  place = experiment.Place(str(root / 'data'), str(root / 'run'))
+  place = places.Place(str(root / 'data'), str(root / 'run'))
   experiment.run_training(config, GENOTYPE, place)
   tf.keras.mixed_precision.set_global_policy('float32')
   return root / 'run'
@@ -95,7 +95,7 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   assert Genotype.from_json(model.metadata['genotype']) == GENOTYPE
   assert model.metadata['step'] == 1
   image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
-  trained = networks.load_segmenter(run_dir).model
+  trained = trained_network.load_segmenter(run_dir).model
   logits = trained(input_pipeline.normalize(image[np.newaxis]), training=False)
   np.testing.assert_allclose(
     model.predict(image).probabilities, tf.nn.softmax(logits)[0], atol=1e-5
@@ -106,7 +106,7 @@ def test_the_saved_model_and_the_evaluator_label_alike_at_any_size(
   run_dir, tmp_path
 ):
   """Sizes whose maps do not nest, primes among them, down to one pixel."""
-  loaded = networks.load_segmenter(run_dir)
+  loaded = trained_network.load_segmenter(run_dir)
   logits = loaded.model.logits
   logits.kernel.assign(
     tf.random.stateless_normal(logits.kernel.shape, [0, 1], stddev=100)

@@ -7,9 +7,10 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import tfrecord
+from auto_deeplab.data.records import tfrecord
+from tests import tiny
+from tests.interop import tf1_checkpoints
 from tests.tools import tool_runs
-from tests.training import tf1_checkpoints, tiny
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,8 @@
 from PIL import Image
 import pytest
 
-from auto_deeplab.data import conversion, layouts, synthetic
+from auto_deeplab.data.records import conversion
+from auto_deeplab.data.sources import layouts, synthetic
 from tests.tools import tool_runs
 
 

@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode
+from tests import tiny
 from tests.tools import tool_runs
-from tests.training import tiny
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from auto_deeplab import configs
+from tests import tiny
 from tests.tools import tool_runs
-from tests.training import tiny
 
 pytestmark = pytest.mark.slow
 

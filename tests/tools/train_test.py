@@ -8,9 +8,9 @@ import re
 import pytest
 
 from auto_deeplab import configs
-from auto_deeplab.training import run_folder
+from auto_deeplab.runs import run_folder
+from tests import tiny
 from tests.tools import tool_runs
-from tests.training import tiny
 
 pytestmark = pytest.mark.slow
 

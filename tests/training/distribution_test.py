@@ -5,10 +5,10 @@
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data import input_pipeline
+from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.model import devices
 from auto_deeplab.training import distribution
-from tests.training import tiny
+from tests import tiny
 
 
 def test_one_device_is_one_replica():

@@ -9,7 +9,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.training import objectives, optimizers
-from tests.training import tiny
+from tests import tiny
 
 
 def _rates(steps, **settings):

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data import input_pipeline, tfrecord
-from auto_deeplab.training import (
-  distribution,
-  experiment,
-  gradient_step,
-  unrolled_step,
-)
-from tests.training import tiny
+from auto_deeplab.data.input import input_pipeline
+from auto_deeplab.data.records import tfrecord
+from auto_deeplab.experiments import experiment
+from auto_deeplab.runs import places
+from auto_deeplab.training import distribution, gradient_step, unrolled_step
+from tests import tiny
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +25,7 @@ def _config(**schedule):
 
 
 def _halves(data_dir, strategy, config, first_step=0):
-  place = experiment.Place(str(data_dir), run_dir='')
+  place = places.Place(str(data_dir), run_dir='')
   return experiment._distribute_halves(strategy, config, place, first_step)
 
 

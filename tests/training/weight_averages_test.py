@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from auto_deeplab.runs import trained_network
 from auto_deeplab.training import (
-  networks,
   optimizers,
   variable_paths,
   weight_averages,
 )
-from tests.training import tiny
+from tests import tiny
 
 
 class _Model(tf.keras.Model):
@@ -90,7 +90,7 @@ def test_two_replicas_have_the_averages_too(mirrored):
 def test_a_checkpoint_with_averages_gives_them_to_the_network(
   model, optimizer, tmp_path
 ):
-  objects = networks.checkpointed(model, optimizer)
+  objects = trained_network.checkpointed(model, optimizer)
   assert set(objects) == {'model', 'optimizer', 'averages'}
   step = tf.Variable(3, dtype=tf.int64)
   checkpoint = tf.train.Checkpoint(global_step=step, **objects)
@@ -99,23 +99,26 @@ def test_a_checkpoint_with_averages_gives_them_to_the_network(
   expected = {
     name: average.numpy() for name, average in objects['averages'].items()
   }
-  assert networks.restore(model, path) == 3
+  assert trained_network.restore(model, path) == 3
   np.testing.assert_array_equal(model.layer.kernel, expected['layer/kernel'])
   np.testing.assert_array_equal(model.layer.bias, expected['layer/bias'])
   assert model.still.numpy() == [5]
 
 
 def test_averages_that_are_not_finite_are_refused(model, optimizer, tmp_path):
-  objects = networks.checkpointed(model, optimizer)
+  objects = trained_network.checkpointed(model, optimizer)
   objects['averages']['layer/bias'].assign([np.nan])
   step = tf.Variable(3, dtype=tf.int64)
   checkpoint = tf.train.Checkpoint(global_step=step, **objects)
   path = checkpoint.write(str(tmp_path / 'ckpt'))
   with pytest.raises(ValueError, match=f'^checkpoint {path} has nan in '):
-    networks.restore(model, path)
+    trained_network.restore(model, path)
 
 
 def test_a_run_without_averages_saves_none(model):
   optimizer = optimizers.make_optimizer(tiny.train_config().weight_optimizer, 9)
   optimizer.build(model.trainable_variables)
-  assert set(networks.checkpointed(model, optimizer)) == {'model', 'optimizer'}
+  assert set(trained_network.checkpointed(model, optimizer)) == {
+    'model',
+    'optimizer',
+  }

@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import input_pipeline
+from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.model import cells, operations
-from tests.training import runs, tiny
+from tests import tiny
+from tests.experiments import runs
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,277 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""One shard of a conversion: the work of one process at a time.
+
+    train-00000-of-00008.tfrecord.part    being written
+    train-00000-of-00008.tfrecord         whole
+    train-00000-of-00008.tfrecord.json    its receipt: what was written, of what
+
+A shard with a receipt is finished. A later conversion keeps it if its bytes are
+those of the receipt and its pictures, their order and the time of their last
+change are the same.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from auto_deeplab.data.datasets import ShardInfo
+from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.sources import pictures, sources
+
+_PART, _RECEIPT = '.part', '.json'
+
+# Counted up when the same pictures give other bytes than before.
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardTask:
+  """What a shard is made of.
+
+  Attributes:
+    path: the file to write.
+    split: the split that it belongs to.
+    members: (place in the split sorted by name, pair), in the order to write.
+    label_values: value in the label files -> class or ignore label.
+    reduction: how many times smaller pictures and labels become.
+  """
+
+  path: pathlib.Path
+  split: str
+  members: tuple[tuple[int, sources.Pair], ...]
+  label_values: Mapping[int, int]
+  reduction: int
+
+  @property
+  def files(self) -> tuple[pathlib.Path, pathlib.Path]:
+    """The shard and its receipt."""
+    return self.path, self.path.with_name(self.path.name + _RECEIPT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+  """A picture that cannot be used.
+
+  Attributes:
+    split: its split.
+    name: the name of its pair.
+    reason: a sentence that names the file.
+  """
+
+  split: str
+  name: str
+  reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReport:
+  """What became of a task.
+
+  Attributes:
+    split: the split that the shard belongs to.
+    shard: the file; None if there are faults, and no file therefore.
+    min_size: smallest (height, width) in pixels, each over all pictures.
+    max_size: largest (height, width) in pixels, each over all pictures.
+    pixel_counts: pixels of each label value, 0 to 255.
+    faults: the pictures that cannot be used.
+  """
+
+  split: str
+  shard: ShardInfo | None
+  min_size: tuple[int, int]
+  max_size: tuple[int, int]
+  pixel_counts: tuple[int, ...]
+  faults: tuple[Fault, ...] = ()
+
+
+def write_shard(
+  task: ShardTask, advance: Callable[[int], None] = lambda _: None
+) -> ShardReport:
+  """Converts the pictures of a shard, or finds that this was done before.
+
+  If one of them cannot be used the others are looked at nevertheless, to name
+  all that cannot, and nothing is written.
+
+  Args:
+    task: what to write.
+    advance: called with the number of pictures that were just done.
+
+  Raises:
+    OSError: the shard cannot be written; there is no trace of it then.
+  """
+  fingerprint = _fingerprint(task)
+  report = _read_receipt(task, fingerprint)
+  if report:
+    advance(len(task.members))
+    return report
+  tally, faults = Tally(), []
+  with _part_of(task.path) as part:
+    with tfrecord.record_writer(part) as writer:
+      for index, pair in task.members:
+        try:
+          image, label, counts = read_pair(pair, task)
+        except (ValueError, OSError) as e:
+          faults.append(Fault(task.split, pair.name, str(e)))
+        else:
+          tally.add(image.size, counts)
+          writer.write(tfrecord.encode_example(index, pair.name, image, label))
+        advance(1)
+    if faults:
+      return tally.report(task.split, None, tuple(faults))
+    os.replace(part, task.path)
+  report = tally.report(task.split, _shard_info(task))
+  _write_receipt(task, fingerprint, report)
+  return report
+
+
+def read_pair(
+  pair: sources.Pair, rule: ShardTask | sources.Source
+) -> tuple[pictures.EncodedPicture, pictures.EncodedPicture, np.ndarray]:
+  """Reads and checks a picture and its label.
+
+  Args:
+    pair: where they are.
+    rule: whose `label_values` and `reduction` apply.
+
+  Returns:
+    Image, label, and the pixels of each label value, int64 [256].
+
+  Raises:
+    FileNotFoundError: a file is missing.
+    ValueError: one cannot be used, see `sources.pictures`, or their sizes
+      differ.
+  """
+  image = pictures.read_image(pair.image)
+  if pair.label is None:
+    label, counts = pictures.ignored_label(image.size)
+  else:
+    label, counts = pictures.read_label(pair.label, rule.label_values)
+  if image.size != label.size:
+    raise ValueError(
+      f'{pair.image} has {_describe(image.size)} pixels, its label '
+      f'{pair.label} has {_describe(label.size)}.'
+    )
+  if rule.reduction > 1:
+    image = pictures.reduce_image(image, rule.reduction)
+    label, counts = pictures.reduce_label(label, rule.reduction)
+  return image, label, counts
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a small file, whole or not at all.
+
+  Raises:
+    OSError: it cannot be written; the message names it.
+  """
+  with _part_of(path) as part:
+    try:
+      part.write_text(text, encoding='utf-8')
+    except OSError as e:
+      raise OSError(f'{path} cannot be written: {e.strerror}.') from e
+    os.replace(part, path)
+
+
+@contextlib.contextmanager
+def _part_of(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields the name under which to write, and leaves no file of that name."""
+  part = path.with_name(path.name + _PART)
+  try:
+    yield part
+  finally:
+    part.unlink(missing_ok=True)
+
+
+class Tally:
+  """Sizes and label values of the pictures of a shard so far."""
+
+  def __init__(self):
+    self._sizes: set[tuple[int, int]] = set()
+    self._counts = np.zeros(256, np.int64)
+
+  def add(self, size: tuple[int, int], counts: np.ndarray) -> None:
+    """Adds a picture: (height, width), and int64 [256] pixels a value."""
+    self._sizes.add(size)
+    self._counts += counts
+
+  def report(
+    self, split: str, shard: ShardInfo | None, faults: tuple[Fault, ...] = ()
+  ) -> ShardReport:
+    """Returns what is known of the pictures that were added."""
+    heights, widths = zip(*self._sizes or {(0, 0)}, strict=True)
+    return ShardReport(
+      split,
+      shard,
+      (min(heights), min(widths)),
+      (max(heights), max(widths)),
+      tuple(self._counts.tolist()),
+      faults,
+    )
+
+
+def _shard_info(task: ShardTask) -> ShardInfo:
+  return ShardInfo(
+    task.path.name,
+    len(task.members),
+    task.path.stat().st_size,
+    tfrecord.sha256(task.path),
+  )
+
+
+def _describe(size: tuple[int, int]) -> str:
+  return f'{size[1]}x{size[0]}'
+
+
+# Receipts --------------------------------------------------------------------
+
+
+def _fingerprint(task: ShardTask) -> str:
+  """Hashes all that decides about the bytes, the pictures by their last change.
+
+  To hash the pictures themselves would be to read them all.
+  """
+  digest = hashlib.sha256()
+  values = sorted(task.label_values.items())
+  digest.update(
+    f'{_VERSION} {task.path.name} {values} {task.reduction}'.encode()
+  )
+  for index, pair in task.members:
+    digest.update(f'\n{index} {pair!r}'.encode())
+    for file in (pair.image, getattr(pair.label, 'path', pair.label)):
+      digest.update(f' {_last_change(file)}'.encode())
+  return digest.hexdigest()
+
+
+def _last_change(file: object) -> tuple[int, int] | None:
+  if not isinstance(file, pathlib.Path) or not file.exists():
+    return None
+  status = file.stat()
+  return status.st_size, status.st_mtime_ns
+
+
+def _write_receipt(
+  task: ShardTask, fingerprint: str, report: ShardReport
+) -> None:
+  document = {'fingerprint': fingerprint, **dataclasses.asdict(report)}
+  write_text(task.files[1], json.dumps(document))
+
+
+def _read_receipt(task: ShardTask, fingerprint: str) -> ShardReport | None:
+  """Returns the report of a shard that is finished and whole."""
+  path, receipt = task.files
+  try:
+    document = json.loads(receipt.read_text(encoding='utf-8'))
+    if document.pop('fingerprint') != fingerprint:
+      return None
+    shard = ShardInfo(**document.pop('shard'))
+    tfrecord.verify_shard(str(path), shard)
+  except (OSError, ValueError, KeyError, TypeError):
+    return None
+  values = {k: tuple(v) for k, v in document.items() if k != 'split'}
+  return ShardReport(document['split'], shard, **values)

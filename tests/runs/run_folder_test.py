@@ -1,0 +1,188 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A run folder belongs to one run, and forgets what a resumed run repeats."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from auto_deeplab import configs
+from auto_deeplab.runs import run_folder
+from tests import tiny
+
+COPIES = {'dataset.json': '{}'}
+
+
+@pytest.fixture
+def folder(tmp_path):
+  return run_folder.RunFolder(tmp_path / 'run')
+
+
+def test_a_claimed_folder_holds_the_configuration(folder):
+  config = tiny.search_config(runtime={'seed': 3})
+  folder.claim(config, COPIES)
+  assert folder.load_config(configs.SearchExperiment) == config
+  assert (folder.path / 'dataset.json').read_text() == '{}'
+  folder.claim(config, COPIES)
+
+
+def test_a_changed_value_is_named(folder):
+  folder.claim(tiny.train_config(), {})
+  with pytest.raises(ValueError) as error:
+    folder.claim(tiny.train_config(input={'batch_size': 4}), {})
+  assert str(error.value) == (
+    f'{folder.config} has `InputConfig.batch_size = 2`, this run has '
+    '`InputConfig.batch_size = 4`; take another run folder, or the '
+    'configuration that the run was started with. --allow_config_change goes '
+    'on with this one.'
+  )
+  (note,) = error.value.__notes__
+  lines = note.splitlines()
+  assert lines[:2] == [f'--- {folder.config}', '+++ this run']
+  assert lines[2].startswith('@@ ')
+  assert lines[3:] == [
+    *('-InputConfig.batch_size = 2', '+InputConfig.batch_size = 4')
+  ]
+
+
+def test_a_change_that_is_allowed_is_shown_and_the_old_one_kept(folder, capsys):
+  first, second, third = (
+    tiny.train_config(input={'batch_size': size}) for size in (2, 4, 8)
+  )
+  folder.claim(first, {})
+  text = folder.config.read_text()
+  changing = run_folder.RunFolder(folder.path, allows_change=True).of_worker(0)
+  changing.check(second, {})
+  assert folder.config.read_text() == text
+  changing.claim(second, {}, step=6)
+  assert folder.load_config(configs.TrainExperiment) == second
+  old = folder.path / 'config-until-6.gin'
+  assert old.read_text() == text
+  lines = capsys.readouterr().err.splitlines()
+  assert lines[0] == (
+    f'the configuration changes at step 6; {old} keeps the old one:'
+  )
+  assert lines[-2:] == [
+    *('-InputConfig.batch_size = 2', '+InputConfig.batch_size = 4')
+  ]
+  # No step was made by the second one.
+  changing.claim(third, {}, step=6)
+  assert old.read_text() == text
+  changing.claim(third, {}, step=8)
+  assert capsys.readouterr().err.count('changes at step') == 1
+
+
+def test_a_search_never_becomes_a_training(folder):
+  folder.claim(tiny.search_config(), {})
+  changing = run_folder.RunFolder(folder.path, allows_change=True)
+  with pytest.raises(ValueError, match='it is of another kind of run'):
+    changing.check(tiny.train_config(), {})
+
+
+def test_another_file_is_named(folder):
+  folder.claim(tiny.train_config(), COPIES)
+  with pytest.raises(ValueError) as error:
+    folder.check(tiny.train_config(), {'dataset.json': '[]'})
+  assert str(error.value) == (
+    f'{folder.path}/dataset.json differs from what this run was asked to use; '
+    'take another run folder.'
+  )
+
+
+def test_the_folder_of_a_search_takes_no_training(folder):
+  folder.claim(tiny.search_config(), {})
+  with pytest.raises(ValueError) as error:
+    folder.check(tiny.train_config(), {})
+  assert str(error.value) == (
+    f'{folder.config} has no TrainConfig: it is of another kind of run; take '
+    'another run folder.'
+  )
+
+
+def test_a_check_writes_nothing(folder):
+  folder.check(tiny.train_config(), COPIES)
+  assert not folder.path.exists()
+
+
+def test_a_folder_without_configuration_is_named(folder):
+  with pytest.raises(FileNotFoundError) as error:
+    folder.load_config(configs.TrainExperiment)
+  assert str(error.value) == (
+    f"{folder.config} does not exist; is '{folder.path}' the folder of a run?"
+  )
+
+
+def test_a_damaged_configuration_is_named(folder):
+  folder.path.mkdir()
+  folder.config.write_text('TrainConfig.train_steps = (1')
+  with pytest.raises(ValueError, match=f'^{folder.config}: '):
+    folder.load_config(configs.TrainExperiment)
+
+
+def test_metrics_beyond_the_restored_step_are_forgotten(folder):
+  for step in (2, 4, 6):
+    folder.append_metrics(step, {'loss': step / 2})
+  with folder.metrics.open('a') as file:
+    file.write('{"step": 8, "lo')  # Cut short by a kill.
+  folder.forget_metrics_after(4)
+  rows = [json.loads(r) for r in folder.metrics.read_text().splitlines()]
+  assert rows == [{'step': 2, 'loss': 1.0}, {'step': 4, 'loss': 2.0}]
+
+
+def test_scores_of_the_restored_step_stay_or_go(folder):
+  assert folder.scores_of(4) == {}
+  folder.forget_metrics_after(4)
+  assert not folder.path.exists()
+  for step in (2, 4, 6):
+    folder.append_metrics(step, {'loss': 1.0})
+    folder.append_scores(step, {'mean_iou': step / 8})
+  folder.forget_metrics_after(4)
+  assert folder.scores_of(4) == {'mean_iou': 0.5}
+  assert folder.scores_of(3) == folder.scores_of(6) == {}
+  folder.forget_metrics_after(4, keep_scores=False)
+  assert folder.scores_of(4) == {}
+  assert folder.scores_of(2) == {'mean_iou': 0.25}
+  rows = [json.loads(r) for r in folder.metrics.read_text().splitlines()]
+  assert [row['step'] for row in rows] == [2, 2, 4]
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(
+  monkeypatch, capsys
+):
+  clock = iter([0.0, 4.0])
+  monkeypatch.setattr(run_folder.time, 'monotonic', lambda: next(clock))
+  progress = run_folder.Progress('train', 10, 100)
+  progress.update(30, {'loss': 0.123456})
+  progress.close()
+  line = capsys.readouterr().err
+  assert line == 'train 30/100 | 5.00 steps/s | 14 s left | loss 0.1235\n'
+
+
+SCORES = {'mean_iou': 0.45678, 'pixel_accuracy': 0.9, 'iou/sky': 0.5}
+
+
+def test_the_scores_of_an_evaluation_are_a_line(capsys):
+  progress = run_folder.Progress('train', 0, 100)
+  progress.show_scores(40, SCORES)
+  progress.close()
+  assert capsys.readouterr().err == (
+    'train 40/100 | eval mean_iou 0.4568 pixel_accuracy 0.9000\n'
+  )
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch):
+  class Terminal(io.StringIO):
+    def isatty(self):
+      return True
+
+  terminal = Terminal()
+  monkeypatch.setattr(sys, 'stderr', terminal)
+  progress = run_folder.Progress('train', 10, 100)
+  progress.show_scores(40, SCORES)
+  progress.update(100, {'loss': 0.5})
+  progress.close()
+  assert '100/100' in terminal.getvalue()
+  assert 'loss=0.5, eval/mean_iou=0.4568]' in terminal.getvalue()
+  assert '\rtrain 40/100 | eval mean_iou 0.4568 ' in terminal.getvalue()
