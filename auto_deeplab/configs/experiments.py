@@ -1,0 +1,187 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""All of the configuration of a search, a training, an evaluation."""
+
+import dataclasses
+
+from auto_deeplab.configs import rules
+from auto_deeplab.configs.evaluation import EvalConfig
+from auto_deeplab.configs.inputs import InputConfig
+from auto_deeplab.configs.losses import LossConfig
+from auto_deeplab.configs.networks import SegmenterConfig, SupernetConfig
+from auto_deeplab.configs.optimizers import (
+  ArchitectureOptimizerConfig,
+  WeightOptimizerConfig,
+)
+from auto_deeplab.configs.runtime import RuntimeConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+  """The search's schedule.
+
+  Attributes:
+    train_steps: weight steps in all; 40 epochs of half A of Cityscapes'
+      2975 images at batch 2 are 29,760.
+    arch_start_step: weight steps before the first architecture step; 20
+      epochs (14,880) in the paper, earlier leads to bad optima.
+    snapshot_interval: steps between two snapshots of alphas and betas; a
+      multiple of `RuntimeConfig.steps_per_loop`.
+    unrolled: whether alphas and betas follow the second-order gradient of
+      DARTS, which looks one weight step ahead; the paper's is of first order.
+      An architecture step then costs four forward and backward passes. Only
+      with sgd for the weights, and in float32: it takes differences of
+      gradients at weights that differ by 0.01 in all.
+  """
+
+  train_steps: int = 29760
+  arch_start_step: int = 14880
+  snapshot_interval: int = 1000
+  unrolled: bool = False
+
+  def __post_init__(self):
+    rules.require_types(self)
+    rules.require_positive(self, 'train_steps', 'snapshot_interval')
+    rules.require_non_negative(self, 'arch_start_step')
+    rules.require(
+      self.arch_start_step < self.train_steps,
+      self,
+      'arch_start_step',
+      f'less than `train_steps` ({self.train_steps})',
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchExperiment:
+  """All of a search's configuration."""
+
+  runtime: RuntimeConfig
+  input: InputConfig
+  supernet: SupernetConfig
+  weight_optimizer: WeightOptimizerConfig
+  architecture_optimizer: ArchitectureOptimizerConfig
+  schedule: SearchConfig
+
+  def __post_init__(self):
+    _require_snapshots(self.schedule, self.runtime)
+    _require_crop(self.input, self.supernet)
+    if self.schedule.unrolled:
+      _require_unrollable(self.weight_optimizer, self.runtime)
+    if self.supernet.draw_primitives:
+      _require_drawable(self)
+
+
+def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
+  rules.require(
+    schedule.snapshot_interval % runtime.steps_per_loop == 0,
+    schedule,
+    'snapshot_interval',
+    f'a multiple of `steps_per_loop` ({runtime.steps_per_loop})',
+  )
+
+
+def _require_crop(config: InputConfig, supernet: SupernetConfig) -> None:
+  """A map of one pixel would leave batch norm nothing but the batch.
+
+  Two pixels a side are four values of one picture, as many as it needs
+  (`model.operations.MIN_NORM_VALUES`).
+  """
+  stride = 4 * 2 ** min(supernet.num_layers, 3)
+  rules.require(
+    min(config.crop_size) > stride,
+    config,
+    'crop_size',
+    f'larger than {stride} in a search of {supernet.num_layers} layers, so '
+    f'that the map of output stride {stride} has two pixels a side',
+  )
+
+
+def _require_unrollable(
+  weights: WeightOptimizerConfig, runtime: RuntimeConfig
+) -> None:
+  rule = 'where `SearchConfig.unrolled` is True'
+  rules.require(
+    weights.optimizer == 'sgd', weights, 'optimizer', f"'sgd' {rule}"
+  )
+  rules.require(
+    runtime.precision == 'float32', runtime, 'precision', f"'float32' {rule}"
+  )
+
+
+def _require_drawable(config: SearchExperiment) -> None:
+  """Refuses what a draw has no meaning for, or no branch can do."""
+  rule = 'False where `SupernetConfig.draw_primitives` is True'
+  rules.require(not config.schedule.unrolled, config.schedule, 'unrolled', rule)
+  # Replicas cannot meet within a branch; XLA cannot keep what a branch computed
+  # for the backward pass.
+  for field in ('synchronized_batch_norm', 'use_xla'):
+    rules.require(
+      not getattr(config.runtime, field), config.runtime, field, rule
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """The retraining's schedule.
+
+  Attributes:
+    train_steps: steps in all; 1.5 M on Cityscapes in the paper.
+    eval_interval: steps between two evaluations; 0 evaluates at the end only.
+    accumulation_steps: into how many micro-batches, one after the other, each
+      replica divides its part of `InputConfig.batch_size`; the step moves the
+      weights by the sum of their gradients. Batch norm takes the statistics of
+      a micro-batch; all else is as for the whole batch, in less memory.
+    ema_momentum: of an exponential moving average of the weights, in [0, 1),
+      which then is what evaluation and export use; 0 keeps none. Moving
+      statistics of batch norm are used as they are.
+  """
+
+  train_steps: int = 1_500_000
+  eval_interval: int = 0
+  accumulation_steps: int = 1
+  ema_momentum: float = 0.0
+
+  def __post_init__(self):
+    rules.require_types(self)
+    rules.require_positive(self, 'train_steps', 'accumulation_steps')
+    rules.require_non_negative(self, 'eval_interval')
+    rules.require(0 <= self.ema_momentum < 1, self, 'ema_momentum', 'in [0, 1)')
+    rules.require_forgetting(
+      self, 'ema_momentum', self.train_steps, 'initial weights'
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainExperiment:
+  """All of a retraining's configuration."""
+
+  runtime: RuntimeConfig
+  input: InputConfig
+  segmenter: SegmenterConfig
+  loss: LossConfig
+  weight_optimizer: WeightOptimizerConfig
+  schedule: TrainConfig
+
+  def check_beginning(self) -> None:
+    """Refuses moving statistics that would keep what they begin with.
+
+    For a training from scratch, whose statistics begin with 0 and 1.
+
+    Raises:
+      ValueError: more than 1 % of that would be left at the end.
+    """
+    if not self.segmenter.freeze_batch_norm:
+      rules.require_forgetting(
+        self.segmenter,
+        'batch_norm_momentum',
+        # Each micro-batch moves the statistics.
+        self.schedule.train_steps * self.schedule.accumulation_steps,
+        'initial statistics',
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalExperiment:
+  """All of an evaluation's configuration; the network has its training's."""
+
+  evaluation: EvalConfig
