@@ -4,7 +4,7 @@ r"""What the loop around the training step costs.
 
   python -m benchmarks.loop
 
-Steps a second of a training as `tools/train.py` runs it (orbit's loop, the
+Steps a second of a training as `tools/train.py` runs it (the loop, the
 check of each step's values, the progress, `metrics.jsonl` and summaries) beside
 those of the bare compiled step, both over the same batches from memory, in
 turns. No checkpoint falls into it. Columns:
@@ -17,9 +17,9 @@ turns. No checkpoint falls into it. Columns:
 
 from collections.abc import Sequence
 import contextlib
+import dataclasses
 import io
 import itertools
-import pathlib
 import statistics
 import tempfile
 
@@ -30,9 +30,8 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.runs import (
-  run_folder,
-)
+from auto_deeplab.runs import outer_loop
+from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import (
   distribution,
   gradient_step,
@@ -62,9 +61,11 @@ def measure_overhead() -> dict[str, float]:
   with strategy.scope():
     train = _make_trainer(strategy, dataset)
   with tempfile.TemporaryDirectory() as run_dir:
+    place = run_lib.Place(data_dir='', run_dir=run_dir)
+    run = _Unsaved(place, _experiment(), {})
     runs = {
       'bare': _bare(train.step, dataset),
-      'loop': _looping(train, strategy, run_folder.RunFolder(run_dir)),
+      'loop': _looping(train, strategy, run),
     }
     seconds = measure.alternating_seconds(runs, FLAGS.num_rounds)
   milliseconds = {
@@ -76,6 +77,15 @@ def measure_overhead() -> dict[str, float]:
     'loop_ms': milliseconds['loop'],
     'share': measure.median_ratio(seconds['bare'], seconds['loop']),
   }
+
+
+def _experiment() -> configs.TrainExperiment:
+  runtime = configs.RuntimeConfig(
+    steps_per_loop=FLAGS.num_steps, checkpoint_interval=FLAGS.num_steps
+  )
+  return dataclasses.replace(
+    configs.load(configs.TrainExperiment), runtime=runtime
+  )
 
 
 def _batches() -> tf.data.Dataset:
@@ -108,7 +118,9 @@ def _make_trainer(
     model.trainable_variables,
     optimizers.make_optimizer(configs.WeightOptimizerConfig(), 1_000_000),
   )
-  return trainer.Trainer(compiled, dataset, orbit.utils.create_global_step())
+  return trainer.Trainer(
+    model, compiled, dataset, orbit.utils.create_global_step()
+  )
 
 
 def _bare(step: gradient_step.GradientStep, dataset):
@@ -122,32 +134,25 @@ def _bare(step: gradient_step.GradientStep, dataset):
   return run
 
 
+class _Unsaved(run_lib.Run):
+  """A run that saves no checkpoints, which are no part of the loop."""
+
+  def save(self) -> None:
+    pass
+
+
 def _looping(
-  train: trainer.Trainer,
-  strategy: tf.distribute.Strategy,
-  folder: run_folder.RunFolder,
+  train: trainer.Trainer, strategy: tf.distribute.Strategy, run: run_lib.Run
 ):
   """Trains on by another `num_steps` at each call, as a run does."""
   targets = itertools.count(FLAGS.num_steps, FLAGS.num_steps)
-  folder.path.mkdir(exist_ok=True)
+  run.resume(train.global_step, model=train.model)
 
-  def record(output: dict[str, float]) -> None:
-    folder.append_metrics(int(train.global_step.numpy()), output)
+  def go_on() -> None:
+    with contextlib.redirect_stderr(io.StringIO()):
+      outer_loop.run('loop', run, train, strategy, num_steps=next(targets))
 
-  controller = orbit.Controller(
-    global_step=train.global_step,
-    trainer=train,
-    strategy=strategy,
-    steps_per_loop=FLAGS.num_steps,
-    summary_dir=str(pathlib.Path(folder.summaries)),
-    train_actions=[record],
-  )
-
-  def run() -> None:
-    with contextlib.redirect_stdout(io.StringIO()):
-      controller.train(next(targets))
-
-  return run
+  return go_on
 
 
 def main(argv: Sequence[str]) -> None:

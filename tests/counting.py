@@ -5,10 +5,10 @@
 import orbit
 import tensorflow as tf
 
-from auto_deeplab import configs
-from auto_deeplab.experiments import outer_loop
-from auto_deeplab.runs import checkpoints, run_folder
+from auto_deeplab.runs import outer_loop
+from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import gradient_step
+from tests import tiny
 
 
 class Trainer(orbit.StandardTrainer):
@@ -60,22 +60,20 @@ class Evaluator(orbit.StandardEvaluator):
 
 def run(path, *, num_steps=10, evaluates=True, on_step=None, **settings):
   """Runs, or goes on with, a count in a folder; returns its scores."""
-  folder = run_folder.RunFolder(path)
-  trainer = Trainer(checkpoints.newest_step(folder.checkpoints), on_step)
-  runtime = configs.RuntimeConfig(
-    **{'steps_per_loop': 4, 'checkpoint_interval': 4, **settings}
+  config = tiny.train_config(
+    runtime={'steps_per_loop': 4, 'checkpoint_interval': 4, **settings}
   )
-  manager = checkpoints.make_manager(
-    runtime, folder.checkpoints, trainer.global_step, model=trainer.model
-  )
-  return outer_loop.run(
-    'count',
-    trainer,
-    manager,
-    tf.distribute.get_strategy(),
-    runtime=runtime,
-    folder=folder,
-    num_steps=num_steps,
-    evaluator=Evaluator(trainer.model) if evaluates else None,
-    eval_interval=3,
-  )
+  place = run_lib.Place(data_dir='', run_dir=str(path))
+  strategy = tf.distribute.get_strategy()
+  with run_lib.Run(place, config, {}).opened(strategy) as run:
+    trainer = Trainer(run.first_step, on_step)
+    run.resume(trainer.global_step, model=trainer.model)
+    return outer_loop.run(
+      'count',
+      run,
+      trainer,
+      strategy,
+      num_steps=num_steps,
+      evaluator=Evaluator(trainer.model) if evaluates else None,
+      eval_interval=3,
+    )

@@ -30,7 +30,7 @@ import run_flags
 
 from auto_deeplab import configs
 from auto_deeplab.evaluation import evaluation
-from auto_deeplab.runs import places
+from auto_deeplab.runs import run as run_lib
 
 _SPLIT = flags.DEFINE_string('split', 'val', 'Split of the data set.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -47,7 +47,7 @@ _WRITE_PREDICTIONS = flags.DEFINE_string(
 )
 
 
-def _follow(place: places.Place, config: configs.EvalConfig) -> None:
+def _follow(place: run_lib.Place, config: configs.EvalConfig) -> None:
   if _CHECKPOINT.value or _WRITE_PREDICTIONS.value:
     raise ValueError(
       '--continuous takes neither --checkpoint nor --write_predictions.'
@@ -61,7 +61,7 @@ def _follow(place: places.Place, config: configs.EvalConfig) -> None:
     )
 
 
-def _evaluate(place: places.Place, config: configs.EvalConfig) -> None:
+def _evaluate(place: run_lib.Place, config: configs.EvalConfig) -> None:
   found = evaluation.run(
     place,
     config,

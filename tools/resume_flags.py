@@ -19,7 +19,7 @@ _ALLOW_CONFIG_CHANGE = flags.DEFINE_boolean(
 
 
 def consents() -> dict[str, bool]:
-  """Returns the fields of `places.Place` that the flags are."""
+  """Returns the fields of `run_lib.Place` that the flags are."""
   return {
     'skip_damaged_checkpoints': _SKIP_DAMAGED.value,
     'allow_config_change': _ALLOW_CONFIG_CHANGE.value,

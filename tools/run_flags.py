@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from auto_deeplab.runs import places
+from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import distribution
 
 _DATA_DIR = flags.DEFINE_string(
@@ -29,13 +29,13 @@ _DISTRIBUTION = flags.DEFINE_enum(
 _TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
 
 
-def place(**settings: Any) -> places.Place:
+def place(**settings: Any) -> run_lib.Place:
   """Returns where the run reads, writes and computes.
 
   Args:
-    **settings: further fields of `places.Place`.
+    **settings: further fields of `run_lib.Place`.
   """
-  return places.Place(
+  return run_lib.Place(
     data_dir=_DATA_DIR.value,
     run_dir=_RUN_DIR.value,
     distribution=_DISTRIBUTION.value,

@@ -20,7 +20,7 @@ import resume_flags
 import run_flags
 
 from auto_deeplab import configs
-from auto_deeplab.experiments import experiment
+from auto_deeplab.experiments import search
 from auto_deeplab.runs import preemption
 
 
@@ -28,7 +28,7 @@ def main() -> None:
   config = gin_flags.load(configs.SearchExperiment)
   gin_flags.warn_without_recipe('search')
   place = run_flags.place(**resume_flags.consents())
-  snapshot = experiment.run_search(config, place)
+  snapshot = search.run(config, place)
   print(
     f'Wrote {snapshot}. Next:\n  python tools/decode.py '
     f'--run_dir={place.run_dir}'

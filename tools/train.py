@@ -29,7 +29,7 @@ import run_flags
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.experiments import experiment
+from auto_deeplab.experiments import train
 from auto_deeplab.runs import initialization, preemption
 
 _GENOTYPE = flags.DEFINE_string(
@@ -68,7 +68,7 @@ def main() -> None:
   place = run_flags.place(
     train_split=_TRAIN_SPLIT.value, start=start, **resume_flags.consents()
   )
-  scores = experiment.run_training(config, genotype, place)
+  scores = train.run(config, genotype, place)
   print(
     f'Wrote {place.run_dir}/checkpoints; mIoU on {place.eval_split} is '
     f'{scores["mean_iou"]:.4f}. Next:\n  python tools/export.py '

@@ -26,7 +26,8 @@ from auto_deeplab.architecture import artifact
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.evaluation import evaluator, predictions
-from auto_deeplab.runs import places, run_folder, trained_network
+from auto_deeplab.runs import run as run_lib
+from auto_deeplab.runs import run_folder, trained_network
 from auto_deeplab.training import distribution
 
 # Settings that change no score.
@@ -58,7 +59,7 @@ class Evaluation:
 
 
 def run(
-  place: places.Place,
+  place: run_lib.Place,
   config: configs.EvalConfig | None = None,
   *,
   checkpoint: str | None = None,
@@ -108,7 +109,7 @@ def _foreign(
 
 
 def follow(
-  place: places.Place, config: configs.EvalConfig
+  place: run_lib.Place, config: configs.EvalConfig
 ) -> Iterator[Evaluation]:
   """Evaluates the newest checkpoint of a training, whenever there is a new one.
 
@@ -141,7 +142,7 @@ def follow(
 
 
 def _require_split(
-  place: places.Place, needs_labels: bool
+  place: run_lib.Place, needs_labels: bool
 ) -> datasets.DatasetInfo:
   info = tfrecord.load_info(place.data_dir)
   info.split(place.eval_split)
@@ -151,7 +152,7 @@ def _require_split(
 
 
 def _open(
-  place: places.Place,
+  place: run_lib.Place,
   config: configs.EvalConfig,
   checkpoint: str | None,
   on_prediction: evaluator.OnPrediction | None = None,
@@ -180,7 +181,7 @@ def _open(
 
 
 def _evaluate(
-  place: places.Place,
+  place: run_lib.Place,
   config: configs.EvalConfig,
   evaluate: evaluator.Evaluator,
   step: int,

@@ -3,7 +3,6 @@
 """Evaluation: counts over a split, spread on replicas, and their scores."""
 
 from collections.abc import Callable, Iterator, Sequence
-import contextlib
 import os
 from typing import Any
 
@@ -20,9 +19,6 @@ from auto_deeplab.model import segmenter as segmenter_lib
 
 # A picture's name and the classes of its pixels, uint8 [h, w].
 OnPrediction = Callable[[str, np.ndarray], None]
-
-# Makes a context in which the network has the weights to be evaluated.
-Weights = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 class Evaluator(orbit.StandardEvaluator):
@@ -41,7 +37,7 @@ class Evaluator(orbit.StandardEvaluator):
     class_names: Sequence[str],
     config: configs.EvalConfig | None = None,
     on_prediction: OnPrediction | None = None,
-    weights: Weights = contextlib.nullcontext,
+    before: Callable[[], None] | None = None,
   ):
     """Initializes the evaluator.
 
@@ -54,7 +50,7 @@ class Evaluator(orbit.StandardEvaluator):
       config: how to predict, and what counts as near a boundary.
       on_prediction: called with each picture's prediction. A split without
         labels then has no scores.
-      weights: what the network's weights are during an evaluation.
+      before: called before each evaluation, to set the network's weights.
     """
     super().__init__(dataset)
     self._strategy = strategy
@@ -62,12 +58,13 @@ class Evaluator(orbit.StandardEvaluator):
     self._class_names = tuple(class_names)
     self._config = config or configs.EvalConfig()
     self._on_prediction = on_prediction
-    self._weights = weights
+    self._before = before
     self.confusion_matrix = self.eval_begin()[: len(class_names)]
 
   def evaluate(self, num_steps: tf.Tensor) -> dict[str, float]:
-    with self._weights():
-      return super().evaluate(num_steps)
+    if self._before is not None:
+      self._before()
+    return super().evaluate(num_steps)
 
   def eval_begin(self) -> np.ndarray:
     """Returns zeros: the confusion matrix, and below it the boundary counts."""
@@ -143,7 +140,7 @@ def make_evaluator(
   split: str,
   config: configs.EvalConfig | None = None,
   on_prediction: OnPrediction | None = None,
-  weights: Weights = contextlib.nullcontext,
+  before: Callable[[], None] | None = None,
 ) -> Evaluator:
   """Makes the evaluator of a split: one picture a replica and step.
 
@@ -154,7 +151,7 @@ def make_evaluator(
     split: its split.
     config: of the evaluation; see `Evaluator`.
     on_prediction: see `Evaluator`.
-    weights: see `Evaluator`.
+    before: see `Evaluator`.
 
   Raises:
     FileNotFoundError: `data_dir` holds no data set, or not all of it.
@@ -183,7 +180,7 @@ def make_evaluator(
     info.class_names,
     config,
     on_prediction,
-    weights,
+    before,
   )
 
 

@@ -12,42 +12,36 @@ import sys
 
 import tensorflow as tf
 
-from auto_deeplab import configs
 from auto_deeplab.data import datasets
+from auto_deeplab.runs import run as run_lib
 
 
 def say(
   label: str,
+  run: run_lib.Run,
   strategy: tf.distribute.Strategy,
-  runtime: configs.RuntimeConfig,
+  info: datasets.DatasetInfo,
   *,
   pictures: str,
-  info: datasets.DatasetInfo,
   parameters: Mapping[str, int],
-  step: int,
   num_steps: int,
-  checkpoint: str | None,
-  start: str | None = None,
 ) -> None:
   """Prints two lines on standard error.
 
   Args:
     label: names the run.
+    run: resumed.
     strategy: that it computes with.
-    runtime: its precision.
+    info: of its data set.
     pictures: how many it learns from, and where they are.
-    info: of their data set.
     parameters: how many there are of each kind.
-    step: that it begins at.
-    num_steps: that it ends at.
-    checkpoint: path prefix of its own that it goes on from, if any.
-    start: path prefix of another run's that it began with, if any.
+    num_steps: the step that it ends at.
   """
   counts = ', '.join(f'{count:,} {kind}' for kind, count in parameters.items())
   lines = [
     f'{pictures}, {info.num_classes} classes; {counts}; {_devices(strategy)}; '
-    f'{runtime.precision}',
-    _where(step, num_steps, checkpoint, start),
+    f'{run.runtime.precision}',
+    _where(run, num_steps),
   ]
   for line in lines:
     print(f'{label}: {line}', file=sys.stderr, flush=True)
@@ -75,11 +69,10 @@ def _devices(strategy: tf.distribute.Strategy) -> str:
   return f'{replicas} {"replica" if replicas == 1 else "replicas"} {where}'
 
 
-def _where(
-  step: int, num_steps: int, checkpoint: str | None, start: str | None
-) -> str:
+def _where(run: run_lib.Run, num_steps: int) -> str:
+  step, checkpoint = run.step, run.checkpoint
   if checkpoint is None:
-    weights = f', with the weights of {start}' if start else ''
+    weights = f', with the weights of {run.beginning}' if run.beginning else ''
     return f'begins at step {step} of {num_steps}{weights}'
   if step >= num_steps:
     return f'all of its {num_steps} steps are made ({checkpoint})'

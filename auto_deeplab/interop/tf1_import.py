@@ -27,7 +27,8 @@ from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.data.sources import cityscapes, pascal
 from auto_deeplab.interop import tf1_names
-from auto_deeplab.runs import checkpoints, run_folder, trained_network
+from auto_deeplab.runs import checkpoints, trained_network
+from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import networks, optimizers
 
 _STEP = 'global_step'
@@ -202,7 +203,11 @@ def _save(
   run_dir: str | os.PathLike[str],
 ) -> str:
   """Writes the run folder; returns the checkpoint's path prefix."""
-  folder = run_folder.RunFolder(run_dir)
+  run = run_lib.Run(
+    run_lib.Place(data_dir='', run_dir=os.fspath(run_dir)),
+    config,
+    trained_network.definition(genotype, info),
+  )
   optimizer = optimizers.make_optimizer(
     config.weight_optimizer,
     config.schedule.train_steps,
@@ -211,12 +216,11 @@ def _save(
   optimizer.build(model.trainable_variables)
   # The learning rate's schedule counts these.
   optimizer.iterations.assign(step)
-  manager = checkpoints.make_manager(
-    config.runtime,
-    folder.checkpoints,
-    tf.Variable(step, dtype=tf.int64),
-    **trained_network.checkpointed(model, optimizer),
-  )
-  folder.claim(config, trained_network.definition(genotype, info))
-  manager.save(check_interval=False)
-  return str(folder.saves / f'ckpt-{step}')
+  with run.opened(tf.distribute.get_strategy()):
+    run.resume(
+      tf.Variable(step, dtype=tf.int64),
+      **networks.checkpointed(model, optimizer),
+    )
+    run.claim()
+    run.save()
+    return str(run.saved_path())

@@ -1,36 +1,184 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints: where the newest is, and what is refused on reading one.
+"""Checkpoints: saved whole or not at all, and refused where they do not fit.
 
     RUN/checkpoints/ckpt-400.index      of step 400; written last
     RUN/checkpoints/ckpt-400.data-00000-of-00001
     RUN/checkpoints/checkpoint          names them, for TensorFlow's own tools
 
-`runs.saver` writes them; what it has not written whole has no such name.
+A checkpoint is written to `.saving` beside its place and moved there once it is
+on the disk, its index last. So what is named `ckpt-400.index` is whole, however
+the process is killed, the power fails or the disk is full.
 """
 
 from collections.abc import Iterator, Sequence
 import contextlib
 import os
+import pathlib
+import re
+import shutil
 import sys
-from typing import Any
 
 import tensorflow as tf
 
-from auto_deeplab import configs
-from auto_deeplab.runs import saver
+from auto_deeplab.architecture import artifact
+from auto_deeplab.training import cluster
 
+_FILE = re.compile(r'ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})')
 _STEP_KEY = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
 
 # A file that ends too early is an IndexError; objects that the file lacks are
 # an AssertionError, other shapes a ValueError.
 _REFUSALS = (AssertionError, IndexError, ValueError, tf.errors.OpError)
 
+# Saving ----------------------------------------------------------------------
+
+
+class Saver:
+  """Saves a state by its step, and deletes the oldest.
+
+  Unlike a `tf.train.CheckpointManager`, which counts the interval from the last
+  save on, so that a run that is resumed in between would save at other steps
+  ever after, and which writes under the final names.
+
+  Attributes:
+    checkpoint: what is saved.
+  """
+
+  def __init__(
+    self,
+    checkpoint: tf.train.Checkpoint,
+    folder: str | os.PathLike[str],
+    *,
+    interval: int,
+    keep: int,
+    saved_step: int | None = None,
+  ):
+    """Initializes the saver.
+
+    Args:
+      checkpoint: what is saved.
+      folder: where.
+      interval: steps between two checkpoints.
+      keep: how many to keep, the newest ones.
+      saved_step: of the checkpoint that the state has been restored from.
+    """
+    self.checkpoint = checkpoint
+    self._folder = pathlib.Path(folder)
+    self._interval = interval
+    self._keep = keep
+    self._saved_step = saved_step
+
+  def is_due(self, step: int) -> bool:
+    """Returns whether a step is a multiple of the interval."""
+    return step % self._interval == 0
+
+  def save(self, step: int) -> None:
+    """Saves, unless this step is saved already.
+
+    Raises:
+      OSError: it cannot be written; those before it are intact.
+    """
+    if step == self._saved_step:
+      return
+    write(self.checkpoint, self._folder, step)
+    self._saved_step = step
+    kept = [s for s in steps(self._folder) if s <= step][-self._keep :]
+    _write_list(self._folder, kept)
+    _delete_older(self._folder, kept[0])
+
+
+def write(
+  checkpoint: tf.train.Checkpoint, folder: str | os.PathLike[str], step: int
+) -> str:
+  """Writes `ckpt-STEP`; returns its path prefix.
+
+  Raises:
+    OSError: it cannot be written; nothing of it is left.
+  """
+  folder = pathlib.Path(folder)
+  temporary = folder / '.saving'
+  path = folder / f'ckpt-{step}'
+  shutil.rmtree(temporary, ignore_errors=True)  # Of one that was killed.
+  try:
+    temporary.mkdir(parents=True)
+    checkpoint.write(str(temporary / path.name))
+    _move(temporary, path)
+  except cluster.LOSSES:
+    raise  # Of another worker, whom `cluster` names: it is no fault of the disk.
+  except (OSError, tf.errors.OpError) as e:
+    reason = getattr(e, 'strerror', None) or getattr(e, 'message', None)
+    raise OSError(
+      f'checkpoint {path} cannot be written: {reason}; checkpoints before it '
+      'are intact.'
+    ) from e
+  finally:
+    shutil.rmtree(temporary, ignore_errors=True)
+  return str(path)
+
+
+def _move(temporary: pathlib.Path, path: pathlib.Path) -> None:
+  index = path.with_name(f'{path.name}.index')
+  # A damaged one of this name would be taken for whole with new data.
+  index.unlink(missing_ok=True)
+  files = sorted(temporary.glob(f'{path.name}.*'))
+  for file in sorted(files, key=lambda f: f.name == index.name):
+    _wait_for_disk(file)
+    file.replace(path.with_name(file.name))
+  _wait_for_disk(path.parent)
+
+
+def _wait_for_disk(path: pathlib.Path) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def steps(folder: str | os.PathLike[str]) -> list[int]:
+  """Returns the steps of the checkpoints in a folder, ascending."""
+  found = _files(pathlib.Path(folder))
+  return sorted(step for step, file in found if file.suffix == '.index')
+
+
+def set_aside(folder: str | os.PathLike[str], step: int) -> None:
+  """Renames a checkpoint to `damaged-ckpt-STEP`; others stay."""
+  folder = pathlib.Path(folder)
+  files = [path for s, path in _files(folder) if s == step]
+  for path in sorted(files, key=lambda p: p.suffix != '.index'):
+    path.replace(path.with_name(f'damaged-{path.name}'))
+  _write_list(folder, steps(folder))
+
+
+def _files(folder: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
+  """Returns the files of all checkpoints, each with its step."""
+  matches = ((_FILE.fullmatch(p.name), p) for p in folder.glob('ckpt-*'))
+  return [(int(match[1]), path) for match, path in matches if match]
+
+
+def _write_list(folder: pathlib.Path, kept: Sequence[int]) -> None:
+  """Writes the file that TensorFlow's own tools find checkpoints by."""
+  lines = [f'model_checkpoint_path: "ckpt-{kept[-1]}"']
+  lines += [f'all_model_checkpoint_paths: "ckpt-{step}"' for step in kept]
+  with artifact.writing(folder / 'checkpoint') as file:
+    file.write(''.join(f'{line}\n' for line in lines).encode())
+
+
+def _delete_older(folder: pathlib.Path, oldest: int) -> None:
+  older = [path for step, path in _files(folder) if step < oldest]
+  # First what makes the rest a checkpoint.
+  for path in sorted(older, key=lambda p: p.suffix != '.index'):
+    path.unlink()
+
+
+# Reading ---------------------------------------------------------------------
+
 
 def newest(folder: str | os.PathLike[str]) -> str | None:
   """Returns the path prefix of the newest checkpoint; None if there is none."""
-  steps = saver.steps(folder)
-  return os.path.join(folder, f'ckpt-{steps[-1]}') if steps else None
+  found = steps(folder)
+  return os.path.join(folder, f'ckpt-{found[-1]}') if found else None
 
 
 def newest_step(folder: str | os.PathLike[str]) -> int:
@@ -59,27 +207,25 @@ def require_whole(
     ValueError: it is damaged, and may not be skipped, or no other is whole.
   """
   damaged: dict[int, str] = {}
-  steps = saver.steps(folder)
-  while steps and (
-    reason := _damage(os.path.join(folder, f'ckpt-{steps[-1]}'))
-  ):
-    damaged[steps.pop()] = reason
+  left = steps(folder)
+  while left and (reason := _damage(os.path.join(folder, f'ckpt-{left[-1]}'))):
+    damaged[left.pop()] = reason
   if not damaged:
     return
   before = 'none before it is whole.'
-  if steps:
+  if left:
     before = (
-      f'--skip_damaged_checkpoints goes on from ckpt-{steps[-1]}, the one '
+      f'--skip_damaged_checkpoints goes on from ckpt-{left[-1]}, the one '
       'before it that is whole.'
     )
   for step, reason in damaged.items():
     message = f'checkpoint {os.path.join(folder, f"ckpt-{step}")} is damaged: '
-    if not steps or not skip_damaged:
+    if not left or not skip_damaged:
       raise ValueError(f'{message}{reason}; {before}')
-    saver.set_aside(folder, step)
+    set_aside(folder, step)
     print(
       f'{message}{reason}; it is set aside as damaged-ckpt-{step}, the run '
-      f'goes on from ckpt-{steps[-1]}.',
+      f'goes on from ckpt-{left[-1]}.',
       file=sys.stderr,
       flush=True,
     )
@@ -98,41 +244,6 @@ def _damage(path: str) -> str:
 
 def _first_line(error: Exception) -> str:
   return str(error).strip().splitlines()[0]
-
-
-def make_manager(
-  runtime: configs.RuntimeConfig,
-  folder: str | os.PathLike[str],
-  global_step: tf.Variable,
-  *,
-  save_folder: str | os.PathLike[str] | None = None,
-  **objects: Any,
-) -> saver.Saver:
-  """Builds what saves a run, and restores the newest checkpoint if any.
-
-  Args:
-    runtime: how often to save, how many to keep.
-    folder: of the checkpoints.
-    global_step: counts the steps.
-    save_folder: where new ones go; `folder` by default.
-    **objects: all else that has a state, by its name in the checkpoint; the
-      model is called `model`.
-
-  Raises:
-    ValueError: the newest checkpoint is damaged or of another configuration.
-  """
-  checkpoint = tf.train.Checkpoint(global_step=global_step, **objects)
-  path = newest(folder)
-  if path is not None:
-    restore(checkpoint, path)
-  return saver.Saver(
-    checkpoint,
-    save_folder or folder,
-    global_step,
-    interval=runtime.checkpoint_interval,
-    keep=runtime.checkpoints_to_keep,
-    restored=path,
-  )
 
 
 def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import artifact
 from auto_deeplab.training import gradient_step
-from auto_deeplab.runs import saver
+from auto_deeplab.runs import checkpoints
 
 
 def keep(
@@ -50,7 +50,7 @@ def keep(
   }
   try:
     shutil.rmtree(folder, ignore_errors=True)
-    saver.write(checkpoint, folder, step)
+    checkpoints.write(checkpoint, folder, step)
     with artifact.writing(folder / 'not_finite.json') as file:
       file.write(json.dumps(document, indent=1).encode())
     where = f'{folder} keeps the state of step {step}.'

@@ -110,17 +110,3 @@ def restore(model: segmenter_lib.Segmenter, path: str) -> int:
   checkpoints.restore(tf.train.Checkpoint(**objects), path)
   weight_averages.assign(model, averages)
   return int(step.numpy())
-
-
-def checkpointed(
-  model: segmenter_lib.Segmenter, optimizer: tf.keras.optimizers.Optimizer
-) -> dict[str, Any]:
-  """Returns what a training's checkpoint holds besides the step, by name.
-
-  Args:
-    model: built.
-    optimizer: built for its trainable variables.
-  """
-  objects = {'model': model, 'optimizer': optimizer}
-  averages = weight_averages.of(optimizer, model)
-  return objects | ({weight_averages.PREFIX: averages} if averages else {})

@@ -16,7 +16,7 @@ _EXAMPLE = (
 )
 
 # What TensorFlow raises in a collective operation when a worker is gone.
-_LOSSES = (
+LOSSES = (
   tf.errors.AbortedError,
   tf.errors.CancelledError,
   tf.errors.DeadlineExceededError,
@@ -102,7 +102,7 @@ def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
   """
   try:
     yield
-  except _LOSSES as e:
+  except LOSSES as e:
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
       raise
     reason = str(e).strip().splitlines()[0]

@@ -13,7 +13,7 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
 from auto_deeplab.model import operations
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.training import distribution
+from auto_deeplab.training import distribution, weight_averages
 
 
 def make_segmenter(
@@ -110,3 +110,17 @@ def make_evaluated(
   finally:
     tf.keras.mixed_precision.set_global_policy(policy)
   return model
+
+
+def checkpointed(
+  model: segmenter_lib.Segmenter, optimizer: tf.keras.optimizers.Optimizer
+) -> dict[str, Any]:
+  """Returns what a training's checkpoint holds besides the step, by name.
+
+  Args:
+    model: built.
+    optimizer: built for its trainable variables.
+  """
+  objects = {'model': model, 'optimizer': optimizer}
+  averages = weight_averages.of(optimizer, model)
+  return objects | ({weight_averages.PREFIX: averages} if averages else {})

@@ -6,6 +6,7 @@ import collections
 from collections.abc import Iterator, Sequence
 import contextlib
 import functools
+from typing import Any
 
 import orbit
 import tensorflow as tf
@@ -82,6 +83,14 @@ class Searcher(orbit.StandardTrainer):
       }
     )
     self._step = 0
+
+  def checkpointed(self) -> dict[str, Any]:
+    """Returns what a checkpoint holds besides the step, by name."""
+    return {
+      'model': self.supernet,
+      'weight_optimizer': self.weight_step.optimizer,
+      'architecture_optimizer': self.architecture_step.optimizer,
+    }
 
   def train_loop_begin(self) -> None:
     self._step = int(self.global_step.numpy())

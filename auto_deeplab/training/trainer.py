@@ -3,17 +3,19 @@
 """Retraining: the segmenter of a genotype, from scratch."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orbit
 import tensorflow as tf
 
-from auto_deeplab.training import gradient_step, optimizers
+from auto_deeplab.training import gradient_step, networks, optimizers
 
 
 class Trainer(orbit.StandardTrainer):
   """Plain supervised training of one network.
 
   Attributes:
+    model: the network.
     step: moves the network's weights.
     global_step: int64 variable, counts the steps made.
     log: what the steps of a loop returned.
@@ -21,6 +23,7 @@ class Trainer(orbit.StandardTrainer):
 
   def __init__(
     self,
+    model: tf.keras.Model,
     step: gradient_step.GradientStep,
     dataset: tf.distribute.DistributedDataset,
     global_step: tf.Variable,
@@ -28,7 +31,8 @@ class Trainer(orbit.StandardTrainer):
     """Initializes the trainer.
 
     Args:
-      step: over the segmenter's trainable variables.
+      model: built.
+      step: over its trainable variables.
       dataset: batches for the step.
       global_step: int64, counts the steps made.
     """
@@ -37,9 +41,14 @@ class Trainer(orbit.StandardTrainer):
     )
     super().__init__(dataset, options)
     self.global_step = global_step
+    self.model = model
     self.step = step
     self.log = gradient_step.StepLog({'train': step.variables})
     self._step_number = 0
+
+  def checkpointed(self) -> dict[str, Any]:
+    """Returns what a checkpoint holds besides the step, by name."""
+    return networks.checkpointed(self.model, self.step.optimizer)
 
   def train_loop_begin(self) -> None:
     self._step_number = int(self.global_step.numpy())

@@ -8,8 +8,7 @@ The optimizer keeps them (`optimizers.averages`). In a checkpoint they are under
 there are any.
 """
 
-from collections.abc import Iterator, Mapping
-import contextlib
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -56,11 +55,10 @@ def assign(model: tf.keras.Model, averages: Averages) -> None:
     weights[name].assign(tf.identity(average))
 
 
-@contextlib.contextmanager
-def lent(
+def lend(
   model: tf.keras.Model, averages: Averages, target: tf.keras.Model
-) -> Iterator[None]:
-  """Has another network of the same kind take the weights that count.
+) -> None:
+  """Gives another network of the same kind the weights that count.
 
   They are what a checkpoint gives to whoever loads it: the averages where there
   are any, and of statistics that each replica has for itself, their mean.
@@ -73,4 +71,3 @@ def lent(
   values = {**variable_paths.by_path(model), **averages}
   for path, variable in variable_paths.by_path(target).items():
     variable.assign(tf.identity(values[path]))
-  yield

@@ -11,8 +11,8 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.evaluation import evaluation, metrics
-from auto_deeplab.experiments import experiment
-from auto_deeplab.runs import places
+from auto_deeplab.experiments import train
+from auto_deeplab.runs import run as run_lib
 from tests import tiny
 from tests.experiments import runs
 
@@ -28,13 +28,15 @@ def folder(tmp_path_factory):
   config = tiny.train_config(
     runtime={'checkpoint_interval': 1}, schedule={'train_steps': 2}
   )
-  place = places.Place(str(path / 'data'), str(path / 'run'))
-  experiment.run_training(config, tiny.GENOTYPE, place)
+  place = run_lib.Place(str(path / 'data'), str(path / 'run'))
+  train.run(config, tiny.GENOTYPE, place)
   return path
 
 
 def _place(folder, data='data', split='val'):
-  return places.Place(str(folder / data), str(folder / 'run'), eval_split=split)
+  return run_lib.Place(
+    str(folder / data), str(folder / 'run'), eval_split=split
+  )
 
 
 def _name_newest(folder, step):
@@ -82,7 +84,7 @@ def test_a_training_scores_its_checkpoint_as_evaluate_does(
   )
   # Of a few classes, or it is equal by chance.
   assert sum(key.startswith('iou/') for key in scores) > 3
-  place = places.Place(str(data_dir), str(run_dir))
+  place = run_lib.Place(str(data_dir), str(run_dir))
   assert evaluation.run(place).scores == scores
   (row,) = (r for r in runs.metrics(run_dir) if 'eval/mean_iou' in r)
   assert row == {'step': 30} | {f'eval/{k}': v for k, v in scores.items()}
@@ -120,7 +122,7 @@ def test_a_split_without_labels_is_refused_unless_predictions_are_written(
     next(evaluation.follow(place, configs.EvalConfig()))
   assert str(error.value) == message
   with pytest.raises(ValueError) as error:
-    experiment.run_training(tiny.train_config(), tiny.GENOTYPE, place)
+    train.run(tiny.train_config(), tiny.GENOTYPE, place)
   assert str(error.value) == message
   found = evaluation.run(place, predictions_dir=tmp_path)
   assert (found.scores, found.num_predictions) == ({}, 3)

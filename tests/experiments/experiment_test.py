@@ -15,10 +15,10 @@ from auto_deeplab.architecture import decode
 from auto_deeplab.evaluation import evaluation
 from auto_deeplab.runs import (
   initialization,
-  places,
-  run_folder,
+  metrics_file,
   trained_network,
 )
+from auto_deeplab.runs import run as run_lib
 from tests.experiments import runs
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def break_after(monkeypatch):
   """Breaks the run when it has written the metrics of a step."""
 
   def arm(step):
-    append = run_folder.RunFolder.append_metrics
+    append = metrics_file.MetricsFile.append_numbers
 
     def append_and_break(self, at, values):
       append(self, at, values)
@@ -41,7 +41,7 @@ def break_after(monkeypatch):
         raise Broken
 
     monkeypatch.setattr(
-      run_folder.RunFolder, 'append_metrics', append_and_break
+      metrics_file.MetricsFile, 'append_numbers', append_and_break
     )
     return monkeypatch.undo
 
@@ -165,7 +165,7 @@ def test_a_broken_training_with_every_option_ends_as_the_unbroken_one(
   kernel = trained_network.load_segmenter(whole).model.logits.kernel
   np.testing.assert_array_equal(kernel, average)
   if precision == 'float32':  # In which all networks are evaluated later.
-    found = evaluation.run(places.Place(str(data_dir), str(whole)))
+    found = evaluation.run(run_lib.Place(str(data_dir), str(whole)))
     assert found.scores == scores
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from auto_deeplab.runs import run_lock, saver
+from auto_deeplab.runs import checkpoints, run_lock
 from tests.experiments import runs
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def test_a_damaged_checkpoint_and_a_changed_configuration(data_dir, tmp_path):
   with pytest.raises(ValueError, match=r'has `TrainConfig\.train_steps = 2`'):
     runs.train(data_dir, tmp_path, **three)
   runs.train(data_dir, tmp_path, {'allow_config_change': True}, **three)
-  assert saver.steps(tmp_path / 'checkpoints') == [1, 2, 3]
+  assert checkpoints.steps(tmp_path / 'checkpoints') == [1, 2, 3]
   assert (tmp_path / 'config-until-2.gin').exists()
   rows = runs.metrics(tmp_path)
   steps = [row['step'] for row in rows if 'train/loss' in row]

@@ -3,6 +3,8 @@
 """What a run says before it begins is true."""
 
 import re
+import types
+from typing import Any
 
 import pytest
 
@@ -13,17 +15,22 @@ from auto_deeplab.training import distribution
 from tests.experiments import runs
 
 
-def said(capsys, strategy, data_dir, **changes):
-  settings = {
-    'pictures': '8 pictures of train',
-    'info': tfrecord.load_info(data_dir),
-    'parameters': {'weights': 1234567, 'alphas': 8},
-    'step': 0,
-    'num_steps': 10,
-    'checkpoint': None,
-    **changes,
-  }
-  opening.say('run', strategy, configs.RuntimeConfig(), **settings)
+def said(capsys, strategy, data_dir, step=0, checkpoint=None, beginning=None):
+  run: Any = types.SimpleNamespace(
+    runtime=configs.RuntimeConfig(),
+    step=step,
+    checkpoint=checkpoint,
+    beginning=beginning,
+  )
+  opening.say(
+    'run',
+    run,
+    strategy,
+    tfrecord.load_info(data_dir),
+    pictures='8 pictures of train',
+    parameters={'weights': 1234567, 'alphas': 8},
+    num_steps=10,
+  )
   return capsys.readouterr().err.splitlines()
 
 
@@ -40,12 +47,12 @@ def test_replicas_and_their_devices_are_named(capsys, mirrored, data_dir):
   [
     ({}, 'run: begins at step 0 of 10'),
     (
-      {'start': 'other/ckpt-9'},
+      {'beginning': 'other/ckpt-9'},
       'run: begins at step 0 of 10, with the weights of other/ckpt-9',
     ),
     # It neither needs nor reads the other any more.
     (
-      {'step': 4, 'checkpoint': 'run/ckpt-4', 'start': 'other/ckpt-9'},
+      {'step': 4, 'checkpoint': 'run/ckpt-4', 'beginning': 'other/ckpt-9'},
       'run: goes on from step 4 (run/ckpt-4), 6 to go',
     ),
     (

@@ -13,8 +13,9 @@ from auto_deeplab.data import datasets
 from auto_deeplab.data.input import sampling
 from auto_deeplab.data.records import conversion, tfrecord
 from auto_deeplab.data.sources import layouts, synthetic
-from auto_deeplab.experiments import experiment
-from auto_deeplab.runs import places, trained_network
+from auto_deeplab.experiments import train
+from auto_deeplab.runs import run as run_lib
+from auto_deeplab.runs import trained_network
 from tests import tiny
 from tests.experiments import runs
 
@@ -127,14 +128,14 @@ def test_a_batch_that_replicas_do_not_divide_is_refused(data_dir, tmp_path):
 @pytest.mark.parametrize('splits', [('test', 'val'), ('train', 'test')])
 def test_a_missing_split_is_refused(data_dir, tmp_path, splits):
   train_split, eval_split = splits
-  place = places.Place(
+  place = run_lib.Place(
     str(data_dir),
     str(tmp_path / 'run'),
     train_split=train_split,
     eval_split=eval_split,
   )
   with pytest.raises(ValueError, match='test') as error:
-    experiment.run_training(tiny.train_config(), tiny.GENOTYPE, place)
+    train.run(tiny.train_config(), tiny.GENOTYPE, place)
   assert len(str(error.value).splitlines()) == 1
   assert not (tmp_path / 'run').exists()
 
@@ -181,10 +182,10 @@ def test_a_run_goes_on_with_its_own_data_genotype_and_values(
   runs.train(data_dir, run_dir, schedule={'train_steps': 1})
   with pytest.raises(ValueError, match=r'`TrainConfig\.train_steps = 4`'):
     runs.train(data_dir, run_dir)
-  place = places.Place(str(data_dir), str(run_dir))
+  place = run_lib.Place(str(data_dir), str(run_dir))
   config = tiny.train_config(schedule={'train_steps': 1})
   with pytest.raises(ValueError, match=r'genotype\.json differs from what'):
-    experiment.run_training(config, PUBLISHED, place)
+    train.run(config, PUBLISHED, place)
 
 
 def test_statistics_that_keep_their_beginning_are_refused_before_a_run(

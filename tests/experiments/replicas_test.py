@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from auto_deeplab.evaluation import evaluation
 from auto_deeplab.model import operations
-from auto_deeplab.runs import places
+from auto_deeplab.runs import run as run_lib
 from tests.experiments import runs
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def test_two_replicas_train_and_evaluate_as_one(data_dir, tmp_path):
     assert_same_curve(*([row[column] for row in rows] for rows in curves))
   one, two = (
     evaluation.run(
-      places.Place(str(data_dir), str(tmp_path / 'mirrored'), name)
+      run_lib.Place(str(data_dir), str(tmp_path / 'mirrored'), name)
     )
     for name in ('one_device', 'mirrored')
   )

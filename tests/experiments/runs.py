@@ -6,21 +6,22 @@ import json
 
 import tensorflow as tf
 
-from auto_deeplab.experiments import experiment
-from auto_deeplab.runs import places
+from auto_deeplab.experiments import search as search_lib
+from auto_deeplab.experiments import train as train_lib
+from auto_deeplab.runs import run as run_lib
 from tests import tiny
 
 
 def search(data_dir, run_dir, place=None, **parts) -> str:
   """Searches; `place` has more fields of `Place`, `parts` other values."""
-  at = places.Place(str(data_dir), str(run_dir), **(place or {}))
-  return experiment.run_search(tiny.search_config(**parts), at)
+  at = run_lib.Place(str(data_dir), str(run_dir), **(place or {}))
+  return search_lib.run(tiny.search_config(**parts), at)
 
 
 def train(data_dir, run_dir, place=None, **parts) -> dict[str, float]:
   """Trains the same way, and returns the last evaluation's scores."""
-  at = places.Place(str(data_dir), str(run_dir), **(place or {}))
-  return experiment.run_training(tiny.train_config(**parts), tiny.GENOTYPE, at)
+  at = run_lib.Place(str(data_dir), str(run_dir), **(place or {}))
+  return train_lib.run(tiny.train_config(**parts), tiny.GENOTYPE, at)
 
 
 def checkpoint(run_dir, step):

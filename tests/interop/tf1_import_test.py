@@ -11,9 +11,10 @@ from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.data.sources import cityscapes, pascal
 from auto_deeplab.evaluation import evaluation
-from auto_deeplab.experiments import experiment
+from auto_deeplab.experiments import train
 from auto_deeplab.interop import tf1_import, tf1_names
-from auto_deeplab.runs import places, trained_network
+from auto_deeplab.runs import run as run_lib
+from auto_deeplab.runs import trained_network
 from auto_deeplab.serving import client, exporter
 from tests import tiny
 from tests.interop import tf1_checkpoints
@@ -77,7 +78,7 @@ def run_dir(data_dir, tmp_path, variables):
 
 
 def test_evaluation_and_export_take_the_folder(run_dir, data_dir, tmp_path):
-  place = places.Place(str(data_dir), str(run_dir))
+  place = run_lib.Place(str(data_dir), str(run_dir))
   assert evaluation.run(place).step == STEP
   loaded = trained_network.load_segmenter(run_dir)
   exporter.export(
@@ -93,8 +94,8 @@ def test_evaluation_and_export_take_the_folder(run_dir, data_dir, tmp_path):
 
 
 def test_a_training_goes_on_from_the_step(run_dir, data_dir):
-  place = places.Place(str(data_dir), str(run_dir))
-  experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
+  place = run_lib.Place(str(data_dir), str(run_dir))
+  train.run(GOES_ON, tiny.GENOTYPE, place)
   reader = tf.train.load_checkpoint(str(run_dir / 'checkpoints'))
   keys = reader.get_variable_to_shape_map()
   # The learning rate follows from the optimizer's own count.
@@ -159,9 +160,9 @@ def unnamed_dir(tmp_path, variables):
 def test_the_training_s_data_set_takes_the_place_of_the_table(
   unnamed_dir, data_dir
 ):
-  place = places.Place(str(data_dir), str(unnamed_dir))
+  place = run_lib.Place(str(data_dir), str(unnamed_dir))
   assert evaluation.run(place).scores['pixel_accuracy'] < 1
-  experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
+  train.run(GOES_ON, tiny.GENOTYPE, place)
   table = (unnamed_dir / 'dataset.json').read_text()
   assert table == (data_dir / 'dataset.json').read_text()
 
@@ -171,9 +172,9 @@ def test_a_training_with_other_classes_than_the_table_s_is_refused(
 ):
   _run(None, tmp_path, _with_classes(variables, 21), GOES_ON)
   table = (tmp_path / 'run/dataset.json').read_text()
-  place = places.Place(str(data_dir), str(tmp_path / 'run'))
+  place = run_lib.Place(str(data_dir), str(tmp_path / 'run'))
   with pytest.raises(ValueError, match=r'dataset\.json differs from what'):
-    experiment.run_training(GOES_ON, tiny.GENOTYPE, place)
+    train.run(GOES_ON, tiny.GENOTYPE, place)
   assert (tmp_path / 'run/dataset.json').read_text() == table
 
 

@@ -7,13 +7,13 @@ import json
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.runs import best, saver
+from auto_deeplab.runs import best, checkpoints
 from tests import counting
 
 
 def write(folder, step):
   checkpoint = tf.train.Checkpoint(step=tf.Variable(step))
-  return saver.write(checkpoint, folder / 'checkpoints', step)
+  return checkpoints.write(checkpoint, folder / 'checkpoints', step)
 
 
 def read(prefix):

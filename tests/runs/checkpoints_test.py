@@ -5,7 +5,7 @@
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.runs import checkpoints, saver
+from auto_deeplab.runs import checkpoints
 
 
 @pytest.fixture
@@ -14,10 +14,10 @@ def folder(tmp_path):
   step = tf.Variable(0, dtype=tf.int64)
   weights = tf.Variable(tf.zeros([1000]))
   checkpoint = tf.train.Checkpoint(global_step=step, weights=weights)
-  keeper = saver.Saver(checkpoint, tmp_path, step, interval=2, keep=3)
+  keeper = checkpoints.Saver(checkpoint, tmp_path, interval=2, keep=3)
   for number in (2, 4, 6):
     step.assign(number)
-    keeper.save()
+    keeper.save(number)
   return tmp_path
 
 
@@ -75,4 +75,4 @@ def test_where_none_is_whole_nothing_begins_anew(folder, skip_damaged):
   message = str(error.value)
   assert message.startswith(f'checkpoint {folder}/ckpt-6 is damaged: ')
   assert message.endswith('; none before it is whole.')
-  assert saver.steps(folder) == [2, 4, 6]
+  assert checkpoints.steps(folder) == [2, 4, 6]

@@ -49,7 +49,7 @@ def _write(run_dir, ema_momentum=0.0):
     variable.assign_add(tf.fill(variable.shape, 2.0))
   checkpoint = tf.train.Checkpoint(
     global_step=tf.Variable(3, dtype=tf.int64),
-    **trained_network.checkpointed(model, optimizer),
+    **networks.checkpointed(model, optimizer),
   )
   folder = run_folder.RunFolder(run_dir)
   folder.checkpoints.mkdir(parents=True)

@@ -1,10 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A run folder belongs to one run, and forgets what a resumed run repeats."""
-
-import io
-import json
-import sys
+"""A run folder belongs to one run."""
 
 import pytest
 
@@ -119,70 +115,3 @@ def test_a_damaged_configuration_is_named(folder):
   folder.config.write_text('TrainConfig.train_steps = (1')
   with pytest.raises(ValueError, match=f'^{folder.config}: '):
     folder.load_config(configs.TrainExperiment)
-
-
-def test_metrics_beyond_the_restored_step_are_forgotten(folder):
-  for step in (2, 4, 6):
-    folder.append_metrics(step, {'loss': step / 2})
-  with folder.metrics.open('a') as file:
-    file.write('{"step": 8, "lo')  # Cut short by a kill.
-  folder.forget_metrics_after(4)
-  rows = [json.loads(r) for r in folder.metrics.read_text().splitlines()]
-  assert rows == [{'step': 2, 'loss': 1.0}, {'step': 4, 'loss': 2.0}]
-
-
-def test_scores_of_the_restored_step_stay_or_go(folder):
-  assert folder.scores_of(4) == {}
-  folder.forget_metrics_after(4)
-  assert not folder.path.exists()
-  for step in (2, 4, 6):
-    folder.append_metrics(step, {'loss': 1.0})
-    folder.append_scores(step, {'mean_iou': step / 8})
-  folder.forget_metrics_after(4)
-  assert folder.scores_of(4) == {'mean_iou': 0.5}
-  assert folder.scores_of(3) == folder.scores_of(6) == {}
-  folder.forget_metrics_after(4, keep_scores=False)
-  assert folder.scores_of(4) == {}
-  assert folder.scores_of(2) == {'mean_iou': 0.25}
-  rows = [json.loads(r) for r in folder.metrics.read_text().splitlines()]
-  assert [row['step'] for row in rows] == [2, 2, 4]
-
-
-def test_progress_is_plain_lines_where_there_is_no_terminal(
-  monkeypatch, capsys
-):
-  clock = iter([0.0, 4.0])
-  monkeypatch.setattr(run_folder.time, 'monotonic', lambda: next(clock))
-  progress = run_folder.Progress('train', 10, 100)
-  progress.update(30, {'loss': 0.123456})
-  progress.close()
-  line = capsys.readouterr().err
-  assert line == 'train 30/100 | 5.00 steps/s | 14 s left | loss 0.1235\n'
-
-
-SCORES = {'mean_iou': 0.45678, 'pixel_accuracy': 0.9, 'iou/sky': 0.5}
-
-
-def test_the_scores_of_an_evaluation_are_a_line(capsys):
-  progress = run_folder.Progress('train', 0, 100)
-  progress.show_scores(40, SCORES)
-  progress.close()
-  assert capsys.readouterr().err == (
-    'train 40/100 | eval mean_iou 0.4568 pixel_accuracy 0.9000\n'
-  )
-
-
-def test_progress_is_a_bar_on_a_terminal(monkeypatch):
-  class Terminal(io.StringIO):
-    def isatty(self):
-      return True
-
-  terminal = Terminal()
-  monkeypatch.setattr(sys, 'stderr', terminal)
-  progress = run_folder.Progress('train', 10, 100)
-  progress.show_scores(40, SCORES)
-  progress.update(100, {'loss': 0.5})
-  progress.close()
-  assert '100/100' in terminal.getvalue()
-  assert 'loss=0.5, eval/mean_iou=0.4568]' in terminal.getvalue()
-  assert '\rtrain 40/100 | eval mean_iou 0.4568 ' in terminal.getvalue()

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.evaluation import evaluation
-from auto_deeplab.runs import places, trained_network
+from auto_deeplab.runs import run as run_lib
+from auto_deeplab.runs import trained_network
 from auto_deeplab.training import networks
 from tests import tiny
 from tests.experiments import runs
@@ -108,6 +109,6 @@ def test_a_network_of_other_classes_is_not_evaluated(
   copy = shutil.copytree(data_dir, tmp_path / 'data')
   info = (copy / 'dataset.json').read_text()
   (copy / 'dataset.json').write_text(info.replace('"sky"', '"heaven"'))
-  place = places.Place(str(copy), str(run_dir))
+  place = run_lib.Place(str(copy), str(run_dir))
   with pytest.raises(ValueError, match=r"heaven.* was trained on \('sky', "):
     evaluation.run(place)

@@ -10,8 +10,8 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.evaluation import evaluation, metrics
-from auto_deeplab.experiments import experiment
-from auto_deeplab.runs import places
+from auto_deeplab.experiments import train
+from auto_deeplab.runs import run as run_lib
 from tests import tiny
 from tests.tools import tool_runs
 
@@ -25,8 +25,8 @@ def folder(tmp_path_factory):
   tiny.write_data(path)
   tiny.write_unlabelled_data(path)
   config = tiny.train_config(schedule={'train_steps': 1})
-  place = places.Place(str(path / 'data'), str(path / 'run'))
-  experiment.run_training(config, tiny.GENOTYPE, place)
+  place = run_lib.Place(str(path / 'data'), str(path / 'run'))
+  train.run(config, tiny.GENOTYPE, place)
   return path
 
 

@@ -15,8 +15,9 @@ from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.data.records import conversion
 from auto_deeplab.data.sources import layouts, synthetic
 from auto_deeplab.evaluation import evaluator
-from auto_deeplab.experiments import experiment
-from auto_deeplab.runs import places, trained_network
+from auto_deeplab.experiments import train
+from auto_deeplab.runs import run as run_lib
+from auto_deeplab.runs import trained_network
 from auto_deeplab.serving import client, exporter
 from auto_deeplab.training import distribution
 
@@ -57,8 +58,8 @@ def run_dir(tmp_path_factory):
     weight_optimizer=configs.WeightOptimizerConfig(),
     schedule=configs.TrainConfig(train_steps=1),
   )
-  place = places.Place(str(root / 'data'), str(root / 'run'))
-  experiment.run_training(config, GENOTYPE, place)
+  place = run_lib.Place(str(root / 'data'), str(root / 'run'))
+  train.run(config, GENOTYPE, place)
   tf.keras.mixed_precision.set_global_policy('float32')
   return root / 'run'
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.data.records import tfrecord
-from auto_deeplab.experiments import experiment
-from auto_deeplab.runs import places
+from auto_deeplab.experiments import search as search_lib
+from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import distribution, gradient_step, unrolled_step
 from tests import tiny
 
@@ -25,15 +25,15 @@ def _config(**schedule):
 
 
 def _halves(data_dir, strategy, config, first_step=0):
-  place = places.Place(str(data_dir), run_dir='')
-  return experiment._distribute_halves(strategy, config, place, first_step)
+  place = run_lib.Place(str(data_dir), run_dir='')
+  return search_lib.distribute_halves(strategy, config, place, first_step)
 
 
 def _make(data_dir, strategy, **schedule):
   config = _config(**schedule)
   halves = _halves(data_dir, strategy, config)
   with strategy.scope():
-    return experiment._make_searcher(
+    return search_lib.make_searcher(
       config, tfrecord.load_info(data_dir), strategy, *halves
     )
 

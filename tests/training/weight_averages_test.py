@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from auto_deeplab.runs import trained_network
 from auto_deeplab.training import (
+  networks,
   optimizers,
   variable_paths,
   weight_averages,
@@ -55,11 +56,11 @@ def test_another_network_takes_averages_and_all_else(model, optimizer):
   before = [v.numpy() for v in model.variables]
   target = _Model()
   target.still.assign([6.0])
-  with weight_averages.lent(model, averages, target):
-    for name, average in averages.items():
-      value = variable_paths.by_path(target)[name]
-      np.testing.assert_array_equal(value, average)
-    assert target.still.numpy() == [5]
+  weight_averages.lend(model, averages, target)
+  for name, average in averages.items():
+    value = variable_paths.by_path(target)[name]
+    np.testing.assert_array_equal(value, average)
+  assert target.still.numpy() == [5]
   for variable, value in zip(model.variables, before):
     np.testing.assert_array_equal(variable, value)
 
@@ -80,17 +81,17 @@ def test_two_replicas_have_the_averages_too(mirrored):
   averages = weight_averages.of(optimizer, model)
   with mirrored.scope():
     target = _Model()
-  with weight_averages.lent(model, averages, target):
-    for value in mirrored.experimental_local_results(target.layer.kernel):
-      # Each replica's gradient of 1 adds up to 2.
-      moved = value - model.layer.kernel
-      np.testing.assert_allclose(moved, [[0.025]] * 2, rtol=1e-4)
+  weight_averages.lend(model, averages, target)
+  for value in mirrored.experimental_local_results(target.layer.kernel):
+    # Each replica's gradient of 1 adds up to 2.
+    moved = value - model.layer.kernel
+    np.testing.assert_allclose(moved, [[0.025]] * 2, rtol=1e-4)
 
 
 def test_a_checkpoint_with_averages_gives_them_to_the_network(
   model, optimizer, tmp_path
 ):
-  objects = trained_network.checkpointed(model, optimizer)
+  objects = networks.checkpointed(model, optimizer)
   assert set(objects) == {'model', 'optimizer', 'averages'}
   step = tf.Variable(3, dtype=tf.int64)
   checkpoint = tf.train.Checkpoint(global_step=step, **objects)
@@ -106,7 +107,7 @@ def test_a_checkpoint_with_averages_gives_them_to_the_network(
 
 
 def test_averages_that_are_not_finite_are_refused(model, optimizer, tmp_path):
-  objects = trained_network.checkpointed(model, optimizer)
+  objects = networks.checkpointed(model, optimizer)
   objects['averages']['layer/bias'].assign([np.nan])
   step = tf.Variable(3, dtype=tf.int64)
   checkpoint = tf.train.Checkpoint(global_step=step, **objects)
@@ -118,7 +119,7 @@ def test_averages_that_are_not_finite_are_refused(model, optimizer, tmp_path):
 def test_a_run_without_averages_saves_none(model):
   optimizer = optimizers.make_optimizer(tiny.train_config().weight_optimizer, 9)
   optimizer.build(model.trainable_variables)
-  assert set(trained_network.checkpointed(model, optimizer)) == {
+  assert set(networks.checkpointed(model, optimizer)) == {
     'model',
     'optimizer',
   }

@@ -10,7 +10,7 @@ import orbit
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.runs import preemption, saver
+from auto_deeplab.runs import checkpoints, preemption
 from auto_deeplab.training import gradient_step
 from tests import counting
 
@@ -40,14 +40,14 @@ def test_loops_checkpoints_and_evaluations_come_at_multiples(tmp_path):
   counting.run(tmp_path, checkpoints_to_keep=9)
   assert steps_of(tmp_path, 'train/loss') == [3, 4, 6, 8, 9, 10]
   # At multiples of 4, before each evaluation and at the end.
-  assert saver.steps(tmp_path / 'checkpoints') == [3, 4, 6, 8, 9, 10]
+  assert checkpoints.steps(tmp_path / 'checkpoints') == [3, 4, 6, 8, 9, 10]
   assert steps_of(tmp_path, 'eval/mean_iou') == [3, 6, 9, 10]
 
 
 def test_without_evaluations_too(tmp_path):
   assert counting.run(tmp_path, evaluates=False) == {}
   assert steps_of(tmp_path, 'train/loss') == [4, 8, 10]
-  assert saver.steps(tmp_path / 'checkpoints') == [4, 8, 10]
+  assert checkpoints.steps(tmp_path / 'checkpoints') == [4, 8, 10]
 
 
 @pytest.mark.parametrize('step', range(1, 11))
@@ -67,7 +67,7 @@ def test_an_evaluation_that_was_broken_is_made_up_for(tmp_path, monkeypatch):
     patch.setattr(counting.Evaluator, 'eval_step', _break)
     with pytest.raises(Broken):
       counting.run(broken)
-  assert saver.steps(broken / 'checkpoints') == [3]
+  assert checkpoints.steps(broken / 'checkpoints') == [3]
   assert counting.run(broken) == scores
   assert rows(broken) == rows(whole)
 
@@ -108,7 +108,7 @@ def test_ctrl_c_saves_as_well(tmp_path):
     f'asked to end; {tmp_path}/checkpoints/ckpt-5 is saved, the same command '
     'goes on from there.'
   )
-  assert saver.steps(tmp_path / 'checkpoints')[-1] == 5
+  assert checkpoints.steps(tmp_path / 'checkpoints')[-1] == 5
 
 
 @pytest.mark.parametrize('step', range(1, 11))
@@ -121,10 +121,10 @@ def test_a_run_that_is_asked_to_end_saves_its_step(tmp_path, step):
     f'asked to end; {asked}/checkpoints/ckpt-{step} is saved, the same command '
     'goes on from there.'
   )
-  assert saver.steps(asked / 'checkpoints')[-1] == step
+  assert checkpoints.steps(asked / 'checkpoints')[-1] == step
   assert counting.run(asked) == scores
   assert rows(asked) == rows(whole)
-  assert saver.steps(asked / 'checkpoints') == [8, 9, 10]
+  assert checkpoints.steps(asked / 'checkpoints') == [8, 9, 10]
 
 
 def test_a_run_that_is_asked_before_its_first_step_saves_nothing(
@@ -139,7 +139,7 @@ def test_a_run_that_is_asked_before_its_first_step_saves_nothing(
   assert str(error.value) == (
     'asked to end before a step was made; the same command begins there again.'
   )
-  assert saver.steps(tmp_path / 'checkpoints') == []
+  assert checkpoints.steps(tmp_path / 'checkpoints') == []
 
 
 def test_one_that_is_asked_again_and_killed_in_between_too(tmp_path):
@@ -188,7 +188,7 @@ def test_a_full_disk_of_metrics_is_named(tmp_path):
   assert str(error.value) == (
     f"[Errno 28] No space left on device: '{tmp_path}/metrics.jsonl'"
   )
-  assert saver.steps(tmp_path / 'checkpoints') == []
+  assert checkpoints.steps(tmp_path / 'checkpoints') == []
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_state_that_met_a_nan_is_kept(tmp_path, monkeypatch):
   key = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
   assert tf.train.load_variable(str(folder / 'ckpt-8'), key) == 8
   # The run itself goes on from before.
-  assert saver.steps(tmp_path / 'checkpoints') == [4]
+  assert checkpoints.steps(tmp_path / 'checkpoints') == [4]
   counting.run(tmp_path, evaluates=False)
   assert steps_of(tmp_path, 'train/loss') == [4, 8, 10]
 
@@ -256,7 +256,7 @@ def test_a_nan_before_the_first_checkpoint_says_so(tmp_path, monkeypatch):
     ' are what to try. No checkpoint is saved yet. '
     f'{tmp_path}/post_mortem keeps the state of step 8.'
   )
-  assert saver.steps(tmp_path / 'checkpoints') == []
+  assert checkpoints.steps(tmp_path / 'checkpoints') == []
 
 
 def test_what_cannot_be_kept_does_not_hide_the_nan(tmp_path, monkeypatch):

@@ -9,18 +9,18 @@ import sys
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.runs import saver
+from auto_deeplab.runs import checkpoints
 
 # No file may grow beyond a size, as on a disk that is full.
 SAVE_WITHOUT_ROOM = """
 import resource, sys
 import tensorflow as tf
-from auto_deeplab.runs import saver
+from auto_deeplab.runs import checkpoints
 checkpoint = tf.train.Checkpoint(weights=tf.Variable(tf.zeros([100_000])))
-saver.write(checkpoint, sys.argv[1], 1)
+checkpoints.write(checkpoint, sys.argv[1], 1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-  saver.write(checkpoint, sys.argv[1], 2)
+  checkpoints.write(checkpoint, sys.argv[1], 2)
 except OSError as e:
   print(e)
 """
@@ -29,46 +29,42 @@ except OSError as e:
 class Run:
   """A state that is its step, and what saves it."""
 
-  def __init__(self, folder, restored=None, step=0, **settings):
-    self.step = tf.Variable(step, dtype=tf.int64)
-    self.weights = tf.Variable([float(step)])
+  def __init__(self, folder, saved_step=None, **settings):
+    self.step = tf.Variable(saved_step or 0, dtype=tf.int64)
+    self.weights = tf.Variable([float(self.step)])
     settings = {'interval': 2, 'keep': 2, **settings}
-    self.saver = saver.Saver(
+    self.saver = checkpoints.Saver(
       tf.train.Checkpoint(global_step=self.step, weights=self.weights),
       folder,
-      self.step,
-      restored=restored,
+      saved_step=saved_step,
       **settings,
     )
 
-  def go_to(self, step, **kwargs):
+  def go_to(self, step):
     self.step.assign(step)
     self.weights.assign([float(step)])
-    return self.saver.save(**kwargs)
+    self.saver.save(step)
 
 
 def names(folder):
   return sorted(p.name for p in pathlib.Path(folder).iterdir())
 
 
-def test_saves_at_multiples_and_at_the_end(tmp_path):
-  run = Run(tmp_path, interval=4, keep=9)
-  paths = [run.go_to(step) for step in range(1, 9)]
-  assert [p and p[-6:] for p in paths] == [
-    *(None, None, None, 'ckpt-4', None, None, None, 'ckpt-8')
-  ]
-  assert run.go_to(8, check_interval=False) is None
-  assert run.go_to(9, check_interval=False) == str(tmp_path / 'ckpt-9')
-  assert saver.steps(tmp_path) == [4, 8, 9]
+def test_saves_are_due_at_multiples(tmp_path):
+  run = Run(tmp_path, interval=4)
+  assert [step for step in range(1, 9) if run.saver.is_due(step)] == [4, 8]
 
 
-def test_a_resumed_run_saves_at_the_same_multiples(tmp_path):
-  run = Run(tmp_path, restored=str(tmp_path / 'ckpt-3'), step=3)
-  assert run.saver.restore_or_initialize() == str(tmp_path / 'ckpt-3')
-  assert run.saver.save(check_interval=False) is None
-  assert [run.go_to(step) is not None for step in (4, 5, 6)] == [
-    *(True, False, True)
-  ]
+def test_a_step_is_saved_once(tmp_path):
+  run = Run(tmp_path, saved_step=3, keep=9)
+  run.go_to(3)
+  assert checkpoints.steps(tmp_path) == []
+  run.go_to(4)
+  written = (tmp_path / 'ckpt-4.index').stat().st_mtime_ns
+  run.go_to(4)
+  assert (tmp_path / 'ckpt-4.index').stat().st_mtime_ns == written
+  run.go_to(9)
+  assert checkpoints.steps(tmp_path) == [4, 9]
 
 
 def test_the_newest_are_kept_and_can_be_read(tmp_path):
@@ -89,7 +85,7 @@ def test_the_newest_are_kept_and_can_be_read(tmp_path):
     str(tmp_path / 'ckpt-6'),
   ]
   assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / 'ckpt-6')
-  run.go_to(0, check_interval=True)
+  run.step.assign(0)
   run.saver.checkpoint.read(str(tmp_path / 'ckpt-4')).assert_consumed()
   assert (int(run.step), float(run.weights[0])) == (4, 4.0)
 
@@ -99,7 +95,7 @@ def test_what_a_killed_save_left_is_cleared_away(tmp_path):
   (tmp_path / '.saving' / 'ckpt-2.index').touch()
   # A kill within the sweep, which takes the index first.
   (tmp_path / 'ckpt-1.data-00000-of-00001').touch()
-  assert saver.steps(tmp_path) == []
+  assert checkpoints.steps(tmp_path) == []
   Run(tmp_path).go_to(2)
   assert names(tmp_path) == [
     *('checkpoint', 'ckpt-2.data-00000-of-00001', 'ckpt-2.index')
@@ -113,7 +109,7 @@ def test_what_others_put_there_stays(tmp_path):
   for step in (2, 4):
     run.go_to(step)
   assert {'ckpt-1.index.bak', 'ckpt-best.index'} < set(names(tmp_path))
-  assert saver.steps(tmp_path) == [4]
+  assert checkpoints.steps(tmp_path) == [4]
 
 
 def test_a_full_disk_leaves_the_one_before(tmp_path, repository):
@@ -134,6 +130,17 @@ def test_a_full_disk_leaves_the_one_before(tmp_path, repository):
     str(tmp_path / 'ckpt-1'), 'weights/.ATTRIBUTES/VARIABLE_VALUE'
   )
   assert weights.shape == (100_000,)
+
+
+def test_a_lost_worker_is_no_full_disk(tmp_path, monkeypatch):
+  def lose(*_):
+    raise tf.errors.UnavailableError(None, None, 'Connection reset by peer')
+
+  run = Run(tmp_path)
+  monkeypatch.setattr(run.saver.checkpoint, 'write', lose)
+  with pytest.raises(tf.errors.UnavailableError):
+    run.go_to(2)
+  assert names(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -1,0 +1,219 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A search, put together and run.
+
+The order of start-up is that of a training as well: look whether the run folder
+is this run's, make the strategy, set seeds and precision, lock the folder, open
+the data set where the newest checkpoint ends, build everything under the
+strategy's scope, restore the checkpoint, and only then claim the folder: what
+is refused leaves nothing behind. Data order, augmentation and all randomness of
+the model follow from the seed and the step, so nothing else needs to be saved.
+"""
+
+from collections.abc import Sequence
+import functools
+import resource
+import sys
+import time
+
+import orbit
+import tensorflow as tf
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import decode, lattice
+from auto_deeplab.data import datasets
+from auto_deeplab.data.input import input_pipeline
+from auto_deeplab.data.records import tfrecord
+from auto_deeplab.experiments import opening, parts
+from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.runs import outer_loop
+from auto_deeplab.runs import run as run_lib
+from auto_deeplab.training import (
+  gradient_step,
+  networks,
+  searcher,
+  unrolled_step,
+)
+
+
+def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
+  """Searches, or goes on with the search in the run folder.
+
+  Returns:
+    The path of the last snapshot of alphas and betas.
+
+  Raises:
+    ValueError: bad data or configuration, another run's folder, one that
+      another process writes, or a non-finite loss.
+    FileNotFoundError: no data set.
+  """
+  info = tfrecord.load_info(place.data_dir)
+  run = run_lib.open_search(place, config, info)
+  strategy = parts.start(config.runtime, place)
+  with run.opened(strategy), tfrecord.naming_damaged_shards(place.data_dir):
+    halves = distribute_halves(strategy, config, place, run.first_step)
+    with strategy.scope():
+      search = make_searcher(config, info, strategy, *halves)
+    run.resume(search.global_step, **search.checkpointed())
+    opening.say(
+      'search',
+      run,
+      strategy,
+      info,
+      pictures=opening.pictures_of_halves(info, place.train_split),
+      parameters=_parameters(search.supernet, config.supernet),
+      num_steps=config.schedule.train_steps,
+    )
+    if run.step < config.schedule.train_steps:
+      _rehearse(search)
+    run.claim()
+    outer_loop.run(
+      'search',
+      run,
+      search,
+      strategy,
+      num_steps=config.schedule.train_steps,
+      actions=[functools.partial(_snapshot, config.schedule, run, search)],
+    )
+  return decode.latest_snapshot(run.path)
+
+
+def distribute_halves(
+  strategy: tf.distribute.Strategy,
+  config: configs.SearchExperiment,
+  place: run_lib.Place,
+  first_step: int,
+) -> tuple[tf.distribute.DistributedDataset, tf.distribute.DistributedDataset]:
+  """Returns the batches of half A, and those of B from where they are needed.
+
+  Step t takes batch t of each.
+  """
+  first_of_b = max(first_step, config.schedule.arch_start_step)
+  return (
+    parts.distribute(strategy, config, place, first_step, half='A'),
+    parts.distribute(strategy, config, place, first_of_b, half='B'),
+  )
+
+
+def make_searcher(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  strategy: tf.distribute.Strategy,
+  dataset_a: tf.distribute.DistributedDataset,
+  dataset_b: tf.distribute.DistributedDataset,
+) -> searcher.Searcher:
+  """Builds the supernet and both steps, within the strategy's scope.
+
+  Args:
+    config: of the search.
+    info: of the data set; its classes are those of the supernet.
+    strategy: that it computes with.
+    dataset_a: as of `searcher.Searcher`.
+    dataset_b: likewise.
+  """
+  supernet = supernet_lib.Supernet(
+    config.supernet,
+    info.num_classes,
+    synchronized_batch_norm=config.runtime.synchronized_batch_norm,
+    seed=config.runtime.seed,
+  )
+  global_step = orbit.utils.create_global_step()
+  networks.build(supernet, config.input, strategy, moved='weights')
+  make_step = functools.partial(
+    _make_step, config, strategy, supernet, global_step
+  )
+  weight_step = make_step(
+    0, 'weights', supernet.weight_variables, config.weight_optimizer
+  )
+  first_order = make_step(
+    1,
+    # An unrolled step also takes the gradient by the weights.
+    None if config.schedule.unrolled else 'architecture',
+    supernet.arch_variables,
+    config.architecture_optimizer,
+  )
+  architecture_step: searcher.ArchitectureStep = first_order
+  if config.schedule.unrolled:
+    architecture_step = unrolled_step.UnrolledStep(
+      first_order, weight_step, supernet.non_trainable_variables
+    )
+  return searcher.Searcher(
+    supernet,
+    weight_step,
+    architecture_step,
+    dataset_a,
+    dataset_b,
+    global_step,
+    config.schedule.arch_start_step,
+  )
+
+
+def _make_step(
+  config: configs.SearchExperiment,
+  strategy: tf.distribute.Strategy,
+  supernet: supernet_lib.Supernet,
+  global_step: tf.Variable,
+  turn: int,
+  moved: str | None,
+  variables: Sequence[tf.Variable],
+  optimizer: configs.OptimizerConfig,
+) -> gradient_step.GradientStep:
+  """Makes the step of the weights (turn 0) or of the architecture (turn 1)."""
+
+  def forward(images: tf.Tensor) -> tf.Tensor:
+    # In training mode for both steps, as in the paper's alternation. Each draws
+    # by itself, where primitives are drawn.
+    return supernet(
+      input_pipeline.normalize(images),
+      training=True,
+      draw=2 * global_step + turn,
+      moved=moved,
+    )
+
+  return parts.make_step(
+    strategy,
+    forward,
+    variables,
+    optimizer,
+    config.schedule.train_steps,
+    use_xla=config.runtime.use_xla,
+  )
+
+
+def _parameters(
+  supernet: supernet_lib.Supernet, config: configs.SupernetConfig
+) -> dict[str, int]:
+  return {
+    'weights': parts.size(supernet.weight_variables),
+    'alphas': parts.size([supernet.alphas]),
+    'betas': int(lattice.legal_mask(config.num_layers).sum()),
+  }
+
+
+def _rehearse(search: searcher.Searcher) -> None:
+  """Tries both steps, and says what they take before hours are spent."""
+  print('search: tracing and trying both steps', file=sys.stderr, flush=True)
+  start = time.monotonic()
+  search.rehearse()
+  seconds = time.monotonic() - start
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+  print(
+    f'search: both ran once, in {seconds:.0f} s with tracing; the peak memory '
+    f'of this process is {peak:.1f} GiB',
+    file=sys.stderr,
+    flush=True,
+  )
+
+
+def _snapshot(
+  schedule: configs.SearchConfig,
+  run: run_lib.Run,
+  search: searcher.Searcher,
+) -> None:
+  """Writes and logs alphas and betas, if due."""
+  step = run.step
+  if step % schedule.snapshot_interval == 0 or step == schedule.train_steps:
+    alphas, betas = (v.numpy() for v in search.supernet.arch_variables)
+    snapshot = decode.Snapshot(step, alphas=alphas, betas=betas)
+    decode.save_snapshot(run.path, snapshot)
+    run.record_row(decode.describe(snapshot))

@@ -1,0 +1,46 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of a run forget what a resumed run repeats."""
+
+import json
+
+import pytest
+
+from auto_deeplab.runs import metrics_file
+
+
+@pytest.fixture
+def path(tmp_path):
+  return tmp_path / 'run' / 'metrics.jsonl'
+
+
+@pytest.fixture
+def file(path):
+  return metrics_file.MetricsFile(path)
+
+
+def test_metrics_beyond_the_restored_step_are_forgotten(file, path):
+  for step in (2, 4, 6):
+    file.append_numbers(step, {'loss': step / 2})
+  with path.open('a') as broken:
+    broken.write('{"step": 8, "lo')  # Cut short by a kill.
+  file.forget_after(4)
+  rows = [json.loads(r) for r in path.read_text().splitlines()]
+  assert rows == [{'step': 2, 'loss': 1.0}, {'step': 4, 'loss': 2.0}]
+
+
+def test_scores_of_the_restored_step_stay_or_go(file, path):
+  assert file.scores_of(4) == {}
+  file.forget_after(4)
+  assert not path.exists()
+  for step in (2, 4, 6):
+    file.append_numbers(step, {'loss': 1.0})
+    file.append_scores(step, {'mean_iou': step / 8})
+  file.forget_after(4)
+  assert file.scores_of(4) == {'mean_iou': 0.5}
+  assert file.scores_of(3) == file.scores_of(6) == {}
+  file.forget_after(4, keep_scores=False)
+  assert file.scores_of(4) == {}
+  assert file.scores_of(2) == {'mean_iou': 0.25}
+  rows = [json.loads(r) for r in path.read_text().splitlines()]
+  assert [row['step'] for row in rows] == [2, 2, 4]
