@@ -31,7 +31,7 @@ from auto_deeplab.configs import InputConfig
 from auto_deeplab.data import datasets
 from auto_deeplab.data.input import augmentation, input_pipeline
 from auto_deeplab.data.records import conversion, tfrecord
-from auto_deeplab.data.sources import layouts, synthetic
+from auto_deeplab.data.sources import landscape, layouts, synthetic
 from benchmarks import measure
 
 _DATA_DIR = flags.DEFINE_string(
@@ -114,7 +114,7 @@ def _convert(
     image, label = synthetic.draw(0, 'train', index, size)
     image.save(pictures_dir / f'images/train/{index}.{suffix}', quality=95)
     label.save(pictures_dir / f'labels/train/{index}.png')
-  table = json.dumps({'classes': list(synthetic.CLASSES)})
+  table = json.dumps({'classes': list(landscape.CLASSES)})
   (pictures_dir / 'classes.json').write_text(table)
   source = layouts.open_source('folder', pictures_dir)
   pairs = [

@@ -13,7 +13,7 @@ from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.data.records import conversion
-from auto_deeplab.data.sources import layouts, synthetic
+from auto_deeplab.data.sources import landscape, layouts, synthetic
 from auto_deeplab.evaluation import evaluator
 from auto_deeplab.experiments import train
 from auto_deeplab.runs import run as run_lib
@@ -91,8 +91,8 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
     '--output_dir=predictions'
   )
   model = client.SavedModelClient(output_dir)
-  assert model.class_names == tuple(synthetic.CLASSES)
-  assert model.colors == tuple(synthetic.CLASSES.values())
+  assert model.class_names == tuple(landscape.CLASSES)
+  assert model.colors == tuple(landscape.CLASSES.values())
   assert Genotype.from_json(model.metadata['genotype']) == GENOTYPE
   assert model.metadata['step'] == 1
   image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)

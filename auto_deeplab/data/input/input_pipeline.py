@@ -63,26 +63,11 @@ def train_dataset(
       examples than a batch, or no labelled pixel; or the batch cannot be shared
       out evenly.
   """
-  if half is not None and half not in sampling.HALVES:
-    raise ValueError(f"`half` ({half}) must be 'A', 'B' or None.")
   if seed < 0 or start_step < 0:
     raise ValueError(
       f'`seed` ({seed}) and `start_step` ({start_step}) must not be negative.'
     )
-  shards, info = _open_split(data_dir, split)
-  is_kept = sampling.half_mask(info.num_examples, seed, half)
-  num_kept = np.count_nonzero(is_kept)
-  where = f'half {half} of the split {split}' if half else f'the split {split}'
-  if num_kept < config.batch_size:
-    raise ValueError(
-      f'`batch_size` ({config.batch_size}) is larger than {where} of '
-      f'{data_dir}, which has {num_kept} examples.'
-    )
-  if not _has_labels(data_dir, shards, is_kept):
-    remedy = ' Another `RuntimeConfig.seed` makes other halves.' if half else ''
-    raise ValueError(
-      f'{where} of {data_dir} has no labelled pixel to learn from.{remedy}'
-    )
+  shards, is_kept = _open_half(data_dir, split, half, seed, config.batch_size)
   batch_size = _replica_batch_size(config.batch_size, input_context)
   stream = sampling.stream_number(seed, half)
   dataset = sampling.numbered_records(
@@ -108,10 +93,7 @@ def train_dataset(
   dataset = dataset.batch(batch_size, drop_remainder=True)
   # tf.data does not know that of a stream that is filtered. Several workers
   # would agree before each batch on whether all of them have one.
-  dataset = dataset.apply(
-    tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-  )
-  return dataset.with_options(_options()).prefetch(tf.data.AUTOTUNE)
+  return _with_options(dataset, tf.data.INFINITE_CARDINALITY)
 
 
 def eval_dataset(
@@ -164,10 +146,7 @@ def eval_dataset(
       'filename': '',
     },
   )
-  dataset = dataset.apply(
-    tf.data.experimental.assert_cardinality(-(-info.num_examples // batch_size))
-  )
-  return dataset.with_options(_options()).prefetch(tf.data.AUTOTUNE)
+  return _with_options(dataset, -(-info.num_examples // batch_size))
 
 
 def normalize(image: tf.Tensor) -> tf.Tensor:
@@ -188,6 +167,37 @@ def _open_split(
   tfrecord.verify(data_dir, split, with_checksums=is_local)
   info = tfrecord.load_info(data_dir).split(split)
   return [tfrecord.shard_path(data_dir, s) for s in info.shards], info
+
+
+def _open_half(
+  data_dir: str | os.PathLike[str],
+  split: str,
+  half: str | None,
+  seed: int,
+  batch_size: int,
+) -> tuple[list[str], np.ndarray]:
+  """Returns the shards, and which of their examples are of the half.
+
+  Raises:
+    ValueError: as of `train_dataset`.
+  """
+  if half is not None and half not in sampling.HALVES:
+    raise ValueError(f"`half` ({half}) must be 'A', 'B' or None.")
+  shards, info = _open_split(data_dir, split)
+  is_kept = sampling.half_mask(info.num_examples, seed, half)
+  num_kept = np.count_nonzero(is_kept)
+  where = f'half {half} of the split {split}' if half else f'the split {split}'
+  if num_kept < batch_size:
+    raise ValueError(
+      f'`batch_size` ({batch_size}) is larger than {where} of {data_dir}, '
+      f'which has {num_kept} examples.'
+    )
+  if not _has_labels(data_dir, shards, is_kept):
+    remedy = ' Another `RuntimeConfig.seed` makes other halves.' if half else ''
+    raise ValueError(
+      f'{where} of {data_dir} has no labelled pixel to learn from.{remedy}'
+    )
+  return shards, is_kept
 
 
 def _has_labels(
@@ -225,11 +235,16 @@ def _replica_batch_size(
   return batch_size // num_replicas
 
 
-def _options() -> tf.data.Options:
+def _with_options(
+  dataset: tf.data.Dataset, num_batches: int
+) -> tf.data.Dataset:
+  """Returns batches of a stated number, made ahead and in order."""
   options = tf.data.Options()
   options.deterministic = True
   # `train_dataset` shares out the examples itself.
   options.experimental_distribute.auto_shard_policy = (
     tf.data.experimental.AutoShardPolicy.OFF
   )
-  return options
+  counted = tf.data.experimental.assert_cardinality(num_batches)
+  dataset = dataset.apply(counted).with_options(options)
+  return dataset.prefetch(tf.data.AUTOTUNE)

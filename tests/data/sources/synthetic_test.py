@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from auto_deeplab.data.sources import layouts, pictures, synthetic
+from auto_deeplab.data.sources import landscape, layouts, pictures, synthetic
 
 
 def _arrays(*args):
@@ -33,10 +33,10 @@ def test_sizes_and_types():
 def test_every_class_has_its_share_and_many_scales():
   labels = np.stack([_arrays(0, 'train', index)[1] for index in range(24)])
   shares = np.bincount(labels.ravel(), minlength=7) / labels.size
-  assert shares.shape == (len(synthetic.CLASSES),)
+  assert shares.shape == (len(landscape.CLASSES),)
   assert shares.min() > 0.01
   # Of what is painted in one piece, the widest and the narrowest run of pixels.
-  for label in (synthetic.TREE, synthetic.HOUSE):
+  for label in (landscape.TREE, landscape.HOUSE):
     heights = np.sum(labels == label, axis=1)
     assert heights.max() > 90
     assert 0 < heights[heights > 0].min() < 8
@@ -45,18 +45,18 @@ def test_every_class_has_its_share_and_many_scales():
 def test_labels_are_exact():
   # Balloons are cloth in the picture where they are balloons in the label: no
   # colour of the sky within, save the averaged outline.
-  scene = synthetic._Scene(np.random.default_rng(0), (64, 64))
-  scene.paint(synthetic.SKY, (0, 0, 255), ('rectangle', (0, 0, 128, 128)))
+  scene = landscape._Scene(np.random.default_rng(0), (64, 64))
+  scene.paint(landscape.SKY, (0, 0, 255), ('rectangle', (0, 0, 128, 128)))
   scene.paint(
-    synthetic.BALLOON, (255, 0, 0), ('polygon', [(20, 20), (99, 40), (50, 90)])
+    landscape.BALLOON, (255, 0, 0), ('polygon', [(20, 20), (99, 40), (50, 90)])
   )
   image, label = (np.asarray(x) for x in scene.finish())
   red = image[..., 0]
-  assert np.all(red[label == synthetic.SKY] < 255)
-  assert np.all(red[label == synthetic.BALLOON] > 0)
+  assert np.all(red[label == landscape.SKY] < 255)
+  assert np.all(red[label == landscape.BALLOON] > 0)
   pure = (red == 0) | (red == 255)
   np.testing.assert_array_equal(
-    (label == synthetic.BALLOON)[pure], (red == 255)[pure]
+    (label == landscape.BALLOON)[pure], (red == 255)[pure]
   )
 
 
@@ -72,8 +72,8 @@ def test_the_folder_reads_like_any_other(tmp_path):
   assert seen == [('train', 1, 2), ('train', 2, 2), ('val', 1, 1)]
   source = layouts.open_source('synthetic', tmp_path / 'pictures')
   assert source.name == 'synthetic'
-  assert source.class_names == tuple(synthetic.CLASSES)
-  assert source.colors == tuple(synthetic.CLASSES.values())
+  assert source.class_names == tuple(landscape.CLASSES)
+  assert source.colors == tuple(landscape.CLASSES.values())
   pair = source.splits['val'][0]
   assert isinstance(pair.label, pathlib.Path)
   label, _ = pictures.read_label(pair.label, source.label_values)
