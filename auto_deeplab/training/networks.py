@@ -13,7 +13,11 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
 from auto_deeplab.model import operations
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.training import distribution, weight_averages
+from auto_deeplab.training import (
+  distribution,
+  keras_internals,
+  weight_averages,
+)
 
 
 def make_segmenter(
@@ -79,16 +83,14 @@ def build(
 
   In a graph, so that nothing is computed: an eager call would run the whole
   network once. With the shapes of training, so that what the supernet's cells
-  share is traced here once for all. In one that is thrown away, as in Keras'
-  `Model.build`: a `tf.function` would hold the initializers of all variables,
-  and trace the network a second time without them.
+  share is traced here once for all.
   """
   batch_size = config.batch_size
   if strategy is not None:
     batch_size = distribution.replica_batch_size(strategy, batch_size)
   shape = [batch_size, *config.crop_size, 3]
   forward = tf.autograph.experimental.do_not_convert(model)
-  with tf.__internal__.FuncGraph('build').as_default():
+  with keras_internals.scratch_graph('build'):
     images = tf.compat.v1.placeholder(tf.float32, shape)
     forward(images, training=True, **settings)
 

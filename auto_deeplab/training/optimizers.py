@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optimizers and schedules, built by the Model Garden from our settings."""
 
+from collections.abc import Sequence
+
 from official.modeling import optimization
 import tensorflow as tf
 
 from auto_deeplab import configs
+from auto_deeplab.training import keras_internals
 
 
 class MomentumSGD(tf.keras.optimizers.SGD):
@@ -15,6 +18,19 @@ class MomentumSGD(tf.keras.optimizers.SGD):
   and of the time until its first step.
   """
 
+  def build(self, var_list: Sequence[tf.Variable]) -> None:
+    """Makes the momentums, as Keras' method does."""
+    super().build(var_list)
+    local = tf.distribute.get_strategy().experimental_local_results
+    slots = {
+      # Within an update a replica's own part stands for a variable.
+      part.ref(): slot
+      for variable, slot in zip(var_list, self.momentums)
+      for part in (variable, *local(variable))
+    }
+    # No attribute: Keras would look for what it holds, to save it.
+    self._slot_of = lambda variable: slots[variable.ref()]
+
   def apply_gradients(self, *args, **kwargs) -> tf.Variable | None:
     """Moves all variables, as Keras' method does."""
     self._settings: dict[tuple[str, tf.DType], tuple[tf.Tensor, ...]] = {}
@@ -22,7 +38,7 @@ class MomentumSGD(tf.keras.optimizers.SGD):
 
   def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
     """Moves one variable, as Keras' method does."""
-    slot = self.momentums[self._index_dict[self._var_key(variable)]]
+    slot = self._slot_of(variable)
     rate, momentum = self._settings_for(variable)
     tf.raw_ops.ResourceApplyKerasMomentum(
       var=variable.handle,
@@ -114,10 +130,7 @@ def last_learning_rate(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
 def _learning_rate(
   optimizer: tf.keras.optimizers.Optimizer, step: tf.Tensor
 ) -> tf.Tensor:
-  rate = _unscaled(optimizer)._learning_rate
-  if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
-    return rate(step)
-  return tf.convert_to_tensor(rate)
+  return keras_internals.learning_rate(_unscaled(optimizer), step)
 
 
 def _unscaled(
@@ -139,7 +152,7 @@ def averages(
   optimizer = _unscaled(optimizer)
   if not optimizer.use_ema:
     return []
-  return list(optimizer._model_variables_moving_average)
+  return keras_internals.moving_averages(optimizer)
 
 
 def _optimizer_settings(config: configs.OptimizerConfig) -> dict:
