@@ -17,7 +17,7 @@ from absl import app, flags, logging
 
 def _quieten() -> None:
   """Leaves the word to the tools; --verbosity brings the others back."""
-  # `app.run` turns INFO on, and orbit logs each of its loops there.
+  # `app.run` turns INFO on, where libraries tell of all that they do.
   logging.set_verbosity(logging.WARNING)
   # Of a checkpoint that is refused, TensorFlow lists all that it did not read.
   python_logging.getLogger('tensorflow').setLevel('ERROR')

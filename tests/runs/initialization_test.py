@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.runs import trained_network
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord

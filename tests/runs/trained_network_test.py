@@ -11,7 +11,6 @@ import tensorflow as tf
 from auto_deeplab.evaluation import evaluation
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.runs import trained_network
-from auto_deeplab.training import networks
 from tests import tiny
 from tests.experiments import runs
 
