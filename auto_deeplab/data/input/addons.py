@@ -61,9 +61,13 @@ def adjust_colors(
   Returns:
     uint8 [height, width, 3]; what leaves 0..255 is clipped.
   """
+  # As floats: of bytes it lets what leaves their range begin anew at the other
+  # end of it.
+  changed = tf.image.convert_image_dtype(image, tf.float32)
   with warnings.catch_warnings():
     # Of a version of tensorflow-addons that never came.
     warnings.simplefilter('ignore', DeprecationWarning)
-    return tfa.image.adjust_hsv_in_yiq(
-      image, hue * (math.pi / 180), saturation, brightness
+    changed = tfa.image.adjust_hsv_in_yiq(
+      changed, hue * (math.pi / 180), saturation, brightness
     )
+  return tf.image.convert_image_dtype(changed, tf.uint8, saturate=True)
