@@ -15,6 +15,7 @@ from auto_deeplab.data import datasets
 from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.evaluation import inference, metrics
+from auto_deeplab.model import pixels
 from auto_deeplab.model import segmenter as segmenter_lib
 
 # A picture's name and the classes of its pixels, uint8 [h, w].
@@ -97,7 +98,7 @@ class Evaluator(orbit.StandardEvaluator):
 
   def _predict_and_count(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
     labels, num_classes = batch['label'], len(self._class_names)
-    images = input_pipeline.normalize(batch['image'])
+    images = pixels.normalize(batch['image'])
     predictions = inference.predict(
       self._forward, images, num_classes, self._config
     )

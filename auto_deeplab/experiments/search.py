@@ -22,7 +22,6 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.data import datasets
-from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.experiments import opening, parts
 from auto_deeplab.model import supernet as supernet_lib
@@ -164,7 +163,7 @@ def _make_step(
     # In training mode for both steps, as in the paper's alternation. Each draws
     # by itself, where primitives are drawn.
     return supernet(
-      input_pipeline.normalize(images),
+      images,
       training=True,
       draw=2 * global_step + turn,
       moved=moved,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
-from auto_deeplab.data.input import class_weights, input_pipeline
+from auto_deeplab.data.input import class_weights
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.evaluation import evaluator
 from auto_deeplab.experiments import opening, parts
@@ -94,7 +94,7 @@ def _make_trainer(
     images: tf.Tensor, micro_batch: tf.Tensor | None = None
   ) -> tf.Tensor:
     return model(
-      input_pipeline.normalize(images),
+      images,
       training=True,
       step=global_step,
       micro_batch=micro_batch,

@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.interop import tf1_names
+from auto_deeplab.model import pixels
 from auto_deeplab.model import segmenter as segmenter_lib
 
 _OUTPUT_PREFIX = 'out/'
@@ -72,7 +72,7 @@ def endpoint_errors(
     configs.SegmenterConfig(filter_multiplier=filter_multiplier),
     num_classes=len(variables[tf1_names.LOGITS_BIAS]),
   )
-  images = input_pipeline.normalize(tf.constant(reference['input']))
+  images = pixels.normalize(tf.constant(reference['input']))
   segmenter(images)
   tf1_names.assign(segmenter, variables)
   outputs = segmenter.endpoints(images)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, deeplab, operations
+from auto_deeplab.model import cells, deeplab, operations, pixels
 
 # Seeds of the two uses of randomness.
 _DROP_PATH_USE, _DROPOUT_USE = 0, 1_000_000
@@ -124,8 +124,8 @@ class Segmenter(tf.keras.Model):
     cropped. What is padded is not pooled.
 
     Args:
-      images: float `[n, h, w, 3]` in [-1, 1]; any h and w, in training of at
-        least 4.
+      images: `[n, h, w, 3]`, uint8 or float in [-1, 1]; any h and w, in
+        training of at least 4.
       training: whether batch norm takes the statistics of the batch, and drop
         path and dropout are on.
       step: integer scalar, the training step; it sets drop path's strength
@@ -136,13 +136,16 @@ class Segmenter(tf.keras.Model):
 
     Returns:
       float32 `[n, h, w, num_classes]`.
+
+    Raises:
+      ValueError: images too small, of another dtype, or beyond [-1, 1].
     """
+    images = pixels.as_floats(images, self.compute_dtype)
     if training:
       outputs = self.endpoints(
         images, training=training, step=step, micro_batch=micro_batch
       )
       return outputs['logits_upsampled']
-    images = tf.convert_to_tensor(images)
     height, width = size = operations.spatial_size(images)
     padded = operations.pad_to(
       images, operations.nesting(size, self.coarsest_stride)
@@ -170,14 +173,15 @@ class Segmenter(tf.keras.Model):
     `deeplab.Decoder.stages`, `logits` at stride 4 and `logits_upsampled`.
 
     Args:
-      images: float `[n, h, w, 3]` in [-1, 1]; any h and w of at least 4.
+      images: `[n, h, w, 3]`, uint8 or float in [-1, 1]; any h and w of at
+        least 4.
       training: as of `call`.
       step: as of `call`.
       micro_batch: as of `call`.
       picture_size: (height, width) of the part, at the upper left, that is the
         picture; the rest is padding. All of it by default.
     """
-    images = tf.convert_to_tensor(images)
+    images = pixels.as_floats(images, self.compute_dtype)
     operations.check_map_size(images)
     randomness = self._randomness(training, step, micro_batch)
     half, stem = self._caller(self.stem, self.stem, training=training)(images)

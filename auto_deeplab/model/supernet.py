@@ -19,7 +19,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, channels, deeplab, operations
+from auto_deeplab.model import cells, channels, deeplab, operations, pixels
 
 
 class _Projection(tf.keras.layers.Layer):
@@ -288,7 +288,8 @@ class Supernet(tf.keras.Model):
     """Computes the logits: the sum of the four levels' upsampled logits.
 
     Args:
-      images: float `[n, h, w, 3]` in [-1, 1]; any h and w of at least 4.
+      images: `[n, h, w, 3]`, uint8 or float in [-1, 1]; any h and w of at
+        least 4.
       training: whether batch norm takes the statistics of the batch.
       draw: int scalar, which draw of the primitives this is, where they are
         drawn; None takes the likeliest ones.
@@ -300,12 +301,14 @@ class Supernet(tf.keras.Model):
       float32 `[n, h, w, num_classes]`.
 
     Raises:
-      ValueError: if `moved` is another word.
+      ValueError: if `moved` is another word, or images are too small, of
+        another dtype, or beyond [-1, 1].
     """
     if moved not in (None, 'weights', 'architecture'):
       raise ValueError(
         f"`moved` ({moved!r}) must be 'weights', 'architecture' or None."
       )
+    images = pixels.as_floats(images, self.compute_dtype)
     operations.check_map_size(images)
     outputs = self._lattice(images, *self._draw(draw), training, moved)
     size = operations.spatial_size(images)

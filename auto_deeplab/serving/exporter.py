@@ -32,7 +32,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
-from auto_deeplab.data.input.input_pipeline import normalize
+from auto_deeplab.model import pixels
 from auto_deeplab.serving import client
 
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
@@ -92,7 +92,7 @@ class ServingModule(tf.Module):
 def _segment(
   model: tf.keras.Model, images: tf.Tensor, num_classes: int
 ) -> dict[str, tf.Tensor]:
-  logits = model(normalize(images), training=False)
+  logits = model(pixels.normalize(images), training=False)
   if logits.shape[-1] != num_classes:
     raise ValueError(
       f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'

@@ -16,7 +16,7 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data.input.input_pipeline import normalize
+from auto_deeplab.model.pixels import normalize
 from auto_deeplab.serving import client
 
 COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import PUBLISHED, Genotype
-from auto_deeplab.data.input.input_pipeline import normalize
+from auto_deeplab.model.pixels import normalize
 from auto_deeplab.model.segmenter import Segmenter
 from auto_deeplab.serving import client, exporter
 from tests.serving import tiny_segmenter

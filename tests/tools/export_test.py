@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data.input import input_pipeline
 from auto_deeplab.data.records import conversion
 from auto_deeplab.data.sources import landscape, layouts, synthetic
 from auto_deeplab.evaluation import evaluator
@@ -97,7 +96,7 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   assert model.metadata['step'] == 1
   image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
   trained = trained_network.load_segmenter(run_dir).model
-  logits = trained(input_pipeline.normalize(image[np.newaxis]), training=False)
+  logits = trained(image[np.newaxis], training=False)
   np.testing.assert_allclose(
     model.predict(image).probabilities, tf.nn.softmax(logits)[0], atol=1e-5
   )

@@ -9,9 +9,8 @@ epochs) is the same picture (`sampling`), cropped and flipped the same way
 resumes needs no iterator checkpoint: it starts the stream at position
 `start_step * batch_size`.
 
-Pictures leave it as bytes. Whatever feeds them to a network passes them through
-`normalize` on the device, which is four times less to copy, to batch and to
-send there than floats.
+Pictures leave it as bytes, which networks normalize (`model/pixels.py`) on the
+device: that is four times less to copy, to batch and to send there than floats.
 """
 
 import os
@@ -147,11 +146,6 @@ def eval_dataset(
     },
   )
   return _with_options(dataset, -(-info.num_examples // batch_size))
-
-
-def normalize(image: tf.Tensor) -> tf.Tensor:
-  """Maps pixels in 0..255 to float32 in [-1, 1], as the published network."""
-  return tf.cast(image, tf.float32) * 2 / 255 - 1
 
 
 # Reading ---------------------------------------------------------------------

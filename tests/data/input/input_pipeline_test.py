@@ -139,14 +139,6 @@ def test_replicas_of_one_worker_get_its_batches_in_turns(converted):
   )
 
 
-def test_normalize_maps_bytes_to_minus_one_to_one():
-  values = tf.constant([0, 255, 127.5])
-  assert input_pipeline.normalize(values).numpy().tolist() == [-1, 1, 0]
-  assert input_pipeline.normalize(
-    tf.constant([0, 255], tf.uint8)
-  ).numpy().tolist() == [-1, 1]
-
-
 @pytest.mark.parametrize('config', [CONFIG, EVERYTHING])
 def test_the_pipeline_augments_as_the_eager_functions_do(converted, config):
   shards, info = input_pipeline._open_split(converted, 'train')
