@@ -5,6 +5,7 @@
 from collections.abc import Callable
 import dataclasses
 import functools
+import itertools
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -47,14 +48,20 @@ class _Randomness(NamedTuple):
   """
 
   seed: tf.Tensor
-  progress: tf.Tensor
+  progress: tf.Tensor | float
 
 
+@tf.keras.saving.register_keras_serializable(package='auto_deeplab')
 class Segmenter(tf.keras.Model):
   """DeepLabv3+ on the backbone of a genotype.
 
+  A Keras model as any other: `compile`, `fit`, `save`. It computes under the
+  policy that is set when it is made, or loaded, as files keep none.
+
   Attributes:
     genotype: what it was built from.
+    config: widths, head and regularisation.
+    num_classes: channels of the logits.
   """
 
   def __init__(
@@ -85,6 +92,7 @@ class Segmenter(tf.keras.Model):
     self.genotype = genotype
     self.config = config
     self.num_classes = num_classes
+    self._synchronized_batch_norm = synchronized_batch_norm
     self._seed = seed
     self._drop_path_steps = drop_path_steps
     norm = operations.NormSettings(
@@ -109,6 +117,50 @@ class Segmenter(tf.keras.Model):
     )
     self.logits = deeplab.logits_layer(num_classes)
 
+  def get_config(self) -> dict[str, Any]:
+    """Returns what it was made with, as JSON has it."""
+    return {
+      'genotype': self.genotype.to_json(),
+      'config': dataclasses.asdict(self.config),
+      'num_classes': self.num_classes,
+      'synchronized_batch_norm': self._synchronized_batch_norm,
+      'seed': self._seed,
+      'drop_path_steps': self._drop_path_steps,
+      'name': self.name,
+    }
+
+  @classmethod
+  def from_config(cls, config, custom_objects=None) -> 'Segmenter':
+    """Makes the model that `get_config` describes, without its weights."""
+    del custom_objects
+    return cls(
+      **config
+      | {
+        'genotype': genotype_lib.Genotype.from_json(config['genotype']),
+        'config': configs.SegmenterConfig(**config['config']),
+      }
+    )
+
+  @property
+  def every_operation(self) -> list[tf.keras.layers.Layer]:
+    """The cells' operations in order: Keras' files keep no lists of lists."""
+    blocks = (block for cell in self.cells for block in cell.operations)
+    return list(itertools.chain(*blocks))
+
+  # Of a graph, which is what `fit` and its like make of a step, `call` knows no
+  # values.
+  def train_step(self, data):
+    _check_range(data)
+    return super().train_step(data)
+
+  def test_step(self, data):
+    _check_range(data)
+    return super().test_step(data)
+
+  def predict_step(self, data):
+    _check_range(data)
+    return super().predict_step(data)
+
   def call(
     self,
     images: tf.Tensor,
@@ -129,8 +181,8 @@ class Segmenter(tf.keras.Model):
       training: whether batch norm takes the statistics of the batch, and drop
         path and dropout are on.
       step: integer scalar, the training step; it sets drop path's strength
-        and, with the replica, all random numbers. Needed if `training` and
-        the configuration drops anything.
+        and, with the replica, all random numbers. Without it drop path is at
+        full strength, and each call draws anew, by `tf.random.set_seed`.
       micro_batch: integer scalar, which part of the step's batch this is; None
         where it is the whole. Each draws random numbers of its own.
 
@@ -259,13 +311,13 @@ class Segmenter(tf.keras.Model):
     if not training or not is_random:
       return None
     if step is None:
-      raise ValueError(
-        '`step` must be given while training with drop path or dropout.'
-      )
+      seed = tf.random.uniform([2], maxval=tf.int32.max, dtype=tf.int32)
+      progress = 1.0
+    else:
+      seed = tf.stack([self._seed, tf.cast(step, tf.int32)])
+      progress = tf.cast(step, tf.float32) / self._drop_path_steps
     context = tf.distribute.get_replica_context()
     replica = context.replica_id_in_sync_group if context else 0
-    seed = tf.stack([self._seed, tf.cast(step, tf.int32)])
-    progress = tf.cast(step, tf.float32) / self._drop_path_steps
     seed = operations.fold_in(seed, replica)
     if micro_batch is not None:
       seed = operations.fold_in(seed, micro_batch)
@@ -295,6 +347,12 @@ class Segmenter(tf.keras.Model):
       {'scales': each[first : first + num_operations]}
       for first in range(0, len(each), num_operations)
     ]
+
+
+def _check_range(data) -> None:
+  """Refuses a batch of `fit` and its like whose floats are not normalized."""
+  images, *_ = tf.keras.utils.unpack_x_y_sample_weight(data)
+  pixels.check_range(images)
 
 
 def _make_cells(

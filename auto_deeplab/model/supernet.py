@@ -11,7 +11,9 @@ where beta is a softmax over the source node's legal outgoing transitions.
 """
 
 from collections.abc import Sequence
+import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -117,10 +119,12 @@ class _Node(tf.keras.layers.Layer):
     )
 
 
+@tf.keras.saving.register_keras_serializable(package='auto_deeplab')
 class Supernet(tf.keras.Model):
   """The continuous network of the search.
 
   Attributes:
+    config: the search space.
     alphas: float32 variable `[num_edges, num_primitives]`.
     betas: float32 variable `[num_layers, NUM_LEVELS, NUM_DIRECTIONS]`, indexed
       by the source of a transition (`architecture.lattice`).
@@ -148,6 +152,8 @@ class Supernet(tf.keras.Model):
     if num_classes < 2:
       raise ValueError(f'`num_classes` ({num_classes}) must be at least 2.')
     self.config = config
+    self._num_classes = num_classes
+    self._synchronized_batch_norm = synchronized_batch_norm
     norm = operations.NormSettings(
       config.batch_norm_momentum,
       config.batch_norm_epsilon,
@@ -182,6 +188,28 @@ class Supernet(tf.keras.Model):
     ]
     self._seed = seed
     self._add_architecture_variables(seed)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns what it was made with, as JSON has it."""
+    return {
+      'config': dataclasses.asdict(self.config),
+      'num_classes': self._num_classes,
+      'synchronized_batch_norm': self._synchronized_batch_norm,
+      'seed': self._seed,
+      'name': self.name,
+    }
+
+  @classmethod
+  def from_config(cls, config, custom_objects=None) -> 'Supernet':
+    """Makes the model that `get_config` describes, without its weights."""
+    del custom_objects
+    own = configs.SupernetConfig(**config['config'])
+    return cls(**config | {'config': own})
+
+  @property
+  def every_node(self) -> list[_Node]:
+    """The nodes, layer by layer: Keras' files keep no lists of lists."""
+    return list(itertools.chain(*self.nodes))
 
   def _add_architecture_variables(self, seed: int) -> None:
     def add(name: str, shape: tuple[int, ...], offset: int) -> tf.Variable:

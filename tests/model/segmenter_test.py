@@ -387,13 +387,21 @@ def test_a_pooling_window_ends_where_the_map_ends(size):
 
 
 @pytest.mark.parametrize(
-  'settings', [{'dropout_rate': 0.1}, {'drop_path_keep_prob': 0.9}]
+  'settings', [{'dropout_rate': 0.5}, {'drop_path_keep_prob': 0.2}]
 )
-def test_training_with_random_drops_needs_a_step(settings):
+def test_without_a_step_each_call_draws_by_the_seed_of_tensorflow(settings):
   model = make(**({'dropout_rate': 0.0} | settings))
-  message = '`step` must be given while training with drop path or dropout.'
-  with pytest.raises(ValueError, match=message):
-    model(pictures(17, 17), training=True)
+  images = pictures(17, 17, batch=8)
+  model(images)
+
+  def calls():
+    tf.keras.utils.set_random_seed(3)
+    train = tf.function(lambda images: model(images, training=True))
+    return [train(images).numpy() for _ in range(2)]
+
+  first, second = calls()
+  assert (first != second).any()
+  np.testing.assert_array_equal(calls(), [first, second])
 
 
 def test_training_without_drops_needs_no_step():
@@ -422,9 +430,7 @@ def dropping():
 def dropped(model, layer, step, batch=64, **settings):
   """Which samples lost both operations of a cell's first block."""
   images = pictures(8, 8, batch)
-  endpoints = model.endpoints(
-    images, training=True, step=tf.constant(step), **settings
-  )
+  endpoints = model.endpoints(images, training=True, step=step, **settings)
   block = endpoints[f'Cell_{layer}'][..., :2].numpy()
   return (block == 0).all(axis=(1, 2, 3))
 
@@ -435,6 +441,11 @@ def test_drop_path_follows_its_schedule(dropping):
   for layer, step, keep in [(2, 10, 0.2), (2, 5, 0.6), (0, 10, 1 - 0.8 / 3)]:
     rate = dropped(dropping, layer, step, batch=600).mean()
     assert rate == pytest.approx((1 - keep) ** 2, abs=0.07)
+
+
+def test_without_a_step_drop_path_is_at_full_strength(dropping):
+  rate = dropped(dropping, 2, step=None, batch=600).mean()
+  assert rate == pytest.approx(0.8**2, abs=0.07)
 
 
 def test_drop_path_depends_on_seed_and_step_alone(dropping):
