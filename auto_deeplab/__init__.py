@@ -5,16 +5,30 @@
 Liu et al., "Auto-DeepLab: Hierarchical Neural Architecture Search for Semantic
 Image Segmentation", CVPR 2019, https://arxiv.org/abs/1901.02985.
 
-The rooms, each of which imports only from those to its left (held by
-`tests/dependency_test.py`):
+From Python (docs/api.md):
 
-    configs | architecture | data | model | training | serving | reporting
+    import auto_deeplab as adl
 
-The package imports nothing of its own by itself: `auto_deeplab.architecture`
-works without TensorFlow.
+    adl.segmenter   a published network, or that of a genotype, to train
+    adl.supernet    the network that is searched
+    adl.decode      the genotype that a search has found
+    adl.load        the trained network of a run folder
+    adl.Genotype    what a search finds: one cell and one backbone
+
+Each is imported when it is first asked for, and TensorFlow with it; `Genotype`,
+and all of `auto_deeplab.architecture`, work without TensorFlow.
+
+docs/design.md names the rooms of the package.
 """
 
+import importlib
 import os
+from typing import TYPE_CHECKING, Any
+
+# For type checkers: what `__getattr__` finds.
+if TYPE_CHECKING:
+  from auto_deeplab.api import decode, load, segmenter, supernet
+  from auto_deeplab.architecture.genotype import Genotype
 
 # To be set before TensorFlow is imported, which switches oneDNN on by itself
 # only where the CPU has AVX-512 VNNI or the like. Without it the convolutions
@@ -22,3 +36,23 @@ import os
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 __version__ = '0.1.0'
+
+__all__ = ['Genotype', 'decode', 'load', 'segmenter', 'supernet']
+
+_HOMES = {
+  'Genotype': 'auto_deeplab.architecture.genotype',
+  **dict.fromkeys(
+    ('decode', 'load', 'segmenter', 'supernet'), 'auto_deeplab.api'
+  ),
+}
+
+
+def __getattr__(name: str) -> Any:
+  """Imports what is asked for; see PEP 562."""
+  if name not in _HOMES:
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+  return sorted({*globals(), *__all__})

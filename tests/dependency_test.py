@@ -60,6 +60,9 @@ THIRD_PARTIES = {
 # This file may be copied beside a SavedModel, without the package.
 STANDALONE = 'auto_deeplab/serving/client.py'
 
+# For users: it holds nothing that a room could want.
+FRONT_DOOR = 'auto_deeplab/api.py'
+
 # Only this file imports gin: layers and models receive plain values.
 GIN_OWNER = 'auto_deeplab/configs/recipes.py'
 
@@ -103,6 +106,8 @@ def _own_rules(file: str, target: str) -> Iterator[str]:
     yield 'it imports nothing of the package.'
   if target.startswith(('tests/', 'benchmarks/')):
     yield 'the package does not know what tests it.'
+  if target == FRONT_DOOR:
+    yield 'it is for users, and no room knows it.'
   if not room or not target_room or room == target_room:
     return
   if ROOMS.index(target_room) > ROOMS.index(room):
@@ -233,6 +238,12 @@ print(*sorted(heavy & set(sys.modules)))
       'tensorflow only.',
     ),
     (
+      'auto_deeplab/model/m.py',
+      'from auto_deeplab import api',
+      'auto_deeplab/model/m.py:1 imports auto_deeplab.api: '
+      'it is for users, and no room knows it.',
+    ),
+    (
       'auto_deeplab/architecture/a.py',
       'import tensorflow as tf',
       'auto_deeplab/architecture/a.py:1 imports tensorflow: beside the '
@@ -265,7 +276,10 @@ print(*sorted(heavy & set(sys.modules)))
 )
 def test_a_wrong_import_is_named(tmp_path, file, source, message):
   lawful = {
-    'auto_deeplab/__init__.py': '',
+    'auto_deeplab/__init__.py': (
+      'if TYPE_CHECKING:\n  from auto_deeplab.api import f'
+    ),
+    'auto_deeplab/api.py': 'from auto_deeplab.model import m',
     'auto_deeplab/configs/recipes.py': 'import gin',
     'auto_deeplab/architecture/__init__.py': '',
     'auto_deeplab/architecture/a.py': 'import os\nimport numpy as np',

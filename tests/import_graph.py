@@ -48,6 +48,8 @@ def python_files(root: pathlib.Path = ROOT) -> tuple[str, ...]:
 def imports(file: str, root: pathlib.Path = ROOT) -> tuple[Import, ...]:
   """What `file` imports, at the top or within functions, in order of lines.
 
+  Not what it imports `if TYPE_CHECKING`, which is no more than a name.
+
   Args:
     file: One of `python_files(root)`.
     root: Folder of the repository.
@@ -61,7 +63,7 @@ def imports(file: str, root: pathlib.Path = ROOT) -> tuple[Import, ...]:
 
 
 def _imports(tree: ast.AST, file: str) -> Iterator[Import]:
-  for node in ast.walk(tree):
+  for node in _run(tree):
     if isinstance(node, ast.Import):
       for alias in node.names:
         yield Import(node.lineno, alias.name)
@@ -72,6 +74,15 @@ def _imports(tree: ast.AST, file: str) -> Iterator[Import]:
         )
       for alias in node.names:
         yield Import(node.lineno, f'{node.module}.{alias.name}')
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+  """All nodes but those that are for type checkers, and never run."""
+  yield node
+  if isinstance(node, ast.If) and ast.unparse(node.test) == 'TYPE_CHECKING':
+    return
+  for child in ast.iter_child_nodes(node):
+    yield from _run(child)
 
 
 def resolve(imported: Import, importer: str, files: Set[str]) -> str | None:

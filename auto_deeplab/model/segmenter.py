@@ -19,26 +19,6 @@ from auto_deeplab.model import cells, deeplab, operations, pixels
 _DROP_PATH_USE, _DROPOUT_USE = 0, 1_000_000
 
 
-def auto_deeplab(size: str, num_classes: int = 19, **settings) -> 'Segmenter':
-  """Builds a published network.
-
-  Args:
-    size: 's', 'm' or 'l'.
-    num_classes: 19 on Cityscapes.
-    **settings: further fields of `configs.SegmenterConfig`.
-
-  Raises:
-    ValueError: if `size` is none of the three.
-  """
-  multipliers = genotype_lib.PUBLISHED_FILTER_MULTIPLIERS
-  if size not in multipliers:
-    raise ValueError(f'`size` ({size!r}) must be one of {tuple(multipliers)}.')
-  config = configs.SegmenterConfig(
-    filter_multiplier=multipliers[size], **settings
-  )
-  return Segmenter(genotype_lib.PUBLISHED, config, num_classes)
-
-
 class _Randomness(NamedTuple):
   """What drop path and dropout depend on in one step.
 
