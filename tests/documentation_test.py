@@ -89,6 +89,19 @@ def test_settings_exist(text):
   assert unknown == []
 
 
+def test_the_readme_is_read_to_its_end():
+  # What is longer belongs in docs/, and the readme says where.
+  readme = (_ROOT / 'README.md').read_text(encoding='utf-8')
+  assert len(readme.splitlines()) <= 200
+
+
+def test_the_readme_leads_to_every_page():
+  readme = (_ROOT / 'README.md').read_text(encoding='utf-8')
+  linked = set(_LINK.findall(readme))
+  pages = {path.name for path in _ROOT.glob('docs/*.md')} - {'index.md'}
+  assert {f'docs/{page}' for page in pages} <= linked
+
+
 def test_the_tables_of_the_readme_name_every_tool_and_recipe():
   readme = (_ROOT / 'README.md').read_text(encoding='utf-8')
   chain = ('search', 'decode', 'train', 'evaluate', 'export', 'predict')
