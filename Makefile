@@ -5,6 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # Newer than the files that decide what is installed, if that is installed.
 STAMP := $(VENV)/installed
+DOCS_STAMP := $(VENV)/installed-docs
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -73,6 +74,13 @@ format: $(STAMP)  ## Mend format and what the linter can mend
 	$(RUN) -m ruff check --fix-only --quiet .
 	$(RUN) -m ruff format .
 
+# Anew each time, so that no page of a module that is gone stays.
+.PHONY: docs
+docs: $(DOCS_STAMP)  ## The pages and the API reference, docs/_build/html
+	@rm -rf docs/_build docs/reference
+	$(RUN) -m sphinx -q -W --keep-going docs docs/_build/html
+	echo "Wrote docs/_build/html/index.html."
+
 .PHONY: check-device
 check-device: $(STAMP)  ## Compare this device with a CPU, then time it
 	$(RUN) -m benchmarks.device
@@ -87,6 +95,7 @@ setup: $(STAMP)  ## Make .venv from requirements.lock, or bring it up to date
 .PHONY: clean
 clean:  ## Delete caches and build outputs; .venv and runs stay
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/reference
 	find auto_deeplab benchmarks tools tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -114,4 +123,10 @@ $(STAMP): requirements.lock setup.cfg pyproject.toml
 	  echo "The installation failed; all that pip said: $(VENV)/install.log" >&2
 	  exit 1
 	}
+	touch $@
+
+# Sphinx is for `make docs` alone: the first one installs it.
+$(DOCS_STAMP): $(STAMP)
+	@echo "Installing what builds the pages into $(VENV)."
+	$(PIP_INSTALL) --build-constraint requirements.lock -e '.[docs]'
 	touch $@

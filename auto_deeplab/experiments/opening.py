@@ -1,10 +1,12 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a run says of itself before it begins.
+"""What a run says of itself before it begins, on standard error.
 
-train: 367 pictures of train, 11 classes; 1,234,567 parameters; 1 replica on
-  CPU:0; float32
-train: goes on from step 400 (runs/x/checkpoints/ckpt-400), 2200 to go
+Two lines, such as
+
+    train: 367 pictures of train, 11 classes; 1,234,567 parameters; 1 replica
+      on CPU:0; float32
+    train: goes on from step 400 (runs/x/checkpoints/ckpt-400), 2200 to go
 """
 
 from collections.abc import Mapping

@@ -14,9 +14,9 @@ with v = grad_w L_B(w', arch), and the last product as
 
   (grad_arch L_A(w + r v, arch) - grad_arch L_A(w - r v, arch)) / 2 r
 
-where r = 0.01 / |v|. Finite differences, because a second derivative through
-the supernet holds several times the memory, and operations with a gradient of
-their own (recomputation, cuDNN's batch norm) have none.
+where r is 0.01 over the norm of v. Finite differences, because a second
+derivative through the supernet holds several times the memory, and operations
+with a gradient of their own (recomputation, cuDNN's batch norm) have none.
 """
 
 from collections.abc import Sequence
