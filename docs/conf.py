@@ -50,9 +50,7 @@ _PREFORMATTED = re.compile(r'^(\S.*)\n\n(?= +\S)', re.MULTILINE)
 def _as_restructured_text(*arguments: Any) -> None:
   """Marks as code what docstrings indent, as Markdown understands it."""
   lines = arguments[-1]
-  lines[:] = _PREFORMATTED.sub(
-    r'\1\n\n::\n\n', '\n'.join(lines)
-  ).splitlines()
+  lines[:] = _PREFORMATTED.sub(r'\1\n\n::\n\n', '\n'.join(lines)).splitlines()
 
 
 def setup(app: Any) -> None:

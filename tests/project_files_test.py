@@ -1,0 +1,122 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The files about the project agree with it, and with each other."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+import auto_deeplab
+from tests import dependency_test
+
+yaml = pytest.importorskip('yaml')
+
+_HEADING = re.compile(r'^## \[(.+)\] - (.+)$', re.MULTILINE)
+
+
+@pytest.fixture(scope='module')
+def citation(repository):
+  return yaml.safe_load((repository / 'CITATION.cff').read_text())
+
+
+def test_the_changelog_begins_with_the_version_of_the_code(repository):
+  text = (repository / 'CHANGELOG.md').read_text()
+  headings = _HEADING.findall(text)
+  assert len(headings) == text.count('\n## ')
+  versions, dates = zip(*headings)
+  assert versions[0] == auto_deeplab.__version__
+  numbers = [tuple(map(int, version.split('.'))) for version in versions]
+  assert numbers == sorted(set(numbers), reverse=True)
+  # Only what comes next has no date yet.
+  dated = dates[dates[0] == 'Unreleased' :]
+  assert all(re.fullmatch(r'\d{4}-\d\d-\d\d', date) for date in dated)
+
+
+def test_the_citation_has_what_cff_1_2_0_requires(citation):
+  assert citation['cff-version'] == '1.2.0'
+  assert citation['type'] == 'software'
+  for work in (citation, citation['preferred-citation']):
+    assert {'title', 'authors', 'type'} <= work.keys()
+    for author in work['authors']:
+      assert (
+        'name' in author or {'family-names', 'given-names'} <= author.keys()
+      )
+  assert citation['message']
+
+
+def test_the_citation_is_of_the_version_and_licence_of_the_code(
+  citation, repository
+):
+  assert citation['version'] == auto_deeplab.__version__
+  metadata = (repository / 'setup.cfg').read_text()
+  assert f'license = {citation["license"]}\n' in metadata
+
+
+def test_citation_and_readme_cite_the_same_paper(citation, repository):
+  readme = (repository / 'README.md').read_text()
+  bibtex = readme.partition('```bibtex\n')[2].partition('```')[0]
+  bibtex = re.sub(r'\s+', ' ', re.sub(r'[{}]', '', bibtex))
+  paper = citation['preferred-citation']
+  names = [f'{a["family-names"]}, {a["given-names"]}' for a in paper['authors']]
+  assert f'title = {paper["title"]},' in bibtex
+  assert f'author = {" and ".join(names)},' in bibtex
+  assert f'booktitle = {paper["conference"]["name"]},' in bibtex
+  assert f'pages = {paper["start"]}--{paper["end"]},' in bibtex
+  assert f'year = {paper["year"]} ' in bibtex
+
+
+def test_pre_commit_runs_what_make_lint_runs(repository):
+  makefile = (repository / 'Makefile').read_text()
+  recipe = makefile.partition('\nlint:')[2].partition('\n\n')[0]
+  commands = re.findall(r'^\t(.+)$', recipe, re.MULTILINE)
+  config = yaml.safe_load((repository / '.pre-commit-config.yaml').read_text())
+  hooks = [hook for repo in config['repos'] for hook in repo['hooks']]
+  assert len(hooks) == 3
+  entries = [hook['entry'] for hook in hooks]
+  assert entries == [c.replace('$(RUN)', '.venv/bin/python') for c in commands]
+  # As there, of the whole repository and by what .venv holds.
+  for hook in hooks:
+    assert (hook['language'], hook['pass_filenames']) == ('system', False)
+
+
+def test_contributors_find_every_room(repository):
+  text = (repository / 'CONTRIBUTING.md').read_text()
+  named = re.findall(
+    r'^\| `(?:auto_deeplab/)?([\w/]+)/` \|', text, re.MULTILINE
+  )
+  # In the order in which they may import.
+  assert tuple(named) == dependency_test.ROOMS
+
+
+def test_a_wheel_holds_the_package_its_types_and_no_more(repository, tmp_path):
+  # In a copy: setuptools leaves its traces in the folder that it builds.
+  for name in ('setup.cfg', 'pyproject.toml', 'README.md', 'LICENSE'):
+    shutil.copy(repository / name, tmp_path)
+  for name in ('auto_deeplab', 'tools'):
+    shutil.copytree(
+      repository / name,
+      tmp_path / name,
+      ignore=shutil.ignore_patterns('__pycache__'),
+    )
+  subprocess.run(
+    [
+      sys.executable,
+      '-c',
+      'from setuptools import build_meta; build_meta.build_wheel("dist")',
+    ],
+    cwd=tmp_path,
+    check=True,
+    capture_output=True,
+  )
+  (wheel,) = tmp_path.glob('dist/*.whl')
+  names = set(zipfile.ZipFile(wheel).namelist())
+  code = {
+    path.relative_to(repository).as_posix()
+    for path in repository.glob('auto_deeplab/**/*.py')
+  }
+  metadata = {name for name in names if '.dist-info/' in name}
+  assert names - metadata == code | {'auto_deeplab/py.typed'}
