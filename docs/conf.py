@@ -37,6 +37,7 @@ apidoc_modules = [
   }
 ]
 autodoc_member_order = 'bysource'
+autodoc_inherit_docstrings = False  # Keras' own are not of this page.
 
 # `name` in a docstring is a link where there is such a thing, code elsewhere.
 default_role = 'py:obj'
