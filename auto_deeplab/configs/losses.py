@@ -11,11 +11,13 @@ CLASS_WEIGHTS = ('none', 'median_frequency')
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-  """Which pixels a retraining counts, and how much.
+  """What the pixels of a retraining lose, which count, and how much.
 
   The paper is silent; DeepLab's code has hard pixel mining, off by default.
 
   Attributes:
+    kind: what a pixel loses, a key of `training.objectives.KINDS`, which is
+      where an unknown one is refused.
     hard_pixel_fraction: share, in (0, 1], of the valid pixels that counts:
       those of the greatest loss in each replica's batch; 1 takes all of them.
     hard_pixel_warmup_steps: steps in which that share falls from 1.
@@ -24,6 +26,7 @@ class LossConfig:
       own (`data.input.class_weights`).
   """
 
+  kind: str = 'cross_entropy'
   hard_pixel_fraction: float = 1.0
   hard_pixel_warmup_steps: int = 0
   class_weights: str = 'none'

@@ -143,5 +143,8 @@ def _pixel_loss(
   if config.class_weights == 'median_frequency':
     weights = class_weights.median_frequency(info, split)
   return objectives.PixelLoss(
-    weights, config.hard_pixel_fraction, config.hard_pixel_warmup_steps
+    weights,
+    config.hard_pixel_fraction,
+    config.hard_pixel_warmup_steps,
+    kind=config.kind,
   )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loss over pixels, and weight decay."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import dataclasses
 from typing import Any
 
@@ -11,11 +11,26 @@ import tensorflow as tf
 IGNORE_LABEL = 255
 
 
+def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+  """Returns minus the logarithm of the probability of the label's class."""
+  return tf.nn.sparse_softmax_cross_entropy_with_logits(
+    labels=labels, logits=logits
+  )
+
+
+# What a pixel loses, by the name that `LossConfig.kind` has: labels, int32
+# [n, h, w], each a class, and logits, float32 [n, h, w, num_classes], to
+# float32 [n, h, w], not negative. Which pixels count is not their matter.
+KINDS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+  'cross_entropy': cross_entropy,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class PixelLoss:
-  """Cross-entropy: which pixels count, and how much.
+  """What pixels lose, which of them count, and how much.
 
-  A pixel's loss is its class's weight times its cross-entropy. What counts is
+  A pixel's loss is its class's weight times that of `kind`. What counts is
   divided by the weight of what counts, of all replicas: without any option the
   loss is the mean over the valid pixels of the global batch.
 
@@ -26,12 +41,23 @@ class PixelLoss:
       whole pixels. Their weight is taken to be that share of the valid pixels'.
     hard_pixel_warmup_steps: steps in which that share falls from 1, linearly.
     ignore_label: label of the pixels that do not count.
+    kind: a key of `KINDS`.
+
+  Raises:
+    ValueError: there is no such kind.
   """
 
   class_weights: Sequence[float] | None = None
   hard_pixel_fraction: float = 1.0
   hard_pixel_warmup_steps: int = 0
   ignore_label: int = IGNORE_LABEL
+  kind: str = 'cross_entropy'
+
+  def __post_init__(self):
+    if self.kind not in KINDS:
+      raise ValueError(
+        f'`kind` ({self.kind}) of the loss is not one of {", ".join(KINDS)}.'
+      )
 
   def total(
     self, labels: tf.Tensor, logits: tf.Tensor, step: Any = 0
@@ -45,9 +71,7 @@ class PixelLoss:
     """
     labels = tf.cast(labels, tf.int32)
     valid = tf.not_equal(labels, self.ignore_label)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-      labels=tf.where(valid, labels, 0), logits=logits
-    )
+    losses = KINDS[self.kind](tf.where(valid, labels, 0), logits)
     losses *= self._weights(labels, losses.dtype)
     if self.hard_pixel_fraction == 1:
       return tf.reduce_sum(losses)

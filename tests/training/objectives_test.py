@@ -170,3 +170,11 @@ def test_another_ignore_label():
   logits = np.zeros([1, 1, 3, 2], np.float32)
   loss = objectives.PixelLoss(ignore_label=2)([[[0, 1, 2]]], logits)
   np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
+
+
+def test_an_unknown_kind_is_refused():
+  with pytest.raises(
+    ValueError,
+    match=r'^`kind` \(x\) of the loss is not one of cross_entropy\.$',
+  ):
+    objectives.PixelLoss(kind='x')
