@@ -55,11 +55,13 @@ class Target:
     rule: `py_library`, `py_binary` or `py_test`.
     file: Path of its Python file.
     deps: Labels of what it imports, sorted.
+    data: What it reads: a file of its own name, `NAME.json`, if there is one.
   """
 
   rule: str
   file: str
   deps: tuple[str, ...]
+  data: tuple[str, ...] = ()
 
   def __str__(self) -> str:
     own = pathlib.PurePosixPath(self.file).name
@@ -70,6 +72,8 @@ class Target:
       attributes['args'] = _starlark((self.file,))
       attributes['data'] = '["//:test_data"]'
       attributes['main'] = runner
+    if self.data:
+      attributes['data'] = _starlark(self.data)
     if self.deps:
       attributes['deps'] = _starlark(self.deps)
     lines = [f'    {key} = {value},' for key, value in attributes.items()]
@@ -106,11 +110,13 @@ def targets(root: pathlib.Path = import_graph.ROOT) -> tuple[Target, ...]:
 def _target(file: str, files: Set[str], root: pathlib.Path) -> Target:
   needed = import_graph.dependencies(file, files, root) | _implicit(file, files)
   labels = {label(needed_file, _folder(file)) for needed_file in needed}
+  data = (root / file).with_suffix('.json')
   return Target(
     rule=_rule(file, root),
     file=file,
     # Those of its own package first, as buildifier has them.
     deps=tuple(sorted(labels, key=lambda text: (text[0] != ':', text))),
+    data=(data.name,) if data.is_file() else (),
   )
 
 

@@ -105,6 +105,14 @@ def test_targets_follow_from_the_imports(small_repository):
   }
 
 
+def test_a_file_of_numbers_is_data_of_its_namesake(small_repository):
+  (small_repository / 'auto_deeplab/verbs.json').write_text('{}')
+  text = build_file.render(small_repository)['auto_deeplab/BUILD']
+  srcs = '    srcs = ["verbs.py"],\n'
+  assert f'{srcs}    data = ["verbs.json"],\n' in text
+  assert text.count('data = ') == 1
+
+
 def test_files_of_folders_without_python_are_removed(small_repository):
   stale = small_repository / 'tools' / 'old' / 'BUILD'
   stale.parent.mkdir()
