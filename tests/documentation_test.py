@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What README, docs and recipes name is there: files, flags, settings."""
 
-import ast
 import dataclasses
-import pathlib
 import re
 
 import pytest
 
 from auto_deeplab import configs
-from tests import import_graph
+from tests import import_graph, pages
 
 _ROOT = import_graph.ROOT
 _TEXTS = sorted(
@@ -18,7 +16,7 @@ _TEXTS = sorted(
   for pattern in ('*.md', 'docs/*.md', 'gin_configs/*.gin')
   for path in _ROOT.glob(pattern)
 )
-_LINK = re.compile(r'\]\((?!https?:)([^)#]+)')
+_LINK = re.compile(r'\]\((?!https?:)([^)#]*)#?([^)]*)\)')
 _COMMAND = re.compile(r'python tools/(\w+)\.py((?: +[^|<\s]\S*)*)')
 _FLAG = re.compile(r'--(\w+)')
 _RECIPE = re.compile(r'gin_configs/\w+\.gin')
@@ -34,34 +32,31 @@ def text(request) -> str:
   return re.sub(r'\\\n *', '', lines)
 
 
-def _flags(tool: pathlib.Path) -> set[str]:
-  """Flags that a tool or a neighbour that it imports defines."""
-  tree = ast.parse(tool.read_text(encoding='utf-8'))
-  names: set[str] = set()
-  for node in ast.walk(tree):
-    if isinstance(node, ast.Call) and '.DEFINE_' in ast.unparse(node.func):
-      names.add(ast.literal_eval(node.args[0]))
-    if isinstance(node, ast.Import):
-      neighbours = [tool.with_name(f'{n.name}.py') for n in node.names]
-      names |= {f for n in neighbours if n.is_file() for f in _flags(n)}
-  return names
+@pytest.mark.parametrize('page', pages.PAGES)
+def test_links_lead_to_files_and_headings(page):
+  text = pages.without_code(pages.read(page))
+  broken = []
+  for path, anchor in _LINK.findall(text):
+    target = (_ROOT / page).parent / path if path else _ROOT / page
+    if not target.exists() or (
+      anchor and anchor not in pages.anchors(target.read_text())
+    ):
+      broken.append(f'{path}#{anchor}')
+  assert broken == []
 
 
-def test_links_lead_to_files(text):
-  # From the root, or from the folder of docs.
-  missing = [
-    link
-    for link in _LINK.findall(text)
-    if not (_ROOT / link).exists() and not (_ROOT / 'docs' / link).exists()
-  ]
-  assert missing == []
+@pytest.mark.parametrize('page', pages.PAGES)
+def test_named_links_are_given(page):
+  text = pages.without_code(pages.read(page))
+  used = set(re.findall(r'\]\[([^\]]+)\]', text))
+  assert used == set(re.findall(r'^\[([^\]]+)\]: https://', text, re.MULTILINE))
 
 
 def test_commands_name_tools_and_flags_that_exist(text):
   unknown = []
   for name, arguments in _COMMAND.findall(text):
     tool = _ROOT / f'tools/{name}.py'
-    flags = _flags(tool) if tool.is_file() else set()
+    flags = pages.flags(tool) if tool.is_file() else {}
     unknown += [
       f'{name}.py --{flag}'
       for flag in _FLAG.findall(arguments)
@@ -97,11 +92,11 @@ def test_the_readme_is_read_to_its_end():
 
 def test_the_readme_leads_to_every_page():
   readme = (_ROOT / 'README.md').read_text(encoding='utf-8')
-  linked = set(_LINK.findall(readme))
-  pages = {path.name for path in _ROOT.glob('docs/*.md')}
+  linked = {path for path, _ in _LINK.findall(readme)}
   # Sphinx's own first page, and what it takes from the root.
-  pages -= {'index.md', 'changelog.md', 'contributing.md'}
-  assert {f'docs/{page}' for page in pages} <= linked
+  others = {'index.md', 'changelog.md', 'contributing.md'}
+  names = {path.name for path in _ROOT.glob('docs/*.md')} - others
+  assert {f'docs/{name}' for name in names} <= linked
 
 
 def test_the_tables_of_the_readme_name_every_tool_and_recipe():
