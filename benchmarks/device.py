@@ -50,6 +50,7 @@ from auto_deeplab.model import (
   cells,
   deeplab,
   devices,
+  normalization,
   operations,
   segmenter,
   supernet,
@@ -96,7 +97,7 @@ LIMITS = {
 }
 
 NUM_CLASSES = 19
-NORM = operations.NormSettings(momentum=0.9)
+NORM = normalization.NormSettings(momentum=0.9)
 SEGMENTER = configs.SegmenterConfig(
   filter_multiplier=4,
   stem_filters=(8, 8, 16),

@@ -14,7 +14,7 @@ import itertools
 import tensorflow as tf
 
 from auto_deeplab import configs
-from auto_deeplab.model import operations
+from auto_deeplab.model import sizes
 
 # Normalised images [n, h, w, 3] -> logits [n, h, w, classes].
 Forward = Callable[[tf.Tensor], tf.Tensor]
@@ -49,7 +49,7 @@ def _scores(
   The sum of probabilities; of a single view the logits, which have the same
   order.
   """
-  size = operations.spatial_size(images)
+  size = sizes.spatial_size(images)
   pictures = images
   if config.long_side:
     pictures = _at_long_side(images, config.long_side)
@@ -57,9 +57,7 @@ def _scores(
   if views == [(1.0, False)] and config.window_size is None:
     logits = forward(pictures)
     # Without unlike sizes there is nothing to resize, which no graph can see.
-    return (
-      operations.resize_aligned(logits, size) if config.long_side else logits
-    )
+    return sizes.resize_aligned(logits, size) if config.long_side else logits
   scales, flips = (tf.constant(v) for v in zip(*views))
 
   def add_view(index, total):
@@ -91,7 +89,7 @@ def _at_long_side(images: tf.Tensor, long_side: int) -> tf.Tensor:
   size = tf.round(size * (long_side / tf.reduce_max(size)))
   # The shorter side of a thin picture would be rounded to nothing.
   size = tf.maximum(tf.cast(size, tf.int32), 1)
-  return operations.resize_aligned(images, tf.unstack(size))
+  return sizes.resize_aligned(images, tf.unstack(size))
 
 
 def _flips(config: configs.EvalConfig) -> tuple[bool, ...]:
@@ -102,7 +100,7 @@ def _scaled(images: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
   """Resizes pictures, n pixels to (n - 1) * scale + 1 as DeepLab does."""
   size = tf.cast(tf.shape(images)[1:3], tf.float32)
   size = tf.cast((size - 1) * scale, tf.int32) + 1
-  return operations.resize_aligned(images, tf.unstack(size))
+  return sizes.resize_aligned(images, tf.unstack(size))
 
 
 def _flipping(forward: Forward, is_flipped: tf.Tensor) -> Forward:
@@ -123,11 +121,11 @@ def _probabilities(
 ) -> tf.Tensor:
   """Returns the probabilities of scaled pictures, resized to `size`."""
   if config.window_size is None or config.window_stride is None:
-    return _softmax(operations.resize_aligned(forward(images), size))
+    return _softmax(sizes.resize_aligned(forward(images), size))
   mean = _window_mean(
     forward, images, num_classes, config.window_size, config.window_stride
   )
-  return operations.resize_aligned(mean, size)
+  return sizes.resize_aligned(mean, size)
 
 
 def _softmax(logits: tf.Tensor) -> tf.Tensor:

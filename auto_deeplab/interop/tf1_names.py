@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import operations
+from auto_deeplab.model import layers
 from auto_deeplab.model import segmenter as segmenter_lib
 
 # Their shapes tell the width and the classes of a network.
@@ -108,12 +108,12 @@ def _norm(bn: tf.keras.layers.Layer, scope: str) -> Named:
     yield f'{scope}/{suffix}', getattr(bn, suffix)
 
 
-def _conv_bn(conv_bn: operations.ConvBn, conv: str, bn: str) -> Named:
+def _conv_bn(conv_bn: layers.ConvBn, conv: str, bn: str) -> Named:
   yield f'{conv}/weights', conv_bn.conv.kernel
   yield from _norm(conv_bn.bn, bn)
 
 
-def _head(conv_bn: operations.ConvBn, scope: str) -> Named:
+def _head(conv_bn: layers.ConvBn, scope: str) -> Named:
   yield from _conv_bn(conv_bn, scope, f'{scope}/BatchNorm')
 
 
@@ -123,8 +123,8 @@ def _cell(cell, genotype: genotype_lib.Genotype, scope: str) -> Named:
       cell.previous_projection, f'{scope}/prev_1x1', f'{scope}/prev_bn'
     )
   yield from _conv_bn(cell.projection, f'{scope}/1x1', f'{scope}/beginning_bn')
-  for index, (block, layers) in enumerate(zip(genotype.cell, cell.operations)):
-    for side, (_, name), layer in zip(_SIDES, block, layers):
+  for index, (block, own) in enumerate(zip(genotype.cell, cell.operations)):
+    for side, (_, name), layer in zip(_SIDES, block, own):
       yield from _operation(layer, name, f'{scope}/comb_iter_{index}/{side}')
 
 

@@ -20,8 +20,11 @@ from auto_deeplab.model import (
   constants,
   convolutions,
   drawn_operation,
+  layers,
   mixed_operation,
+  normalization,
   operations,
+  sizes,
 )
 
 
@@ -39,7 +42,7 @@ class Cell(tf.keras.layers.Layer):
     blocks: Sequence[genotype_lib.Block],
     filters: int,
     direction: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     *,
     project_previous: bool = True,
     resize_previous: bool = True,
@@ -50,9 +53,9 @@ class Cell(tf.keras.layers.Layer):
     self.resize_previous = resize_previous
     self.edges = [[state for state, _ in block] for block in blocks]
     self.previous_projection = (
-      operations.ConvBn(filters, 1, norm) if project_previous else None
+      layers.ConvBn(filters, 1, norm) if project_previous else None
     )
-    self.projection = operations.ConvBn(filters, 1, norm)
+    self.projection = layers.ConvBn(filters, 1, norm)
     self.operations = [
       [
         operations.make_operation(
@@ -91,8 +94,8 @@ class Cell(tf.keras.layers.Layer):
       `[n, h, w, blocks * filters]`; h and w halved if the direction is DOWN.
     """
     if self.resize_previous:
-      size = operations.spatial_size(inputs)
-      previous = operations.resize_aligned(previous, size)
+      size = sizes.spatial_size(inputs)
+      previous = sizes.resize_aligned(previous, size)
     if self.previous_projection is not None:
       previous = self.previous_projection(
         tf.nn.relu(previous), training=training
@@ -134,7 +137,7 @@ class SearchCell(tf.keras.layers.Layer):
     self,
     num_blocks: int,
     filters: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     *,
     recompute: bool = False,
     channel_divisor: int = 1,
@@ -269,7 +272,7 @@ class _Settings(NamedTuple):
 
   num_blocks: int
   mixed_filters: int
-  norm: operations.NormSettings
+  norm: normalization.NormSettings
   recompute: bool
   is_drawn: bool
 

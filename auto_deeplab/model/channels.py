@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from auto_deeplab.model import constants, gradients, operations
+from auto_deeplab.model import constants, gradients, sizes
 
 
 def concat(parts: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -44,7 +44,7 @@ def copies(x: tf.Tensor, number: int) -> tf.Tensor:
   """Lays copies of `[n, h, w, c]` side by side: `[n, h, w, number * c]`."""
   if number == 1:
     return x
-  shape = [-1, *operations.spatial_size(x), number, x.shape[-1]]
+  shape = [-1, *sizes.spatial_size(x), number, x.shape[-1]]
   is_static = all(isinstance(size, int) for size in shape)
 
   @gradients.custom_gradient

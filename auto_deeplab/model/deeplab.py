@@ -10,19 +10,18 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import operations
+from auto_deeplab.model import layers, normalization, sizes
 
 
 class Stem(tf.keras.layers.Layer):
   """Three 3x3 convolutions that halve the input twice."""
 
   def __init__(
-    self, filters: Sequence[int], norm: operations.NormSettings, **kwargs
+    self, filters: Sequence[int], norm: normalization.NormSettings, **kwargs
   ):
     super().__init__(**kwargs)
     self.convs = [
-      operations.ConvBn(f, 3, norm, strides=s)
-      for f, s in zip(filters, (2, 1, 2))
+      layers.ConvBn(f, 3, norm, strides=s) for f, s in zip(filters, (2, 1, 2))
     ]
 
   def call(
@@ -55,14 +54,14 @@ class ImagePooling(tf.keras.layers.Layer):
   def __init__(
     self,
     filters: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     window: tuple[int, int] | None = None,
     kernel_initializer=None,
     **kwargs,
   ):
     super().__init__(**kwargs)
     self.window = window
-    self.conv = operations.ConvBn(
+    self.conv = layers.ConvBn(
       filters, 1, norm, kernel_initializer=kernel_initializer
     )
 
@@ -84,8 +83,8 @@ class ImagePooling(tf.keras.layers.Layer):
         of what was pooled goes on.
     """
     if own_size is None or self.window is None:
-      return operations.resize_aligned(pooled, size)
-    pooled = operations.resize_aligned(pooled, own_size)
+      return sizes.resize_aligned(pooled, size)
+    pooled = sizes.resize_aligned(pooled, own_size)
     for axis, (length, own) in enumerate(zip(size, own_size), start=1):
       pooled = tf.gather(
         pooled, tf.minimum(tf.range(length), own - 1), axis=axis
@@ -101,7 +100,7 @@ def _windowed_mean(x: tf.Tensor, window: tuple[int, int]) -> tf.Tensor:
   """
   rows, columns = (
     _windows(pixels, length)
-    for pixels, length in zip(operations.spatial_size(x), window)
+    for pixels, length in zip(sizes.spatial_size(x), window)
   )
   # In float32: weights of 1/97 are not to be rounded to 8 bits.
   means = tf.einsum('ih,nhwc->niwc', rows, tf.cast(x, tf.float32))
@@ -127,7 +126,7 @@ class Aspp(tf.keras.layers.Layer):
     self,
     filters: int,
     atrous_rates: Sequence[int],
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     pooling_size: tuple[int, int] | None = None,
     **kwargs,
   ):
@@ -138,12 +137,12 @@ class Aspp(tf.keras.layers.Layer):
     )
     shapes = [(1, 1), *((3, rate) for rate in atrous_rates)]
     self.convs = [
-      operations.ConvBn(
+      layers.ConvBn(
         filters, size, norm, atrous_rate=rate, kernel_initializer=glorot()
       )
       for size, rate in shapes
     ]
-    self.projection = operations.ConvBn(
+    self.projection = layers.ConvBn(
       filters, 1, norm, kernel_initializer=glorot()
     )
 
@@ -167,7 +166,7 @@ class Aspp(tf.keras.layers.Layer):
     for index, conv in enumerate(self.convs):
       outputs[f'aspp{index}'] = tf.nn.relu(conv(x, training=training))
     pooled, *convolved = outputs.values()
-    size = operations.spatial_size(x)
+    size = sizes.spatial_size(x)
     pooled = self.image_pooling.resized(pooled, size, own_size)
     stacked = tf.concat([pooled, *convolved], axis=-1)
     outputs['concat_projection'] = tf.nn.relu(
@@ -187,16 +186,16 @@ class Decoder(tf.keras.layers.Layer):
     self,
     low_level_filters: int,
     filters: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     **kwargs,
   ):
     super().__init__(**kwargs)
     glorot = tf.keras.initializers.GlorotUniform
-    self.low_level = operations.ConvBn(
+    self.low_level = layers.ConvBn(
       low_level_filters, 1, norm, kernel_initializer=glorot()
     )
     self.convs = [
-      operations.ConvBn(filters, 3, norm, kernel_initializer=glorot())
+      layers.ConvBn(filters, 3, norm, kernel_initializer=glorot())
       for _ in range(2)
     ]
 
@@ -212,8 +211,8 @@ class Decoder(tf.keras.layers.Layer):
     """
     skipped = tf.nn.relu(self.low_level(low_level, training=training))
     outputs = {'decoder/feature_projection0': skipped}
-    size = operations.spatial_size(low_level)
-    x = tf.concat([operations.resize_aligned(encoded, size), skipped], -1)
+    size = sizes.spatial_size(low_level)
+    x = tf.concat([sizes.resize_aligned(encoded, size), skipped], -1)
     for index, conv in enumerate(self.convs):
       x = tf.nn.relu(conv(x, training=training))
       outputs[f'decoder/decoder_conv0_{index + 1}'] = x
@@ -227,9 +226,9 @@ class Decoder(tf.keras.layers.Layer):
     return stages['decoder/decoder_conv0_2']
 
 
-def logits_layer(num_classes: int, **kwargs) -> operations.Conv2D:
+def logits_layer(num_classes: int, **kwargs) -> layers.Conv2D:
   """A 1x1 convolution with bias to the classes, in float32."""
-  return operations.Conv2D(
+  return layers.Conv2D(
     num_classes,
     1,
     use_bias=True,
@@ -250,14 +249,14 @@ class SearchHead(tf.keras.layers.Layer):
     level: int,
     filters: int,
     num_classes: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     **kwargs,
   ):
     super().__init__(**kwargs)
     rate = lattice.aspp_rates(level)[0]
     self.convs = [
-      operations.ConvBn(filters, 1, norm),
-      operations.ConvBn(filters, 3, norm, atrous_rate=rate),
+      layers.ConvBn(filters, 1, norm),
+      layers.ConvBn(filters, 3, norm, atrous_rate=rate),
     ]
     self.image_pooling = ImagePooling(filters, norm)
     self.logits = logits_layer(num_classes)
@@ -267,7 +266,5 @@ class SearchHead(tf.keras.layers.Layer):
     x = tf.nn.relu(x)
     branches = [tf.nn.relu(c(x, training=training)) for c in self.convs]
     pooled = self.image_pooling(x, training=training)
-    branches.append(
-      operations.resize_aligned(pooled, operations.spatial_size(x))
-    )
+    branches.append(sizes.resize_aligned(pooled, sizes.spatial_size(x)))
     return self.logits(tf.concat(branches, axis=-1))

@@ -15,7 +15,7 @@ import functools
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import convolutions, mixed_operation, operations
+from auto_deeplab.model import convolutions, mixed_operation, normalization
 
 # Batch norms of each primitive, in the order of alphas. Unlike those of a mixed
 # operation they belong to one edge each: its primitive alone moves them.
@@ -78,7 +78,7 @@ def drawn_edges(
 
 @functools.cache
 def _edge_function(
-  norm: operations.NormSettings, is_training: bool, signature
+  norm: normalization.NormSettings, is_training: bool, signature
 ) -> tf.types.experimental.GenericFunction:
   """Returns a function of an edge's tensors, traced once a signature."""
   del signature  # Of the state; part of the cache's key.
@@ -104,7 +104,7 @@ def _one_primitive(
   kernels: dict[str, list[tf.Tensor]],
   mean: tf.Tensor,
   variance: tf.Tensor,
-  norm: operations.NormSettings,
+  norm: normalization.NormSettings,
   is_training: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Computes one primitive of one edge.

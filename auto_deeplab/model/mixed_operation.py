@@ -18,6 +18,7 @@ from auto_deeplab.model import (
   constants,
   convolutions,
   devices,
+  normalization,
   operations,
 )
 from auto_deeplab.model import gradients as gradients_lib
@@ -286,7 +287,7 @@ class BatchNorm:
     self,
     moving_mean: tf.Tensor,
     moving_variance: tf.Tensor,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     is_training: bool,
   ):
     self.norm = norm

@@ -13,7 +13,15 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, deeplab, operations, pixels
+from auto_deeplab.model import (
+  cells,
+  deeplab,
+  normalization,
+  operations,
+  pixels,
+  regularization,
+  sizes,
+)
 
 # Seeds of the two uses of randomness.
 _DROP_PATH_USE, _DROPOUT_USE = 0, 1_000_000
@@ -75,7 +83,7 @@ class Segmenter(tf.keras.Model):
     self._synchronized_batch_norm = synchronized_batch_norm
     self._seed = seed
     self._drop_path_steps = drop_path_steps
-    norm = operations.NormSettings(
+    norm = normalization.NormSettings(
       config.batch_norm_momentum,
       config.batch_norm_epsilon,
       synchronized_batch_norm,
@@ -178,10 +186,8 @@ class Segmenter(tf.keras.Model):
         images, training=training, step=step, micro_batch=micro_batch
       )
       return outputs['logits_upsampled']
-    height, width = size = operations.spatial_size(images)
-    padded = operations.pad_to(
-      images, operations.nesting(size, self.coarsest_stride)
-    )
+    height, width = size = sizes.spatial_size(images)
+    padded = sizes.pad_to(images, sizes.nesting(size, self.coarsest_stride))
     outputs = self.endpoints(padded, training=training, picture_size=size)
     return outputs['logits_upsampled'][:, :height, :width]
 
@@ -214,7 +220,7 @@ class Segmenter(tf.keras.Model):
         picture; the rest is padding. All of it by default.
     """
     images = pixels.as_floats(images, self.compute_dtype)
-    operations.check_map_size(images)
+    sizes.check_map_size(images)
     randomness = self._randomness(training, step, micro_batch)
     half, stem = self._caller(self.stem, self.stem, training=training)(images)
     outputs = {'Stem': stem}
@@ -228,14 +234,14 @@ class Segmenter(tf.keras.Model):
     )(outputs['features'])
     encoded = outputs['concat_projection']
     if randomness is not None and self.config.dropout_rate:
-      seed = operations.fold_in(randomness.seed, _DROPOUT_USE)
-      encoded = operations.dropout(encoded, self.config.dropout_rate, seed)
+      seed = regularization.fold_in(randomness.seed, _DROPOUT_USE)
+      encoded = regularization.dropout(encoded, self.config.dropout_rate, seed)
     outputs |= self._caller(
       self.decoder, self.decoder.stages, training=training
     )(encoded, low_level)
     outputs['logits'] = self.logits(outputs['decoder/decoder_conv0_2'])
-    outputs['logits_upsampled'] = operations.resize_aligned(
-      outputs['logits'], operations.spatial_size(images)
+    outputs['logits_upsampled'] = sizes.resize_aligned(
+      outputs['logits'], sizes.spatial_size(images)
     )
     return outputs
 
@@ -248,9 +254,7 @@ class Segmenter(tf.keras.Model):
 
   def _backbone(self, half, stem, outputs, training, randomness) -> tf.Tensor:
     """Adds the cells' outputs to `outputs`; returns the low-level feature."""
-    sizes = [operations.spatial_size(stem)]
-    for _ in range(lattice.NUM_LEVELS - 1):
-      sizes.append(operations.halved(sizes[-1]))
+    map_sizes = sizes.pyramid(sizes.spatial_size(stem), lattice.NUM_LEVELS)
     backbone = self.genotype.backbone
     low_level_layer = lattice.low_level_layer(backbone)
     low_level = stem
@@ -259,7 +263,7 @@ class Segmenter(tf.keras.Model):
     for layer, cell in enumerate(self.cells):
       inputs = last
       if cell.direction == lattice.UP:
-        inputs = operations.resize_aligned(last, sizes[backbone[layer]])
+        inputs = sizes.resize_aligned(last, map_sizes[backbone[layer]])
       y = self._caller(
         cell,
         cell,
@@ -298,9 +302,9 @@ class Segmenter(tf.keras.Model):
       progress = tf.cast(step, tf.float32) / self._drop_path_steps
     context = tf.distribute.get_replica_context()
     replica = context.replica_id_in_sync_group if context else 0
-    seed = operations.fold_in(seed, replica)
+    seed = regularization.fold_in(seed, replica)
     if micro_batch is not None:
-      seed = operations.fold_in(seed, micro_batch)
+      seed = regularization.fold_in(seed, micro_batch)
     return _Randomness(seed, progress)
 
   def _drop_path(
@@ -310,16 +314,16 @@ class Segmenter(tf.keras.Model):
     num_cells = len(self.cells)
     if randomness is None or self.config.drop_path_keep_prob == 1:
       return [{}] * num_cells
-    keep_probs = operations.schedule_keep_prob(
+    keep_probs = regularization.schedule_keep_prob(
       self.config.drop_path_keep_prob, num_cells, randomness.progress
     )
     num_operations = sum(map(len, self.genotype.cell))
     num_samples = tf.shape(stem)[0] if stem.shape[0] is None else stem.shape[0]
-    scales = operations.drop_path_scales(
+    scales = regularization.drop_path_scales(
       keep_probs,
       num_operations,
       num_samples,
-      operations.fold_in(randomness.seed, _DROP_PATH_USE),
+      regularization.fold_in(randomness.seed, _DROP_PATH_USE),
     )
     shape = [num_cells * num_operations, num_samples, 1, 1, 1]
     each = tf.unstack(tf.reshape(tf.cast(scales, stem.dtype), shape))
@@ -338,7 +342,7 @@ def _check_range(data) -> None:
 def _make_cells(
   genotype: genotype_lib.Genotype,
   config: configs.SegmenterConfig,
-  norm: operations.NormSettings,
+  norm: normalization.NormSettings,
 ) -> list[cells.Cell]:
   """Builds the backbone's cells."""
   # Channels and levels of what the cells read, from the stem on; its second

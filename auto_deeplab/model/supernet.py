@@ -21,7 +21,15 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, channels, deeplab, operations, pixels
+from auto_deeplab.model import (
+  cells,
+  channels,
+  deeplab,
+  layers,
+  normalization,
+  pixels,
+  sizes,
+)
 
 
 class _Projection(tf.keras.layers.Layer):
@@ -35,20 +43,20 @@ class _Projection(tf.keras.layers.Layer):
     self,
     direction: int,
     filters: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     **kwargs,
   ):
     super().__init__(**kwargs)
     if direction == lattice.DOWN:
-      self.conv = operations.ConvBn(filters, 3, norm, strides=2)
+      self.conv = layers.ConvBn(filters, 3, norm, strides=2)
     else:
-      self.conv = operations.ConvBn(filters, 1, norm)
+      self.conv = layers.ConvBn(filters, 1, norm)
     self.is_strided = direction == lattice.DOWN
 
   def call(self, x: tf.Tensor, size, training=None) -> tf.Tensor:
     """`[n, h, w, c]` -> `[n, *size, filters]`."""
     if not self.is_strided:
-      x = operations.resize_aligned(x, size)
+      x = sizes.resize_aligned(x, size)
     return self.conv(tf.nn.relu(x), training=training)
 
 
@@ -60,7 +68,7 @@ class _Node(tf.keras.layers.Layer):
     directions: Sequence[int],
     config: configs.SupernetConfig,
     filters: int,
-    norm: operations.NormSettings,
+    norm: normalization.NormSettings,
     **kwargs,
   ):
     super().__init__(**kwargs)
@@ -154,7 +162,7 @@ class Supernet(tf.keras.Model):
     self.config = config
     self._num_classes = num_classes
     self._synchronized_batch_norm = synchronized_batch_norm
-    norm = operations.NormSettings(
+    norm = normalization.NormSettings(
       config.batch_norm_momentum,
       config.batch_norm_epsilon,
       synchronized_batch_norm,
@@ -337,12 +345,12 @@ class Supernet(tf.keras.Model):
         f"`moved` ({moved!r}) must be 'weights', 'architecture' or None."
       )
     images = pixels.as_floats(images, self.compute_dtype)
-    operations.check_map_size(images)
+    sizes.check_map_size(images)
     outputs = self._lattice(images, *self._draw(draw), training, moved)
-    size = operations.spatial_size(images)
+    size = sizes.spatial_size(images)
     return tf.add_n(
       [
-        operations.resize_aligned(head(x, training=training), size)
+        sizes.resize_aligned(head(x, training=training), size)
         for head, x in zip(self.heads, outputs)
       ]
     )
@@ -358,9 +366,7 @@ class Supernet(tf.keras.Model):
     """Returns the last layer's outputs, finest level first."""
     probabilities = self._incoming_probabilities()
     half, stem = self.stem(images, training=training)
-    sizes = [operations.spatial_size(stem)]
-    for _ in range(lattice.NUM_LEVELS - 1):
-      sizes.append(operations.halved(sizes[-1]))
+    map_sizes = sizes.pyramid(sizes.spatial_size(stem), lattice.NUM_LEVELS)
     before, last = [half], [stem]
     for layer, nodes in enumerate(self.nodes):
       outputs = []
@@ -373,7 +379,7 @@ class Supernet(tf.keras.Model):
             before[min(level, len(before) - 1)],
             alpha_weights,
             probabilities[layer, level],
-            sizes[level],
+            map_sizes[level],
             training=training,
             moved=moved,
             choices=choices,

@@ -11,8 +11,8 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
-from auto_deeplab.model import operations
 from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.model import sizes
 from auto_deeplab.training import (
   distribution,
   keras_internals,
@@ -62,7 +62,7 @@ def warn_of_crop(crop_size: tuple[int, int], stride: int) -> None:
     crop_size: (height, width) in pixels.
     stride: the coarsest output stride of the network, in pixels.
   """
-  nesting = operations.nesting(crop_size, stride)
+  nesting = sizes.nesting(crop_size, stride)
   if nesting != crop_size:
     logging.warning(
       '`InputConfig.crop_size` %s is no size at which the maps of this network '

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.evaluation import inference
-from auto_deeplab.model import operations
+from auto_deeplab.model import sizes
 
 KERNEL = np.random.default_rng(0).normal(0, 4, [3, 5]).astype(np.float32)
 IMAGES = np.random.default_rng(1).uniform(-1, 1, [2, 21, 30, 3])
@@ -24,7 +24,7 @@ def _forward(images):
   small = images[:, ::4, ::4]
   ramp = tf.range(tf.shape(small)[2], dtype=tf.float32)[:, tf.newaxis]
   logits = small @ KERNEL + ramp * [0.3, 0.2, 0.1, 0.0, -0.1]
-  return operations.resize_aligned(logits, operations.spatial_size(images))
+  return sizes.resize_aligned(logits, sizes.spatial_size(images))
 
 
 def _resized(maps, size):

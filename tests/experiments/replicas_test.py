@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.evaluation import evaluation
-from auto_deeplab.model import operations
+from auto_deeplab.model import normalization
 from auto_deeplab.runs import run as run_lib
 from tests.experiments import runs
 
@@ -63,7 +63,7 @@ def test_synchronized_norms_count_the_values_of_all_replicas(
 ):
   """Two of each of two replicas are four, which is enough."""
   with mirrored.scope():
-    norm = operations.NormSettings(0.9, synchronized=synchronized).layer()
+    norm = normalization.NormSettings(0.9, synchronized=synchronized).layer()
     norm.build([None, None, None, 3])
   x = tf.random.stateless_normal([2, 1, 1, 3], [0, 1])
 

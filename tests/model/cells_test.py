@@ -10,10 +10,18 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, devices, mixed_operation, operations
+from auto_deeplab.model import (
+  cells,
+  devices,
+  mixed_operation,
+  normalization,
+  operations,
+  regularization,
+  sizes,
+)
 
 # Momentum 0: the moving statistics are those of the last batch.
-NORM = operations.NormSettings(momentum=0.0)
+NORM = normalization.NormSettings(momentum=0.0)
 BLOCKS = 3
 FILTERS = 4
 EDGES = genotype_lib.edges(BLOCKS)
@@ -180,7 +188,7 @@ def elsewhere(monkeypatch):
   'dtype, tolerance', [('float32', 1e-4), ('bfloat16', 0.15)]
 )
 def test_a_cell_is_the_same_on_other_devices(dtype, tolerance):
-  cell = make_cell(norm=operations.NormSettings(momentum=0.0, epsilon=2e-3))
+  cell = make_cell(norm=normalization.NormSettings(momentum=0.0, epsilon=2e-3))
   inputs = random_map(batch=4, seed=1)
   previous, alpha = random_map(batch=2, seed=2), random_alpha()
 
@@ -355,7 +363,7 @@ def test_inference_with_a_batchs_statistics_equals_training_on_it():
 
 def test_statistics_move_by_the_momentum_and_only_in_training():
   momentum = 0.75
-  cell = make_cell(norm=operations.NormSettings(momentum=momentum))
+  cell = make_cell(norm=normalization.NormSettings(momentum=momentum))
   twin = make_cell()  # Of momentum 0.
   inputs, previous, alpha = random_map(), random_map(seed=2), random_alpha()
   before = [v.numpy() for v in (cell.moving_mean, cell.moving_variance)]
@@ -375,7 +383,7 @@ def test_statistics_move_by_the_momentum_and_only_in_training():
 def test_synchronized_statistics_of_one_replica_are_its_own():
   alone = make_cell()
   synchronized = make_cell(
-    norm=operations.NormSettings(momentum=0.0, synchronized=True)
+    norm=normalization.NormSettings(momentum=0.0, synchronized=True)
   )
   arguments = (random_map(), random_map(seed=2), random_alpha())
   assert_close(
@@ -449,7 +457,7 @@ def test_final_cell_wires_its_operations(direction, size):
   previous = random_map(2, 5, 12, channels=6, seed=1)
   cell = final_cell(direction)
   outputs = cell(inputs, previous)
-  resized = operations.resize_aligned(previous, size)
+  resized = sizes.resize_aligned(previous, size)
   states = [
     cell.previous_projection(tf.nn.relu(resized)),
     cell.projection(tf.nn.relu(inputs)),
@@ -458,7 +466,7 @@ def test_final_cell_wires_its_operations(direction, size):
     states.append(sum(op(states[s]) for (s, _), op in zip(block, layers)))
   assert_close(outputs, tf.concat(states[2:], axis=-1))
   is_halved = direction == lattice.DOWN
-  assert outputs.shape[1:3] == (operations.halved(size) if is_halved else size)
+  assert outputs.shape[1:3] == (sizes.halved(size) if is_halved else size)
 
 
 def test_a_previous_map_of_the_right_width_and_size_is_taken_as_it_is():
@@ -475,7 +483,7 @@ def test_drop_path_draws_for_each_operation_and_sample():
   blocks = (((0, 'skip_connect'), (1, 'skip_connect')),) * 2
   cell = cells.Cell(blocks, FILTERS, lattice.SAME, NORM)
   inputs, previous = random_map(batch=64), random_map(batch=64, seed=1)
-  drawn = operations.drop_path_scales(tf.constant([0.5]), 4, 64, [1, 2])
+  drawn = regularization.drop_path_scales(tf.constant([0.5]), 4, 64, [1, 2])
   scales = tf.unstack(drawn[0, :, :, None, None, None])
   outputs = cell(inputs, previous, scales=scales)
   assert cell.previous_projection is not None

@@ -14,13 +14,29 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, deeplab, operations, segmenter, supernet
+from auto_deeplab.model import (
+  cells,
+  deeplab,
+  layers,
+  normalization,
+  operations,
+  segmenter,
+  supernet,
+)
 from auto_deeplab.training import distribution
 
 pytestmark = pytest.mark.slow
 
-MODULES = (operations, cells, deeplab, supernet, segmenter)
-NORM = operations.NormSettings(momentum=0.5)
+MODULES = (
+  layers,
+  normalization,
+  operations,
+  cells,
+  deeplab,
+  supernet,
+  segmenter,
+)
+NORM = normalization.NormSettings(momentum=0.5)
 FILTERS, BATCH, SIZE = 4, 4, 6
 STEM = (4, 4, 8)
 BLOCKS = (((0, 'sep_conv_3x3'), (1, 'atrous_conv_3x3')),)
@@ -101,13 +117,13 @@ def _segmenter():
 
 
 TABLE: dict[type, Case] = {
-  operations.Conv2D: Case(
-    lambda: operations.Conv2D(FILTERS, 3, strides=2), has_training=False
+  layers.Conv2D: Case(
+    lambda: layers.Conv2D(FILTERS, 3, strides=2), has_training=False
   ),
-  operations.BatchNorm: Case(NORM.layer, in_float32=True),
-  operations.ConvBn: Case(lambda: operations.ConvBn(FILTERS, 3, NORM)),
-  operations.SeparableConv2D: Case(
-    lambda: operations.SeparableConv2D(FILTERS, 3, strides=2),
+  normalization.BatchNorm: Case(NORM.layer, in_float32=True),
+  layers.ConvBn: Case(lambda: layers.ConvBn(FILTERS, 3, NORM)),
+  layers.SeparableConv2D: Case(
+    lambda: layers.SeparableConv2D(FILTERS, 3, strides=2),
     has_training=False,
   ),
   operations.Separable: Case(lambda: operations.Separable(FILTERS, 3, NORM)),

@@ -14,7 +14,7 @@ import auto_deeplab as adl
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.interop import tf1_names
-from auto_deeplab.model import deeplab, operations, segmenter
+from auto_deeplab.model import deeplab, normalization, segmenter, sizes
 
 PUBLISHED = genotype_lib.PUBLISHED
 NARROW: dict[str, Any] = {
@@ -185,7 +185,7 @@ def test_away_from_the_border_logits_do_not_depend_on_the_padding(pooling_size):
   conv.kernel.assign(conv.kernel * 1000)
 
   def logits(height, width, picture_size):
-    padded = operations.pad_to(images, (height, width))
+    padded = sizes.pad_to(images, (height, width))
     endpoints = model.endpoints(padded, picture_size=picture_size)
     return endpoints['logits_upsampled'][near]
 
@@ -201,14 +201,14 @@ def test_away_from_the_border_logits_do_not_depend_on_the_padding(pooling_size):
 
 def test_a_pooling_window_slides_over_the_pictures_own_part():
   model = make((0, 1), pooling_size=(5, 6))
-  images = operations.pad_to(pictures(50, 50), (73, 89))
+  images = sizes.pad_to(pictures(50, 50), (73, 89))
   endpoints = model.endpoints(images, picture_size=(50, 50))
   assert endpoints['features'].shape[1:3] == (10, 12)
   # Of 50 pixels, those at 0, 8 to 48 are the map's.
   pooled = endpoints['image_pooling']
   assert pooled.shape[1:3] == (7 - 5 + 1, 7 - 6 + 1)
   resized = model.aspp.image_pooling.resized(pooled, (10, 12), (7, 7))
-  own = operations.resize_aligned(pooled, (7, 7))
+  own = sizes.resize_aligned(pooled, (7, 7))
   np.testing.assert_array_equal(resized[:, :7, :7], own)
   np.testing.assert_array_equal(resized[:, 9, :7], own[:, 6])
   np.testing.assert_array_equal(resized[:, :7, 11], own[:, :, 6])
@@ -324,10 +324,10 @@ def test_names_of_a_network_that_is_not_built_are_refused():
 def test_pools_and_skips_stride_with_their_cell(size):
   model = make((0, 1, 2, 3, 2), POOLS_AND_SKIPS)
   endpoints = model.endpoints(pictures(*size))
-  maps = operations.halved(operations.halved(size))
+  maps = sizes.halved(sizes.halved(size))
   for layer in range(4):
     assert endpoints[f'Cell_{layer}'].shape[1:3] == maps
-    maps = operations.halved(maps)
+    maps = sizes.halved(maps)
   assert np.isfinite(endpoints['logits_upsampled']).all()
 
 
@@ -349,7 +349,7 @@ def test_a_pooling_window_of_the_map_is_the_mean_of_the_map():
 
 
 def test_the_pooling_window_slides_without_padding():
-  layer = deeplab.ImagePooling(4, operations.NormSettings(), (3, 2))
+  layer = deeplab.ImagePooling(4, normalization.NormSettings(), (3, 2))
   x = tf.random.stateless_normal([1, 5, 4, 3], [1, 2])
   means = np.array(
     [
@@ -367,7 +367,7 @@ def test_the_pooling_window_slides_without_padding():
 @pytest.mark.parametrize('size', [(4, 7), (2, 2), (5, 6)])
 def test_a_pooling_window_ends_where_the_map_ends(size):
   window = (5, 6)
-  settings = operations.NormSettings()
+  settings = normalization.NormSettings()
   layer = deeplab.ImagePooling(4, settings, window)
   x = tf.random.stateless_normal([2, *size, 3], [1, 2])
   # Sizes unknown, as an exported network has them.

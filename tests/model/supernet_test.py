@@ -15,7 +15,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import operations, supernet
+from auto_deeplab.model import sizes, supernet
 
 LAYERS, CLASSES = 3, 3
 # A softmax of these is exactly one-hot.
@@ -115,7 +115,7 @@ class DiscreteNetwork:
     self.before = {-2: [half], -1: [stem]}
     self.sizes = [stem.shape[1:3]]
     for _ in range(3):
-      self.sizes.append(operations.halved(self.sizes[-1]))
+      self.sizes.append(sizes.halved(self.sizes[-1]))
     for layer in range(len(choices)):
       levels = lattice.reachable_levels(layer)
       self.before[layer] = [self.node(layer, level) for level in levels]
@@ -129,7 +129,7 @@ class DiscreteNetwork:
     total = tf.zeros([batch, *size, node.cell.filters])
     candidates = self.before[layer - 2]
     previous = candidates[min(level, len(candidates) - 1)]
-    previous = operations.resize_aligned(previous, size)
+    previous = sizes.resize_aligned(previous, size)
     conv = node.previous_projection.conv
     previous = conv(tf.nn.relu(previous))
     for source, projection in zip(adjacent, node.projections):
@@ -137,14 +137,14 @@ class DiscreteNetwork:
         continue
       x = self.before[layer - 1][source]
       if source > level:
-        x = operations.resize_aligned(x, size)
+        x = sizes.resize_aligned(x, size)
       x = projection.conv(tf.nn.relu(x))
       total += node.cell(x, previous, self.alpha)
     return total
 
   def logits(self, level, size):
     x = self.before[len(self.choices) - 1][level]
-    return operations.resize_aligned(self.net.heads[level](x), size)
+    return sizes.resize_aligned(self.net.heads[level](x), size)
 
 
 @pytest.mark.parametrize(

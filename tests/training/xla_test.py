@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data.input import input_pipeline
-from auto_deeplab.model import cells, operations
+from auto_deeplab.model import cells, normalization
 from tests import tiny
 from tests.experiments import runs
 
@@ -45,7 +45,7 @@ def test_xla_compiles_the_steps_of_a_training(data_dir, tmp_path):
 
 
 def test_xla_compiles_the_passes_of_a_search_cell():
-  cell = cells.SearchCell(1, 4, operations.NormSettings())
+  cell = cells.SearchCell(1, 4, normalization.NormSettings())
   inputs, previous = tf.random.stateless_normal([2, 2, 9, 9, 4], [1, 2])
   alpha = tf.one_hot([4, 7], len(genotype_lib.PRIMITIVES))
   cell.build(inputs.shape)
