@@ -42,7 +42,7 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.architecture import lattice
+from auto_deeplab.architecture import lattice, primitives
 from auto_deeplab.evaluation import (
   inference,
 )
@@ -51,10 +51,11 @@ from auto_deeplab.model import (
   deeplab,
   devices,
   normalization,
-  operations,
+  search_cell,
   segmenter,
   supernet,
 )
+from auto_deeplab.model import primitives as model_primitives
 from auto_deeplab.training import (
   distribution,
   gradient_step,
@@ -139,8 +140,8 @@ class Part(NamedTuple):
 def parts() -> Iterator[Part]:
   """Makes every layer that networks are made of."""
   training = {'training': True}
-  for name, strides in itertools.product(genotype_lib.OPERATIONS, (1, 2)):
-    layer = operations.make_operation(name, 24, NORM, strides=strides)
+  for name, strides in itertools.product(primitives.operations(), (1, 2)):
+    layer = model_primitives.make_layer(name, 24, NORM, strides=strides)
     yield Part(f'{name}/{strides}', layer, [[2, 33, 41, 24]], training)
   yield Part('stem', deeplab.Stem((8, 8, 16), NORM), [[2, 65, 65, 3]], training)
   aspp = deeplab.Aspp(16, lattice.aspp_rates(1), NORM)
@@ -162,15 +163,15 @@ def parts() -> Iterator[Part]:
     ('/channel_divisor', {'channel_divisor': 4}),
     ('/drawn', {'is_drawn': True}),
   ):
-    search_cell = cells.SearchCell(3, 8, NORM, **settings)
-    alpha = _alpha(is_drawn=name == '/drawn')
+    relaxed = search_cell.SearchCell(3, 8, NORM, **settings)
+    taken = search_cell.Architecture(_alpha(is_drawn=name == '/drawn'))
     shapes = [[4, 17, 17, 8], [2, 17, 17, 8]]
-    settings = {'alpha_weights': alpha, **training}
-    yield Part(f'search_cell{name}', search_cell, shapes, settings)
+    called = {'architecture': taken, **training}
+    yield Part(f'search_cell{name}', relaxed, shapes, called)
 
 
 def _alpha(is_drawn: bool) -> tf.Tensor:
-  shape = [len(genotype_lib.edges(3)), len(genotype_lib.PRIMITIVES)]
+  shape = [len(genotype_lib.edges(3)), len(primitives.PAPER)]
   logits = tf.random.stateless_normal(shape, [1, 1])
   if is_drawn:
     return tf.one_hot(tf.argmax(logits, axis=-1), shape[1])

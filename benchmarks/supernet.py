@@ -45,7 +45,7 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.architecture import lattice
+from auto_deeplab.architecture import lattice, primitives
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.training import (
   distribution,
@@ -223,26 +223,14 @@ def _multiply_adds() -> int:
       pixels = (-(-FLAGS.crop_size // (4 * 2**level))) ** 2
       filters = lattice.block_filters(level, FLAGS.filter_multiplier)
       edge = sum(
-        _primitive_multiply_adds(primitive, filters)
-        for primitive in genotype_lib.PRIMITIVES.values()
+        primitives.get(name).count((1, 1), filters, False).multiply_adds
+        for name in primitives.PAPER
       )
       num_transitions = len(lattice.incoming(layer, level))
       # The edges that leave H[l-2] are computed once for all transitions.
       num_shared = FLAGS.num_blocks * (num_transitions - 1)
       total += pixels * edge * (num_edges * num_transitions - num_shared)
   return total
-
-
-def _primitive_multiply_adds(
-  primitive: genotype_lib.Primitive, filters: int
-) -> int:
-  """Of one pixel."""
-  taps = primitive.kernel_size**2
-  if primitive.kind == 'separable':
-    return 2 * (taps * filters + filters**2)
-  if primitive.kind == 'atrous':
-    return taps * filters**2
-  return 0
 
 
 def _run_apart(case: Case) -> dict[str, float]:

@@ -13,8 +13,8 @@ import pytest
 from tests import import_graph
 
 ROOMS = (
-  'configs',
   'architecture',
+  'configs',
   'data',
   'data/sources',
   'data/records',
@@ -29,6 +29,9 @@ ROOMS = (
   'reporting',
   'tools',
 )
+
+# Folders that are part of a room, and no room of their own.
+WITHIN_A_ROOM = {'model/primitives'}
 
 # Closed although they would point left.
 CLOSED = {
@@ -157,7 +160,7 @@ def test_every_room_of_the_package_stands_in_the_order():
     path.parent.relative_to(package).as_posix()
     for path in package.rglob('*/__init__.py')
   }
-  assert folders == set(ROOMS) - {'tools'}
+  assert folders == (set(ROOMS) | WITHIN_A_ROOM) - {'tools'}
 
 
 def test_no_file_imports_itself_by_way_of_others():

@@ -27,7 +27,7 @@ from absl import flags
 import cli
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import baseline, decode
+from auto_deeplab.architecture import baseline, decode, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import decoded
 
@@ -72,11 +72,12 @@ def draw_random(seed: int, path: str | None) -> str:
   if _OUTPUT_DIR.value is None:
     raise ValueError('a random genotype needs --output_dir.')
   reference, searched = genotype_lib.PUBLISHED, {'random_seed': seed}
+  names = primitives.PAPER
   if path is not None:
     snapshot = decode.load_snapshot(path)
-    reference = decode.decode(snapshot.alphas, snapshot.betas)
+    reference, names = snapshot.decode(), snapshot.primitives
     searched |= decoded.origin(decoded.run_folder(path), snapshot.step)
-  genotype = baseline.draw(reference, seed)
+  genotype = baseline.draw(reference, seed, names)
   drawn, target = (
     baseline.multiply_adds(g) / 1e9 for g in (genotype, reference)
   )
@@ -97,7 +98,7 @@ def decode_snapshot(path: str) -> str:
     if run_dir is None:
       raise ValueError(f'{path} lies in no run; it needs --output_dir.')
     output_dir = os.path.join(run_dir, 'decoded')
-  genotype = decode.decode(snapshot.alphas, snapshot.betas)
+  genotype = snapshot.decode()
   print(f'Decoded step {snapshot.step} ({path}).')
   print(decoded.describe(genotype))
   print(decoded.describe_certainty(snapshot))

@@ -7,9 +7,11 @@ network at F = 20 on an image of 1025x2049 (`cost.count`). Genotypes are drawn
 from all of that size until one fits, so each that fits is equally likely.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from auto_deeplab.architecture import cost
+from auto_deeplab.architecture import cost, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 
 # Share of the multiply-adds. In the published size a typical genotype is met by
@@ -18,12 +20,17 @@ TOLERANCE = 0.02
 _MAX_DRAWS = 10_000
 
 
-def draw(reference: genotype_lib.Genotype, seed: int) -> genotype_lib.Genotype:
+def draw(
+  reference: genotype_lib.Genotype,
+  seed: int,
+  names: Sequence[str] = primitives.PAPER,
+) -> genotype_lib.Genotype:
   """Draws a genotype of the size and cost of another.
 
   Args:
     reference: what the baseline is for.
     seed: 0 or more; equal seeds draw equal genotypes.
+    names: of the primitives that the reference was searched among.
 
   Raises:
     ValueError: If the seed is negative, or nothing of that cost was found.
@@ -37,6 +44,7 @@ def draw(reference: genotype_lib.Genotype, seed: int) -> genotype_lib.Genotype:
       generator,
       num_layers=reference.num_layers,
       num_blocks=reference.num_blocks,
+      names=names,
     )
     if abs(multiply_adds(drawn) - target) <= TOLERANCE * target:
       return drawn

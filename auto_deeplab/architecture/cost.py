@@ -22,15 +22,14 @@ and 695.03 B: the profiler counts some element-wise operations too, which are
 left out here.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 import dataclasses
 from typing import Any
 
+from auto_deeplab.architecture import counting, lattice, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.architecture import lattice
 
-# (height, width), pixels.
-Size = tuple[int, int]
+Size = counting.Size
 
 # The window of the paper's evaluation: the feature map of a 769x769 crop.
 PAPER_POOLING_SIZE = (97, 97)
@@ -98,7 +97,7 @@ class Network:
 
   def map_size(self, level: int) -> Size:
     """(height, width) of the feature maps at a level: ceil(n / stride)."""
-    return _ceil_divided(self.input_size, lattice.OUTPUT_STRIDES[level])
+    return counting.ceil_divided(self.input_size, lattice.OUTPUT_STRIDES[level])
 
   def block_filters(self, layer: int) -> int:
     """Channels of one block of a cell."""
@@ -130,13 +129,13 @@ class Item:
   part: str
   name: str
   operation: str
-  parameters: int = 0
-  multiply_adds: int = 0
-  profiler_multiply_adds: float = 0.0
+  parameters: int
+  multiply_adds: int
+  profiler_multiply_adds: float
 
 
 # The numeric fields of an item.
-MEASURES = ('parameters', 'multiply_adds', 'profiler_multiply_adds')
+MEASURES = counting.Count._fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +190,7 @@ def _stem(network: Network) -> Iterator[Item]:
     yield _convolution(
       'stem',
       f'conv{index}',
-      _ceil_divided(network.input_size, stride),
+      counting.ceil_divided(network.input_size, stride),
       channels[index],
       channels[index + 1],
       kernel_size=3,
@@ -219,48 +218,12 @@ def _cell(network: Network, layer: int) -> Iterator[Item]:
   )
   for block, edges in enumerate(network.genotype.cell):
     for (state, name), side in zip(edges, ('left', 'right'), strict=True):
-      yield _primitive(
-        part,
-        f'block_{block}/{side}',
-        name,
+      counted = primitives.get(name).count(
         network.map_size(level),
         filters,
         is_striding and state < genotype_lib.NUM_INPUTS,
       )
-
-
-def _primitive(
-  part: str,
-  name: str,
-  operation: str,
-  size: Size,
-  filters: int,
-  is_striding: bool,
-) -> Item:
-  """One operation of a cell, by the size that it puts out."""
-  primitive = genotype_lib.PRIMITIVES[operation]
-  if primitive.kind == 'separable':
-    return _separable(
-      part, name, operation, size, filters, primitive.kernel_size
-    )
-  if primitive.kind == 'atrous':
-    # Where it strides, the map is halved and the convolution has no holes.
-    return dataclasses.replace(
-      _convolution(
-        part,
-        name,
-        size,
-        filters,
-        filters,
-        kernel_size=primitive.kernel_size,
-        atrous_rate=1 if is_striding else primitive.atrous_rate,
-      ),
-      operation=operation,
-    )
-  if primitive.kind in ('max_pool', 'avg_pool'):
-    window = (primitive.kernel_size, primitive.kernel_size)
-    return _pooling(part, name, operation, size, filters, window)
-  return Item(part, name, operation)
+      yield Item(part, f'block_{block}/{side}', name, *counted)
 
 
 def _aspp(network: Network) -> Iterator[Item]:
@@ -290,9 +253,8 @@ def _image_pooling(
   pooled_size, window = (1, 1), network.pooling_size
   if window is not None:
     pooled_size = (size[0] - window[0] + 1, size[1] - window[1] + 1)
-    yield _pooling(
-      'image_pooling', 'pooling', 'pooling', pooled_size, channels, window
-    )
+    counted = counting.pooling(pooled_size, channels, window)
+    yield Item('image_pooling', 'pooling', 'pooling', *counted)
   yield _convolution(
     'image_pooling', 'conv', pooled_size, channels, network.aspp_filters
   )
@@ -313,82 +275,17 @@ def _decoder(network: Network) -> Iterator[Item]:
       'decoder', f'conv{index}', size, channels, filters, kernel_size=3
     )
   yield _convolution(
-    'logits', 'conv', size, filters, network.num_classes, has_bias=True
+    'logits', 'conv', size, filters, network.num_classes, beside=counting.BIAS
   )
 
 
 def _convolution(
-  part: str,
-  name: str,
-  size: Size,
-  channels: int,
-  filters: int,
-  *,
-  kernel_size: int = 1,
-  atrous_rate: int = 1,
-  has_bias: bool = False,
+  part: str, name: str, size: Size, channels: int, filters: int, **kernel: int
 ) -> Item:
-  """A full convolution with batch norm, or with a bias instead.
-
-  Args:
-    part: Of the item.
-    name: Of the item.
-    size: (height, width) of the output.
-    channels: Of the input.
-    filters: Channels of the output.
-    kernel_size: Side of the kernel.
-    atrous_rate: Distance between its taps.
-    has_bias: Whether a bias takes the place of batch norm.
-  """
-  kernel = kernel_size**2 * channels * filters
-  padded_size = [n * atrous_rate for n in _ceil_divided(size, atrous_rate)]
-  return Item(
-    part,
-    name,
-    f'conv_{kernel_size}x{kernel_size}',
-    kernel + (filters if has_bias else 2 * filters),
-    _area(size) * kernel,
-    float(_area(padded_size) * kernel),
-  )
-
-
-def _separable(
-  part: str,
-  name: str,
-  operation: str,
-  size: Size,
-  filters: int,
-  kernel_size: int,
-) -> Item:
-  """Twice depthwise, pointwise, batch norm; a stride is in the first."""
-  kernels = 2 * (kernel_size**2 * filters + filters**2)
-  multiply_adds = _area(size) * kernels
-  return Item(
-    part,
-    name,
-    operation,
-    kernels + 2 * 2 * filters,
-    multiply_adds,
-    float(multiply_adds),
-  )
-
-
-def _pooling(
-  part: str, name: str, operation: str, size: Size, channels: int, window: Size
-) -> Item:
-  """A pooling by the size that it puts out; only the profiler counts it."""
-  operations = _area(size) * channels * _area(window)
-  return Item(part, name, operation, profiler_multiply_adds=operations / 2)
-
-
-def _area(size: Iterable[int]) -> int:
-  height, width = size
-  return height * width
-
-
-def _ceil_divided(size: Size, divisor: int) -> Size:
-  height, width = (-(-n // divisor) for n in size)
-  return height, width
+  """A full convolution; `kernel` is as of `counting.convolution`."""
+  counted = counting.convolution(size, channels, filters, **kernel)
+  side = kernel.get('kernel_size', 1)
+  return Item(part, name, f'conv_{side}x{side}', *counted)
 
 
 def _check_positive(name: str, value: int | Sequence[int]) -> None:

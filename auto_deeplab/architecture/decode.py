@@ -3,13 +3,15 @@
 """Decoding: from the continuous architecture to a genotype.
 
 Alphas, `[num_edges, num_primitives]`, are the logits of the cell, in the order
-of `genotype.edges` and `genotype.PRIMITIVES`. Betas, `[num_layers, NUM_LEVELS,
-NUM_DIRECTIONS]`, are the logits of the network, as `lattice` describes. The
-rules are those of section 4.3 of the paper (arXiv 1901.02985).
+of `genotype.edges` and of the primitives that were searched among, the paper's
+eight by default. Betas, `[num_layers, NUM_LEVELS, NUM_DIRECTIONS]`, are the
+logits of the network, as `lattice` describes. The rules are those of section
+4.3 of the paper (arXiv 1901.02985).
 
-During a search the two are kept as snapshots, one file each time:
+During a search the two are kept as snapshots, one file each time. One without
+primitives is older than this array, and has the paper's:
 
-    RUN/architecture/step-00012000.npz    step, alphas, betas
+    RUN/architecture/step-00012000.npz    step, alphas, betas, primitives
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ import numpy as np
 
 from auto_deeplab.architecture import artifact, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.architecture import primitives as primitives_lib
 
 FORMAT = 'auto_deeplab.architecture'
 VERSION = 1
@@ -39,27 +42,40 @@ class Snapshot:
     step: Training step, 0 or more.
     alphas: float32 `[num_edges, num_primitives]`.
     betas: float32 `[num_layers, NUM_LEVELS, NUM_DIRECTIONS]`.
+    primitives: Names of those that were searched among, in the order of alphas.
 
   Raises:
-    ValueError: If the step is negative, a shape is wrong, or a value is not
-      finite.
+    ValueError: If the step is negative, a shape is wrong, a value is not
+      finite, or a primitive is unknown.
   """
 
   step: int
   alphas: np.ndarray
   betas: np.ndarray
+  primitives: tuple[str, ...] = primitives_lib.PAPER
 
   def __post_init__(self) -> None:
     if self.step < 0:
       raise ValueError(f'`step` ({self.step}) must not be negative.')
-    alphas, betas = _checked_alphas(self.alphas), _checked_betas(self.betas)
+    for name in self.primitives:
+      primitives_lib.get(name)
+    alphas = _checked_alphas(self.alphas, len(self.primitives))
+    betas = _checked_betas(self.betas)
     object.__setattr__(self, 'alphas', alphas.astype(np.float32))
     object.__setattr__(self, 'betas', betas.astype(np.float32))
 
+  def decode(self) -> genotype_lib.Genotype:
+    """Decodes the cell and the backbone."""
+    return decode(self.alphas, self.betas, self.primitives)
 
-def decode(alphas: Any, betas: Any) -> genotype_lib.Genotype:
-  """Decodes the cell and the backbone."""
-  return genotype_lib.Genotype(decode_cell(alphas), decode_backbone(betas))
+
+def decode(
+  alphas: Any, betas: Any, names: Sequence[str] = primitives_lib.PAPER
+) -> genotype_lib.Genotype:
+  """Decodes the cell, as of `decode_cell`, and the backbone."""
+  return genotype_lib.Genotype(
+    decode_cell(alphas, names), decode_backbone(betas)
+  )
 
 
 def num_blocks(alphas: np.ndarray) -> int:
@@ -114,7 +130,9 @@ def transition_probabilities(betas: Any) -> np.ndarray:
   return np.exp(_log_transition_probabilities(betas))
 
 
-def decode_cell(alphas: Any) -> tuple[genotype_lib.Block, ...]:
+def decode_cell(
+  alphas: Any, names: Sequence[str] = primitives_lib.PAPER
+) -> tuple[genotype_lib.Block, ...]:
   """Keeps the two strongest predecessors of each block.
 
   The strength of an edge is its largest probability over the primitives other
@@ -123,6 +141,7 @@ def decode_cell(alphas: Any) -> tuple[genotype_lib.Block, ...]:
 
   Args:
     alphas: `[num_edges, num_primitives]` logits.
+    names: Of the primitives.
 
   Returns:
     The cell of a genotype; the edges of a block are sorted by state.
@@ -130,10 +149,10 @@ def decode_cell(alphas: Any) -> tuple[genotype_lib.Block, ...]:
   Raises:
     ValueError: If the shape is wrong or a value is not finite.
   """
-  alphas = _checked_alphas(alphas)
-  names = tuple(genotype_lib.PRIMITIVES)
+  alphas = _checked_alphas(alphas, len(names))
   probabilities = operation_probabilities(alphas)
-  probabilities[:, names.index(genotype_lib.NONE)] = -1.0
+  is_none = [name == primitives_lib.NONE for name in names]
+  probabilities[:, is_none] = -1.0
   strengths, best = probabilities.max(axis=1), probabilities.argmax(axis=1)
 
   cell, first = [], 0
@@ -254,7 +273,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
     The decoded `genotype` as its JSON object, the `path_probability` of its
     backbone, and the `entropies`.
   """
-  genotype = decode(snapshot.alphas, snapshot.betas)
+  genotype = snapshot.decode()
   return {
     'genotype': genotype.to_json(),
     'path_probability': path_probability(snapshot.betas, genotype.backbone),
@@ -278,6 +297,7 @@ def save_snapshot(run_dir: str | os.PathLike[str], snapshot: Snapshot) -> str:
       step=np.array(snapshot.step),
       alphas=snapshot.alphas,
       betas=snapshot.betas,
+      primitives=np.array(snapshot.primitives),
     )
   return str(path)
 
@@ -309,7 +329,10 @@ def _snapshot_from(arrays: Mapping[str, np.ndarray]) -> Snapshot:
       raise ValueError(
         f'`{key}` ({arrays[key].tolist()!r}) must be {expected!r}.'
       )
-  return Snapshot(int(arrays['step']), arrays['alphas'], arrays['betas'])
+  names = primitives_lib.PAPER
+  if 'primitives' in arrays:
+    names = tuple(arrays['primitives'].tolist())
+  return Snapshot(int(arrays['step']), arrays['alphas'], arrays['betas'], names)
 
 
 def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
@@ -332,14 +355,12 @@ def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
   return str(steps[max(steps)])
 
 
-def _checked_alphas(alphas: Any) -> np.ndarray:
-  """Returns alphas as float64, or raises ValueError."""
+def _checked_alphas(alphas: Any, width: int | None = None) -> np.ndarray:
+  """Returns alphas, `[num_edges, width]`, as float64, or raises ValueError."""
   alphas = np.asarray(alphas, dtype=np.float64)
-  width = len(genotype_lib.PRIMITIVES)
-  if alphas.ndim != 2 or alphas.shape[1] != width:
-    raise ValueError(
-      f'`alphas` has shape {alphas.shape}; it must be [num_edges, {width}].'
-    )
+  if alphas.ndim != 2 or alphas.shape[1] != (width or alphas.shape[1]):
+    shape = f'[num_edges, {width or "num_primitives"}]'
+    raise ValueError(f'`alphas` has shape {alphas.shape}; it must be {shape}.')
   num_blocks(alphas)
   _check_finite('alphas', alphas)
   return alphas

@@ -19,7 +19,7 @@ On disk a genotype is a JSON object that holds names and states its own order:
 `searched` says where the genotype comes from and may be missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import json
 import os
@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from auto_deeplab.architecture import artifact, lattice
+from auto_deeplab.architecture import artifact, lattice, primitives
 
 FORMAT = 'auto_deeplab.genotype'
 VERSION = 1
@@ -40,40 +40,6 @@ EDGES_PER_BLOCK = 2
 # (state, primitive name).
 Edge = tuple[int, str]
 Block = tuple[Edge, Edge]
-
-
-@dataclasses.dataclass(frozen=True)
-class Primitive:
-  """What an operation is; `model.operations` builds it.
-
-  Attributes:
-    kind: One of 'none', 'max_pool', 'avg_pool', 'skip', 'separable', 'atrous'.
-    kernel_size: Side of the window in pixels; 1 where there is none.
-    atrous_rate: Distance between the taps of the kernel in pixels.
-  """
-
-  kind: str
-  kernel_size: int = 1
-  atrous_rate: int = 1
-
-
-NONE = 'none'
-
-# The eight primitives (section 3.1). Their order is the order of alphas.
-PRIMITIVES: Mapping[str, Primitive] = types.MappingProxyType(
-  {
-    NONE: Primitive('none'),
-    'max_pool_3x3': Primitive('max_pool', 3),
-    'avg_pool_3x3': Primitive('avg_pool', 3),
-    'skip_connect': Primitive('skip'),
-    'sep_conv_3x3': Primitive('separable', 3),
-    'sep_conv_5x5': Primitive('separable', 5),
-    'atrous_conv_3x3': Primitive('atrous', 3, 2),
-    'atrous_conv_5x5': Primitive('atrous', 5, 2),
-  }
-)
-# What a genotype may hold: all but `none`.
-OPERATIONS = tuple(name for name in PRIMITIVES if name != NONE)
 
 
 def num_states(block: int) -> int:
@@ -188,21 +154,31 @@ class Genotype:
 
 
 def random_genotype(
-  generator: np.random.Generator, *, num_layers: int = 12, num_blocks: int = 5
+  generator: np.random.Generator,
+  *,
+  num_layers: int = 12,
+  num_blocks: int = 5,
+  names: Sequence[str] = primitives.PAPER,
 ) -> Genotype:
   """Draws a genotype, the baseline of a search.
 
-  Operations are uniform over all but `none`, the two states of a block over
-  all pairs of unlike states, and the backbone over all paths of the lattice.
+  Operations are uniform over those of `names`, all but `none`, the two states
+  of a block over all pairs of unlike states, and the backbone over all paths of
+  the lattice.
   """
   check_num_blocks(num_blocks)
-  cell = tuple(_random_block(generator, block) for block in range(num_blocks))
+  operations = primitives.operations(names)
+  cell = tuple(
+    _random_block(generator, block, operations) for block in range(num_blocks)
+  )
   return Genotype(cell, _random_backbone(generator, num_layers))
 
 
-def _random_block(generator: np.random.Generator, block: int) -> Block:
+def _random_block(
+  generator: np.random.Generator, block: int, names: Sequence[str]
+) -> Block:
   states = generator.choice(num_states(block), EDGES_PER_BLOCK, replace=False)
-  operations = generator.choice(OPERATIONS, EDGES_PER_BLOCK)
+  operations = generator.choice(names, EDGES_PER_BLOCK)
   left, right = (
     (int(state), str(operation))
     for state, operation in zip(sorted(states), operations, strict=True)
@@ -261,14 +237,15 @@ def _checked_edge(index: int, edge: Any) -> Edge:
 
 
 def _check_operation(index: int, operation: str) -> None:
-  if operation == NONE:
+  if operation == primitives.NONE:
     raise ValueError(
       f"Block {index} uses the operation 'none', which a genotype cannot hold."
     )
-  if operation not in PRIMITIVES:
+  known = primitives.operations(primitives.known())
+  if operation not in known:
     raise ValueError(
       f'Block {index} uses the unknown operation {operation!r}; known are '
-      f'{", ".join(OPERATIONS)}.'
+      f'{", ".join(known)}.'
     )
 
 

@@ -5,6 +5,7 @@
 import dataclasses
 from typing import Any
 
+from auto_deeplab.architecture import primitives as primitives_lib
 from auto_deeplab.configs import rules
 
 # The drop-path schedule and the decoder need at least one cell, and the
@@ -33,6 +34,8 @@ class SupernetConfig:
     draw_primitives: whether each step draws one primitive an edge and computes
       it alone, as in GDAS (Dong and Yang, CVPR 2019); the paper mixes all.
     gumbel_temperature: of the softmax that the gradient of such a draw follows.
+    primitives: names of those that an edge mixes, in the order of alphas; the
+      paper's eight. `none` may be among them or not.
   """
 
   num_layers: int = 12
@@ -46,6 +49,7 @@ class SupernetConfig:
   channel_divisor: int = 1
   draw_primitives: bool = False
   gumbel_temperature: float = 1.0
+  primitives: tuple[str, ...] = primitives_lib.PAPER
 
   def __post_init__(self):
     rules.require_types(self)
@@ -71,6 +75,7 @@ class SupernetConfig:
       'channel_divisor',
       f'a divisor of `filter_multiplier` ({self.filter_multiplier})',
     )
+    _require_primitives(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +143,35 @@ class SegmenterConfig:
       'in (0, 1]',
     )
     rules.require(0 <= self.dropout_rate < 1, self, 'dropout_rate', 'in [0, 1)')
+
+
+def _require_primitives(config: SupernetConfig) -> None:
+  names = config.primitives
+  rules.require(
+    isinstance(names, (tuple, list))
+    and all(isinstance(name, str) for name in names),
+    config,
+    'primitives',
+    'a list of names',
+  )
+  known = primitives_lib.known()
+  unknown = [name for name in names if name not in known]
+  rules.require(
+    not unknown,
+    config,
+    'primitives',
+    f'of known ones, without {unknown}: {", ".join(known)}',
+  )
+  rules.require(
+    len(set(names)) == len(names), config, 'primitives', 'without repetition'
+  )
+  rules.require(
+    bool(primitives_lib.operations(names)),
+    config,
+    'primitives',
+    'at least one other than none',
+  )
+  object.__setattr__(config, 'primitives', tuple(names))
 
 
 def _require_stem(config: Any) -> None:

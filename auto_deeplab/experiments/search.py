@@ -213,6 +213,7 @@ def _snapshot(
   step = run.step
   if step % schedule.snapshot_interval == 0 or step == schedule.train_steps:
     alphas, betas = (v.numpy() for v in search.supernet.arch_variables)
-    snapshot = decode.Snapshot(step, alphas=alphas, betas=betas)
+    names = search.supernet.config.primitives
+    snapshot = decode.Snapshot(step, alphas, betas, names)
     decode.save_snapshot(run.path, snapshot)
     run.record_row(decode.describe(snapshot))

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.architecture import primitives
 from auto_deeplab.model import layers
 from auto_deeplab.model import segmenter as segmenter_lib
 
@@ -129,16 +130,26 @@ def _cell(cell, genotype: genotype_lib.Genotype, scope: str) -> Named:
 
 
 def _operation(layer, name: str, scope: str) -> Named:
-  """Pooling and skip have no variables."""
-  primitive = genotype_lib.PRIMITIVES[name]
+  primitive = primitives.get(name)
+  if isinstance(primitive, primitives.AtrousConv):
+    yield from _atrous(layer, primitive, scope)
+  elif isinstance(primitive, primitives.SeparableConv):
+    yield from _separable(layer, primitive, scope)
+  elif layer.variables:
+    raise ValueError(f"the authors' code has no operation {name!r}.")
+
+
+def _atrous(layer, primitive: primitives.AtrousConv, scope: str) -> Named:
   size = f'{primitive.kernel_size}x{primitive.kernel_size}'
-  if primitive.kind == 'atrous':
-    yield from _conv_bn(
-      layer.conv_bn, f'{scope}/atrous_{size}', f'{scope}/bn_atr_{size}'
-    )
-  elif primitive.kind == 'separable':
-    for index, (conv, bn) in enumerate(zip(layer.convs, layer.bns), start=1):
-      conv_scope = f'{scope}/separable_{size}_{index}'
-      yield f'{conv_scope}/depthwise_weights', conv.depthwise_kernel
-      yield f'{conv_scope}/pointwise_weights', conv.pointwise_kernel
-      yield from _norm(bn, f'{scope}/bn_sep_{size}_{index}')
+  yield from _conv_bn(
+    layer.conv_bn, f'{scope}/atrous_{size}', f'{scope}/bn_atr_{size}'
+  )
+
+
+def _separable(layer, primitive: primitives.SeparableConv, scope: str) -> Named:
+  size = f'{primitive.kernel_size}x{primitive.kernel_size}'
+  for index, (conv, bn) in enumerate(zip(layer.convs, layer.bns), start=1):
+    conv_scope = f'{scope}/separable_{size}_{index}'
+    yield f'{conv_scope}/depthwise_weights', conv.depthwise_kernel
+    yield f'{conv_scope}/pointwise_weights', conv.pointwise_kernel
+    yield from _norm(bn, f'{scope}/bn_sep_{size}_{index}')

@@ -3,26 +3,37 @@
 """Concatenation and copies whose gradients are few operations.
 
 TensorFlow's own ask for shapes when they run: a dozen operations each, and they
-hold the tensors whose shapes they ask for.
+hold the tensors whose shapes they ask for. Where `has_gradient` is False nobody
+asks for a gradient, and nothing stands in the graph for ours.
 """
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from auto_deeplab.model import constants, gradients, sizes
+from auto_deeplab.model import constants, sizes
 
 
-def concat(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+def concat(
+  parts: Sequence[tf.Tensor], *, has_gradient: bool = True
+) -> tf.Tensor:
   """Lays the channels of maps, `[n, h, w, c]` of any c, side by side."""
-  sizes = [part.shape[-1] for part in parts]
+  if len(parts) == 1:
+    return parts[0]
 
-  @gradients.custom_gradient
+  def compute(*parts: tf.Tensor) -> tf.Tensor:
+    return tf.concat(parts, constants.constant(-1))
+
+  if not has_gradient:
+    return compute(*parts)
+  widths = [part.shape[-1] for part in parts]
+
+  @tf.custom_gradient
   def forward(*parts: tf.Tensor):
     def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
-      return tf.split(dy, constants.constant(sizes), constants.constant(-1))
+      return tf.split(dy, constants.constant(widths), constants.constant(-1))
 
-    return tf.concat(parts, constants.constant(-1)), gradient
+    return compute(*parts), gradient
 
   return forward(*parts)
 
@@ -30,7 +41,7 @@ def concat(parts: Sequence[tf.Tensor]) -> tf.Tensor:
 def concat_batches(parts: Sequence[tf.Tensor]) -> tf.Tensor:
   """Lays maps of one shape, `[n, h, w, c]`, one after another."""
 
-  @gradients.custom_gradient
+  @tf.custom_gradient
   def forward(*parts: tf.Tensor):
     def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
       return tf.split(dy, len(parts), constants.constant(0))
@@ -40,20 +51,28 @@ def concat_batches(parts: Sequence[tf.Tensor]) -> tf.Tensor:
   return forward(*parts)
 
 
-def copies(x: tf.Tensor, number: int) -> tf.Tensor:
+def copies(
+  x: tf.Tensor, number: int, *, has_gradient: bool = True
+) -> tf.Tensor:
   """Lays copies of `[n, h, w, c]` side by side: `[n, h, w, number * c]`."""
   if number == 1:
     return x
+
+  def compute(x: tf.Tensor) -> tf.Tensor:
+    return tf.tile(x, constants.constant([1, 1, 1, number]))
+
+  if not has_gradient:
+    return compute(x)
   shape = [-1, *sizes.spatial_size(x), number, x.shape[-1]]
   is_static = all(isinstance(size, int) for size in shape)
 
-  @gradients.custom_gradient
+  @tf.custom_gradient
   def forward(x: tf.Tensor):
     def gradient(dy: tf.Tensor) -> tf.Tensor:
       apart = constants.constant(shape) if is_static else tf.stack(shape)
       return tf.reduce_sum(tf.reshape(dy, apart), constants.constant(3))
 
-    return tf.tile(x, constants.constant([1, 1, 1, number])), gradient
+    return compute(x), gradient
 
   return forward(x)
 
@@ -67,7 +86,7 @@ def repeated_batch(x: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
   """
   shape = tf.concat([[number], tf.shape(x)], constants.constant(0))
 
-  @gradients.custom_gradient
+  @tf.custom_gradient
   def forward(x: tf.Tensor):
     def gradient(dy: tf.Tensor) -> tf.Tensor:
       return tf.reduce_sum(tf.reshape(dy, shape), constants.constant(0))

@@ -5,15 +5,12 @@
 Feature maps are `[batch, height, width, channels]`.
 """
 
-from collections.abc import Callable, Iterator
-import contextlib
-import contextvars
+from collections.abc import Callable
 import functools
 
 import tensorflow as tf
 
 from auto_deeplab.model import devices
-from auto_deeplab.model import gradients as gradients_lib
 
 # (x, dy) -> the gradient of a convolution's kernel.
 KernelGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -32,7 +29,13 @@ def padded(x: tf.Tensor, kernel_size: int, strides: int):
 
 
 def conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME', atrous_rate=1
+  x: tf.Tensor,
+  kernel: tf.Tensor,
+  strides: int = 1,
+  padding: str = 'SAME',
+  atrous_rate: int = 1,
+  *,
+  has_gradient: bool = True,
 ) -> tf.Tensor:
   """`tf.nn.conv2d`, with a right gradient in every dtype on every device.
 
@@ -46,13 +49,15 @@ def conv2d(
     strides: 1 or 2.
     padding: 'SAME' or 'VALID'.
     atrous_rate: 1 or more; more than 1 only with a stride of 1.
+    has_gradient: whether someone will ask for its gradient; if not, nothing
+      stands in the graph for one of ours.
 
   Returns:
     `[n, h', w', filters]`, of the dtype of `x`.
   """
   settings = (strides, padding, atrous_rate)
   if devices.has_convolutions(x.dtype):
-    return _native_conv2d(x, kernel, *settings)
+    return _native_conv2d(x, kernel, *settings, has_gradient)
   if devices.is_emulated(x.dtype):
     return _in_float32(lambda a, b: conv2d(a, b, *settings), x, kernel)
   return _composed_conv2d(x, kernel, *settings)
@@ -83,10 +88,10 @@ def _dense_kernel(kernel: tf.Tensor, num_groups: int) -> tf.Tensor:
 
 
 def _native_conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate
+  x: tf.Tensor, kernel: tf.Tensor, strides, padding, atrous_rate, has_gradient
 ) -> tf.Tensor:
   """The same by the device's kernels, with a kernel gradient to be trusted."""
-  if devices.trusts_kernel_gradients(x.dtype):
+  if not has_gradient or devices.trusts_kernel_gradients(x.dtype):
     return tf.nn.conv2d(x, kernel, strides, padding, dilations=atrous_rate)
   settings = {
     'strides': [1, strides, strides, 1],
@@ -140,7 +145,12 @@ def _checked(gradient: KernelGradient) -> KernelGradient:
 
 
 def depthwise_conv2d(
-  x: tf.Tensor, kernel: tf.Tensor, strides=1, padding='SAME'
+  x: tf.Tensor,
+  kernel: tf.Tensor,
+  strides: int = 1,
+  padding: str = 'SAME',
+  *,
+  has_gradient: bool = True,
 ) -> tf.Tensor:
   """`tf.nn.depthwise_conv2d`, with a fast gradient of 5x5 kernels.
 
@@ -153,6 +163,7 @@ def depthwise_conv2d(
     kernel: `[k, k, c, 1]`, of the dtype of `x`.
     strides: 1 or 2.
     padding: 'SAME', only with a stride of 1, or 'VALID'.
+    has_gradient: as of `conv2d`.
 
   Returns:
     `[n, h', w', c]`.
@@ -164,7 +175,7 @@ def depthwise_conv2d(
   settings = {'strides': [1, strides, strides, 1], 'padding': padding}
   is_trusted = devices.trusts_kernel_gradients(x.dtype)
   is_parted = kernel.shape[0] == 5 and devices.parts_5x5_gradients()
-  if is_trusted and not is_parted:
+  if not has_gradient or (is_trusted and not is_parted):
     # Not `tf.nn.depthwise_conv2d`, which makes constants.
     return tf.raw_ops.DepthwiseConv2dNative(
       input=x, filter=tf.convert_to_tensor(kernel), **settings
@@ -244,7 +255,7 @@ def _with_kernel_gradient(
     **settings: of both operations.
   """
 
-  @gradients_lib.custom_gradient
+  @tf.custom_gradient
   def convolve(x: tf.Tensor, kernel: tf.Tensor):
     def gradients(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
       dx = of_input(
@@ -259,45 +270,3 @@ def _with_kernel_gradient(
 
   # A variable that casts itself would be read, and cast, within `convolve`.
   return lambda x, kernel: convolve(x, tf.convert_to_tensor(kernel))
-
-
-# Whether `holding_arguments` does nothing.
-holds_everything = contextvars.ContextVar('holds_everything', default=False)
-
-
-@contextlib.contextmanager
-def holding_everything(is_held: bool) -> Iterator[None]:
-  """Holds all within, as where it is made again as a whole and used at once."""
-  token = holds_everything.set(is_held)
-  try:
-    yield
-  finally:
-    holds_everything.reset(token)
-
-
-def holding_arguments(
-  compute: Callable[..., tf.Tensor],
-) -> Callable[..., tf.Tensor]:
-  """Returns a function of which only the arguments are held for its gradient.
-
-  What `compute` makes on its way is made again in the backward pass. Not
-  `tf.recompute_grad`: it copies each argument, for compilers that would see
-  that the same is computed twice.
-
-  Args:
-    compute: of tensors alone, without variables or side effects.
-  """
-  if holds_everything.get():
-    return compute
-
-  @gradients_lib.custom_gradient
-  def forward(*arguments: tf.Tensor):
-    def gradients(dy: tf.Tensor) -> list[tf.Tensor]:
-      with tf.control_dependencies([dy]), tf.GradientTape() as tape:
-        tape.watch(arguments)
-        y = compute(*arguments)
-      return tape.gradient(y, arguments, dy)
-
-    return compute(*arguments), gradients
-
-  return forward

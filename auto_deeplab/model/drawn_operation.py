@@ -14,81 +14,108 @@ import functools
 
 import tensorflow as tf
 
-from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import convolutions, mixed_operation, normalization
+from auto_deeplab.model import (
+  arithmetic,
+  cell_arithmetic,
+  mixed_operation,
+  normalization,
+  statistics,
+)
+from auto_deeplab.model.primitives import base
 
-# Batch norms of each primitive, in the order of alphas. Unlike those of a mixed
-# operation they belong to one edge each: its primitive alone moves them.
-_NORMS_OF_KIND = {
-  'none': 0,
-  'max_pool': 1,
-  'avg_pool': 1,
-  'skip': 0,
-  'separable': mixed_operation.SEPARABLE_DEPTH,
-  'atrous': 1,
-}
-_NUM_NORMS_OF = {
-  name: _NORMS_OF_KIND[primitive.kind]
-  for name, primitive in genotype_lib.PRIMITIVES.items()
-}
-# Of an edge.
-NUM_NORMS = sum(_NUM_NORMS_OF.values())
+Statistics = statistics.Statistics
+
+
+def layout(mixture: mixed_operation.Mixture) -> list[list[int]]:
+  """Says where the statistics of a cell's norms lie (`statistics`).
+
+  By state and edge, in one piece for all norms of an edge: unlike those of a
+  mixed operation they belong to one edge each, and the drawn primitive moves
+  its own alone.
+  """
+  size = statistics.size(_layout_of_edge(mixture))
+  return [[size] * number for number in mixture.edges_of_states]
+
+
+def _layout_of_edge(mixture: mixed_operation.Mixture) -> list[list[int]]:
+  return [[mixture.filters] * c.num_norms for c in mixture.computations]
 
 
 def drawn_edges(
   x: tf.Tensor,
+  mixture: mixed_operation.Mixture,
   weights: mixed_operation.EdgeWeights,
-  batch_norm: mixed_operation.BatchNorm,
+  moving: Sequence[Statistics],
   choices: Sequence[tf.Tensor],
-) -> tf.Tensor:
+  ops: cell_arithmetic.CellArithmetic,
+) -> tuple[tf.Tensor, list[Statistics]]:
   """The drawn primitive on each of the edges that leave one state.
 
   Args:
     x: `[n, h, w, c]`, the state.
+    mixture: of the cell.
     weights: of those edges.
-    batch_norm: the cell's.
+    moving: of the state's edges, as in `layout`; in training, too.
     choices: of those edges, the number of the primitive, int32 scalars.
+    ops: what to compute with.
 
   Returns:
-    `[n, h, w, num_edges * c]`; the k-th c channels are the k-th edge's.
+    `[n, h, w, num_edges * c]`, of which the k-th c channels are the k-th
+    edge's, and the statistics that the edges used.
   """
   kernels = {
-    name: [
-      tf.split(y, weights.num_edges, mixed_operation.edge_axis(name))
-      for y in layers
-    ]
-    for name, layers in weights.kernels.items()
+    own.name: {
+      part: [
+        tf.split(layer, weights.number, kernel.edge_axis)
+        for layer in weights.kernels[own.name][part]
+      ]
+      for part, kernel in own.kernels(mixture.filters).items()
+    }
+    for own in mixture.own
   }
   draw = _edge_function(
-    batch_norm.norm, batch_norm.is_training, (*x.shape.as_list(), x.dtype)
+    mixture, ops.mode, ops.norm, ops.is_training, (*x.shape.as_list(), x.dtype)
   )
-  outputs = []
-  alphas = tf.unstack(weights.alpha)
-  for edge, (alpha, choice) in enumerate(zip(alphas, choices, strict=True)):
-    moving = batch_norm.take(NUM_NORMS * x.shape[-1])
-    own = {
-      name: [parts[edge] for parts in layers]
-      for name, layers in kernels.items()
+  outputs, used = [], []
+  edges = zip(tf.unstack(weights.alpha), moving, choices, strict=True)
+  for edge, (alpha, of_edge, choice) in enumerate(edges):
+    own_kernels = {
+      name: {
+        part: [layer[edge] for layer in layers]
+        for part, layers in parts.items()
+      }
+      for name, parts in kernels.items()
     }
-    y, *statistics = draw(choice, x, alpha, own, *moving)
-    batch_norm.put(*statistics)
+    y, *found = draw(
+      choice, x, alpha, own_kernels, of_edge.mean, of_edge.variance
+    )
     outputs.append(y)
-  return tf.concat(outputs, axis=-1)
+    used.append(Statistics(*found))
+  return tf.concat(outputs, axis=-1), used
 
 
 @functools.cache
 def _edge_function(
-  norm: normalization.NormSettings, is_training: bool, signature
+  mixture: mixed_operation.Mixture,
+  mode: arithmetic.Arithmetic,
+  norm: normalization.NormSettings,
+  is_training: bool,
+  signature,
 ) -> tf.types.experimental.GenericFunction:
   """Returns a function of an edge's tensors, traced once a signature."""
   del signature  # Of the state; part of the cache's key.
 
   def compute(choice, x, alpha, kernels, mean, variance):
-    tensors = (x, kernels, mean, variance)
-    settings = (norm, is_training)
+    def one_primitive(index, weight):
+      # Custom gradients need a branch's own tensors, not those it captures.
+      own_x, own = tf.nest.map_structure(tf.identity, (x, kernels))
+      ops = cell_arithmetic.of_batch(own_x, mode, norm, is_training)
+      moving = Statistics(mean, variance)
+      return _one_primitive(mixture, index, weight, own_x, own, moving, ops)
+
     branches = [
-      functools.partial(_one_primitive, name, weight, *tensors, *settings)
-      for name, weight in zip(genotype_lib.PRIMITIVES, tf.unstack(alpha))
+      functools.partial(one_primitive, index, weight)
+      for index, weight in enumerate(tf.unstack(alpha))
     ]
     return tf.switch_case(choice, branches)
 
@@ -98,67 +125,38 @@ def _edge_function(
 
 
 def _one_primitive(
-  name: str,
+  mixture: mixed_operation.Mixture,
+  index: int,
   weight: tf.Tensor,
   x: tf.Tensor,
-  kernels: dict[str, list[tf.Tensor]],
-  mean: tf.Tensor,
-  variance: tf.Tensor,
-  norm: normalization.NormSettings,
-  is_training: bool,
+  kernels: mixed_operation.Kernels,
+  moving: Statistics,
+  ops: cell_arithmetic.CellArithmetic,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Computes one primitive of one edge.
 
   Args:
-    name: of the primitive.
+    mixture: of the cell.
+    index: of the primitive.
     weight: float32 scalar, the primitive's.
     x: `[n, h, w, c]`, the state.
-    kernels: of the edge.
-    mean: float32 `[NUM_NORMS * c]`, the moving means of all its primitives.
-    variance: likewise.
-    norm: of the batch norms.
-    is_training: whether they take the batch's statistics.
+    kernels: of the edge, by own primitive.
+    moving: of all norms of the edge.
+    ops: what to compute with.
 
   Returns:
-    `[n, h, w, c]`, and `mean` and `variance` with the batch's statistics in the
-    place of this primitive's.
+    `[n, h, w, c]`, and the means and variances of all norms, with the batch's
+    in the place of this primitive's.
   """
-  sizes = [n * x.shape[-1] for n in _NUM_NORMS_OF.values()]
-  means, variances = (tf.split(v, sizes) for v in (mean, variance))
-  mine = list(_NUM_NORMS_OF).index(name)
-  batch_norm = mixed_operation.BatchNorm(
-    means[mine], variances[mine], norm, is_training
+  of_edge = _layout_of_edge(mixture)
+  parted = statistics.split(moving, of_edge)
+  computation = mixture.computations[index]
+  y, parted[index] = computation.alone(
+    base.State(x),
+    weight,
+    kernels.get(computation.name, {}),
+    parted[index],
+    ops,
   )
-  # Custom gradients need a branch's own tensors, not those it captures.
-  x, kernels = tf.nest.map_structure(tf.identity, (x, kernels))
-  batch_norm.expect(x)
-  y = _convolved_or_pooled(name, x, weight, kernels, batch_norm)
-  if sizes[mine]:
-    means[mine], variances[mine] = batch_norm.statistics()
-  return y, tf.concat(means, axis=0), tf.concat(variances, axis=0)
-
-
-def _convolved_or_pooled(
-  name: str,
-  x: tf.Tensor,
-  weight: tf.Tensor,
-  kernels: dict[str, list[tf.Tensor]],
-  batch_norm: mixed_operation.BatchNorm,
-) -> tf.Tensor:
-  """Returns the primitive's output times its weight."""
-  primitive = genotype_lib.PRIMITIVES[name]
-  scale = tf.repeat(weight, x.shape[-1])
-  if primitive.kind == 'none':
-    return tf.zeros_like(x)
-  if primitive.kind == 'skip':
-    return x * tf.cast(weight, x.dtype)
-  if primitive.kind in ('max_pool', 'avg_pool'):
-    return batch_norm(mixed_operation.pooled(x, name), scale)
-  activated = tf.nn.relu(x)
-  if primitive.kind == 'separable':
-    return mixed_operation.separable(
-      name, activated, kernels, scale, batch_norm
-    )
-  [kernel] = kernels[name]
-  y = convolutions.conv2d(activated, kernel, atrous_rate=primitive.atrous_rate)
-  return batch_norm(y, scale)
+  used = statistics.join(parted, of_edge)
+  return y, used.mean, used.variance

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batch norm: what its uses have in common, and the layer."""
 
+from collections.abc import Callable
 import dataclasses
+import enum
 
 import tensorflow as tf
 
@@ -49,6 +51,17 @@ class NormSettings:
     return tf.float32
 
 
+class Pass(enum.Enum):
+  """What a layer may be given as `training`, besides True, False and None.
+
+  Attributes:
+    AGAIN: training once more, on a batch whose statistics have been kept: the
+      moving ones stay as they are.
+  """
+
+  AGAIN = enum.auto()
+
+
 class BatchNorm(tf.keras.layers.BatchNormalization):
   """Keras' batch norm, of `MIN_NORM_VALUES` values a channel at least.
 
@@ -59,9 +72,28 @@ class BatchNorm(tf.keras.layers.BatchNormalization):
 
   def call(self, inputs: tf.Tensor, training=None) -> tf.Tensor:
     """Normalizes `[n, h, w, c]`; of statistics as the class says."""
-    if training:
-      training = self._has_enough_values(inputs)
-    return super().call(inputs, training=training)
+    if not training or not self.trainable:
+      return super().call(inputs, training=False)
+    has_enough = self._has_enough_values(inputs)
+    if training is not Pass.AGAIN:
+      return super().call(inputs, training=has_enough)
+    return _either(
+      has_enough,
+      lambda: self._normalized_by_batch(inputs),
+      lambda: super(BatchNorm, self).call(inputs, training=False),
+    )
+
+  def _normalized_by_batch(self, x: tf.Tensor) -> tf.Tensor:
+    """As in training, but that the moving statistics stay as they are."""
+    if self.synchronized:
+      moments = moments_of_replicas(x)
+      return tf.nn.batch_normalization(
+        x, *moments, self.beta, self.gamma, self.epsilon
+      )
+    y, *_ = tf.compat.v1.nn.fused_batch_norm(
+      x, self.gamma, self.beta, epsilon=self.epsilon
+    )
+    return y
 
   def _has_enough_values(self, x: tf.Tensor) -> bool | tf.Tensor:
     """Returns a scalar tensor where sizes are unknown while tracing."""
@@ -73,3 +105,31 @@ class BatchNorm(tf.keras.layers.BatchNormalization):
     if size is None:
       size = tf.size(x)
     return size // x.shape[-1] * num_replicas >= MIN_NORM_VALUES
+
+
+def _either(
+  condition: bool | tf.Tensor,
+  if_true: Callable[[], tf.Tensor],
+  if_false: Callable[[], tf.Tensor],
+) -> tf.Tensor:
+  """As `tf.cond`, of a condition that may be known while tracing."""
+  if isinstance(condition, bool):
+    return if_true() if condition else if_false()
+  return tf.cond(condition, if_true, if_false)
+
+
+def moments_of_replicas(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns mean and variance over all replicas' batches, each `[c]`.
+
+  Args:
+    x: float32 `[n, h, w, c]`, of this replica, of as many values on each.
+  """
+  mean = tf.reduce_mean(x, axis=[0, 1, 2])
+  square = tf.reduce_mean(tf.square(x), axis=[0, 1, 2])
+  context = tf.distribute.get_replica_context()
+  # None while the variables are made, under the strategy's scope alone.
+  if context is not None:
+    mean, square = context.all_reduce(
+      tf.distribute.ReduceOp.MEAN, [mean, square]
+    )
+  return mean, square - tf.square(mean)

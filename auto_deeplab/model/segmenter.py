@@ -17,8 +17,8 @@ from auto_deeplab.model import (
   cells,
   deeplab,
   normalization,
-  operations,
   pixels,
+  recomputation,
   regularization,
   sizes,
 )
@@ -222,12 +222,11 @@ class Segmenter(tf.keras.Model):
     images = pixels.as_floats(images, self.compute_dtype)
     sizes.check_map_size(images)
     randomness = self._randomness(training, step, micro_batch)
-    half, stem = self._caller(self.stem, self.stem, training=training)(images)
+    half, stem = self._caller(self.stem, training=training)(images)
     outputs = {'Stem': stem}
     low_level = self._backbone(half, stem, outputs, training, randomness)
     outputs['features'] = tf.nn.relu(outputs[f'Cell_{len(self.cells) - 1}'])
     outputs |= self._caller(
-      self.aspp,
       self.aspp.branches,
       training=training,
       own_size=self._own_features(picture_size),
@@ -236,9 +235,9 @@ class Segmenter(tf.keras.Model):
     if randomness is not None and self.config.dropout_rate:
       seed = regularization.fold_in(randomness.seed, _DROPOUT_USE)
       encoded = regularization.dropout(encoded, self.config.dropout_rate, seed)
-    outputs |= self._caller(
-      self.decoder, self.decoder.stages, training=training
-    )(encoded, low_level)
+    outputs |= self._caller(self.decoder.stages, training=training)(
+      encoded, low_level
+    )
     outputs['logits'] = self.logits(outputs['decoder/decoder_conv0_2'])
     outputs['logits_upsampled'] = sizes.resize_aligned(
       outputs['logits'], sizes.spatial_size(images)
@@ -264,12 +263,9 @@ class Segmenter(tf.keras.Model):
       inputs = last
       if cell.direction == lattice.UP:
         inputs = sizes.resize_aligned(last, map_sizes[backbone[layer]])
-      y = self._caller(
-        cell,
-        cell,
-        training=training,
-        **drop_path[layer],
-      )(inputs, before)
+      y = self._caller(cell, training=training, **drop_path[layer])(
+        inputs, before
+      )
       outputs[f'Cell_{layer}'] = y
       if layer == low_level_layer:
         low_level = y
@@ -277,15 +273,14 @@ class Segmenter(tf.keras.Model):
     return low_level
 
   def _caller(
-    self,
-    layer: tf.keras.layers.Layer,
-    compute: Callable[..., Any],
-    **settings,
+    self, compute: Callable[..., Any], **settings
   ) -> Callable[..., Any]:
-    """Returns `compute` of a layer, with its settings, as configured."""
-    if self.config.recompute and settings['training']:
-      return operations.recomputed(layer, compute, **settings)
-    return functools.partial(compute, **settings)
+    """Returns it with its settings, to be recomputed if configured so."""
+    first = functools.partial(compute, **settings)
+    if not self.config.recompute or not settings['training']:
+      return first
+    again = settings | {'training': normalization.Pass.AGAIN}
+    return recomputation.recomputed(first, functools.partial(compute, **again))
 
   def _randomness(self, training, step, micro_batch) -> '_Randomness | None':
     """Returns this step's and replica's; None if nothing is random."""

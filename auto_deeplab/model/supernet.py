@@ -22,12 +22,12 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import (
-  cells,
   channels,
   deeplab,
   layers,
   normalization,
   pixels,
+  search_cell,
   sizes,
 )
 
@@ -74,10 +74,11 @@ class _Node(tf.keras.layers.Layer):
     super().__init__(**kwargs)
     self.projections = [_Projection(d, filters, norm) for d in directions]
     self.previous_projection = _Projection(lattice.SAME, filters, norm)
-    self.cell = cells.SearchCell(
+    self.cell = search_cell.SearchCell(
       config.num_blocks,
       filters,
       norm,
+      names=config.primitives,
       recompute=config.recompute,
       channel_divisor=config.channel_divisor,
       is_drawn=config.draw_primitives,
@@ -87,24 +88,20 @@ class _Node(tf.keras.layers.Layer):
     self,
     inputs: list[tf.Tensor],
     previous: tf.Tensor,
-    alpha_weights: tf.Tensor,
+    architecture: search_cell.Architecture,
     beta_weights: Sequence[tf.Tensor],
     size,
     training=None,
-    moved: str | None = None,
-    choices: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Computes H[l, s].
 
     Args:
       inputs: the source of each incoming transition, `[n, h', w', c']`.
       previous: H[l-2] at this level, or the nearest there is.
-      alpha_weights: `[num_edges, num_primitives]`, `Supernet.alpha_weights`.
+      architecture: what weighs the primitives.
       beta_weights: of each transition, its probability, scalar.
       size: (height, width) of this level.
       training: whether batch norm takes the statistics of the batch.
-      moved: as of `Supernet.call`.
-      choices: int32 `[num_edges]`, the drawn primitives, if they are drawn.
 
     Returns:
       `[n, *size, num_blocks * filters]`.
@@ -113,14 +110,7 @@ class _Node(tf.keras.layers.Layer):
       [p(x, size, training=training) for p, x in zip(self.projections, inputs)]
     )
     previous = self.previous_projection(previous, size, training=training)
-    outputs = self.cell(
-      stacked,
-      previous,
-      alpha_weights,
-      training=training,
-      moved=moved,
-      choices=choices,
-    )
+    outputs = self.cell(stacked, previous, architecture, training=training)
     parts = tf.split(outputs, len(inputs), axis=0)
     return tf.add_n(
       [tf.cast(w, y.dtype) * y for w, y in zip(beta_weights, parts)]
@@ -235,7 +225,7 @@ class Supernet(tf.keras.Model):
 
     num_edges = len(genotype_lib.edges(self.config.num_blocks))
     mask = lattice.legal_mask(self.config.num_layers)
-    self.alphas = add('alphas', (num_edges, len(genotype_lib.PRIMITIVES)), 0)
+    self.alphas = add('alphas', (num_edges, len(self.config.primitives)), 0)
     self.betas = add('betas', mask.shape, 1)
 
   @property
@@ -340,13 +330,10 @@ class Supernet(tf.keras.Model):
       ValueError: if `moved` is another word, or images are too small, of
         another dtype, or beyond [-1, 1].
     """
-    if moved not in (None, 'weights', 'architecture'):
-      raise ValueError(
-        f"`moved` ({moved!r}) must be 'weights', 'architecture' or None."
-      )
     images = pixels.as_floats(images, self.compute_dtype)
     sizes.check_map_size(images)
-    outputs = self._lattice(images, *self._draw(draw), training, moved)
+    architecture = search_cell.Architecture(*self._draw(draw), moved)
+    outputs = self._lattice(images, architecture, training)
     size = sizes.spatial_size(images)
     return tf.add_n(
       [
@@ -358,10 +345,8 @@ class Supernet(tf.keras.Model):
   def _lattice(
     self,
     images: tf.Tensor,
-    alpha_weights: tf.Tensor,
-    choices: tf.Tensor | None,
+    architecture: search_cell.Architecture,
     training,
-    moved,
   ) -> list[tf.Tensor]:
     """Returns the last layer's outputs, finest level first."""
     probabilities = self._incoming_probabilities()
@@ -377,12 +362,10 @@ class Supernet(tf.keras.Model):
             [last[source] for source, _ in incoming],
             # The nearest size where H[l-2] has no such level.
             before[min(level, len(before) - 1)],
-            alpha_weights,
+            architecture,
             probabilities[layer, level],
             map_sizes[level],
             training=training,
-            moved=moved,
-            choices=choices,
           )
         )
       before, last = last, outputs

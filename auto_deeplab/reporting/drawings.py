@@ -15,20 +15,11 @@ from matplotlib import figure as figure_lib
 from matplotlib import lines, patches
 import numpy as np
 
-from auto_deeplab.architecture import artifact, decode, lattice
+from auto_deeplab.architecture import artifact, decode, lattice, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 
 _DOTS_PER_INCH = 110
 _INK, _PALE, _PATH = '#22313f', '#8fa3b3', '#d1495b'
-
-# Fill of an operation in the drawing of a cell.
-_KIND_COLORS = {
-  'separable': '#9ecae1',
-  'atrous': '#fdbe85',
-  'max_pool': '#b5dfa5',
-  'avg_pool': '#b5dfa5',
-  'skip': '#dddddd',
-}
 
 # Line of a state in the drawing of a cell; they repeat after ten.
 _STATE_COLORS = (
@@ -303,13 +294,13 @@ def _draw_edge(
   state, operation = edge
   left = _column(block)
   y = _row(block + genotype_lib.NUM_INPUTS) + (0.16, -0.16)[1 - index]
-  kind = genotype_lib.PRIMITIVES[operation].kind
+  primitive = primitives.get(operation)
   _draw_box(
     axes,
     (left + 0.08, y),
     (1.06, 0.26),
-    _label(operation),
-    _KIND_COLORS[kind],
+    primitive.label,
+    primitive.color,
     fontsize=8,
   )
   # The lower operation's line comes down on the outside, so the two of a block
@@ -361,12 +352,6 @@ def _draw_line(
 
 def _color(state: int) -> str:
   return _STATE_COLORS[state % len(_STATE_COLORS)]
-
-
-def _label(operation: str) -> str:
-  """'sep_conv_3x3' -> 'sep 3×3', 'skip_connect' -> 'skip'."""
-  words = [w for w in operation.split('_') if w not in ('conv', 'connect')]
-  return ' '.join(words).replace('x3', '×3').replace('x5', '×5')
 
 
 def _write(figure: figure_lib.Figure, path: str | os.PathLike[str]) -> None:

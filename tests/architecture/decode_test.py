@@ -8,10 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from auto_deeplab.architecture import decode, lattice
+from auto_deeplab.architecture import decode, lattice, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 
-NAMES = tuple(genotype_lib.PRIMITIVES)
+NAMES = primitives.PAPER
 NONE = NAMES.index('none')
 
 
@@ -93,7 +93,7 @@ def test_illegal_betas_have_no_influence():
   assert decode.decode_backbone(changed) == decode.decode_backbone(betas)
 
 
-@pytest.mark.parametrize('operation', genotype_lib.OPERATIONS)
+@pytest.mark.parametrize('operation', primitives.operations())
 def test_one_hot_alphas_decode_to_their_operation(operation):
   alphas = np.zeros((20, len(NAMES)))
   alphas[:, NAMES.index(operation)] = 10.0
@@ -231,6 +231,29 @@ def test_betas_of_a_wrong_shape_are_refused(shape):
     decode.decode_backbone(np.zeros(shape))
 
 
+def test_a_search_among_other_primitives_decodes_to_them():
+  names = ('sep_conv_5x5', 'skip_connect', 'none')
+  alphas = np.zeros((5, 3))
+  alphas[:, 2] = 9.0
+  alphas[:, 1] = 1.0
+  betas = np.zeros((1, 4, 3))
+  snapshot = decode.Snapshot(0, alphas, betas, names)
+  operations = [op for block in snapshot.decode().cell for _, op in block]
+  assert operations == ['skip_connect'] * 4
+  # One that has no `none` to leave out.
+  assert decode.decode_cell(alphas[:, :2], names[:2])[0][0][1] == names[1]
+  message = '`alphas` has shape (5, 3); it must be [num_edges, 8].'
+  with pytest.raises(ValueError, match=re.escape(message)):
+    decode.Snapshot(0, alphas, betas)
+  assert decode.operation_probabilities(alphas).shape == (5, 3)
+
+
+def test_operation_probabilities_of_a_wrong_shape_are_refused():
+  message = '`alphas` has shape (5,); it must be [num_edges, num_primitives].'
+  with pytest.raises(ValueError, match=re.escape(message)):
+    decode.operation_probabilities(np.zeros(5))
+
+
 @pytest.mark.parametrize('value', [np.nan, np.inf])
 def test_values_that_are_not_finite_are_refused_with_their_place(value):
   alphas, betas = random_alphas(0), random_betas(0)
@@ -259,6 +282,34 @@ def test_a_snapshot_round_trip(tmp_path):
   assert read.alphas.dtype == read.betas.dtype == np.float32
   assert np.array_equal(read.alphas, written.alphas)
   assert np.array_equal(read.betas, written.betas)
+
+
+def test_a_snapshot_states_its_primitives(tmp_path):
+  names = ('skip_connect', 'sep_conv_3x3')
+  alphas = random_alphas(0)[:, :2]
+  written = decode.Snapshot(7, alphas, random_betas(0), names)
+  read = decode.load_snapshot(decode.save_snapshot(tmp_path, written))
+  assert read.primitives == names
+  assert read.decode() == written.decode()
+
+
+def test_a_snapshot_without_primitives_is_of_the_papers(tmp_path):
+  path = decode.save_snapshot(tmp_path, snapshot(5))
+  arrays = dict(np.load(path))
+  del arrays['primitives']
+  np.savez(path, **arrays)
+  read = decode.load_snapshot(path)
+  assert read.primitives == NAMES
+  assert read.decode() == snapshot(5).decode()
+
+
+def test_a_snapshot_of_an_unknown_primitive_is_refused(tmp_path):
+  path = decode.save_snapshot(tmp_path, snapshot(5))
+  arrays = dict(np.load(path))
+  arrays['primitives'] = np.array([*NAMES[:-1], 'conv_9x9'])
+  np.savez(path, **arrays)
+  with pytest.raises(ValueError, match="primitive 'conv_9x9' is unknown"):
+    decode.load_snapshot(path)
 
 
 def test_the_latest_snapshot_has_the_highest_step(tmp_path):

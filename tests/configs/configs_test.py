@@ -8,6 +8,7 @@ import re
 import pytest
 
 from auto_deeplab import configs
+from auto_deeplab.architecture import primitives
 from tests import tiny
 
 
@@ -432,3 +433,48 @@ def test_a_bad_evaluation_is_refused(binding, message):
   with pytest.raises(ValueError) as error:
     configs.load(configs.EvalExperiment, [], [binding])
   assert str(error.value).startswith(f'`EvalConfig.{message}')
+
+
+@pytest.mark.parametrize(
+  ('names', 'message'),
+  [
+    ('none', "('none') must be a list of names."),
+    ((3,), '((3,)) must be a list of names.'),
+    (
+      ('skip_connect', 'conv_9x9'),
+      "(('skip_connect', 'conv_9x9')) must be of known ones, without "
+      "['conv_9x9']: none, max_pool_3x3, ",
+    ),
+    (
+      ('skip_connect', 'skip_connect'),
+      "(('skip_connect', 'skip_connect')) must be without repetition.",
+    ),
+    (('none',), "(('none',)) must be at least one other than none."),
+    ((), '(()) must be at least one other than none.'),
+  ],
+)
+def test_primitives_that_nothing_can_be_searched_among_are_refused(
+  names, message
+):
+  expected = re.escape(f'`SupernetConfig.primitives` {message}')
+  with pytest.raises(ValueError, match=expected):
+    configs.SupernetConfig(primitives=names)
+
+
+def test_a_recipe_says_what_is_searched_among(tmp_path):
+  path = tmp_path / 'config.gin'
+  path.write_text("SupernetConfig.primitives = ['sep_conv_3x3', 'none']")
+  config = configs.load(configs.SearchExperiment, [str(path)])
+  assert config.supernet.primitives == ('sep_conv_3x3', 'none')
+  path.write_text(configs.to_gin(config))
+  assert configs.load(configs.SearchExperiment, [str(path)]) == config
+
+
+def test_a_recipe_that_names_no_primitives_has_the_papers(tmp_path):
+  text = configs.to_gin(tiny.search_config())
+  lines = [line for line in text.splitlines() if '.primitives' not in line]
+  path = tmp_path / 'config.gin'
+  path.write_text('\n'.join(lines))
+  config = configs.load(configs.SearchExperiment, [str(path)])
+  assert config == tiny.search_config()
+  assert config.supernet.primitives == primitives.PAPER

@@ -4,14 +4,16 @@
 
 from collections.abc import Callable
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab import configs
+from auto_deeplab import configs, model
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import (
@@ -19,23 +21,19 @@ from auto_deeplab.model import (
   deeplab,
   layers,
   normalization,
-  operations,
+  search_cell,
   segmenter,
   supernet,
 )
+from auto_deeplab.model.primitives import atrous, pooling, separable, skip
 from auto_deeplab.training import distribution
 
 pytestmark = pytest.mark.slow
 
-MODULES = (
-  layers,
-  normalization,
-  operations,
-  cells,
-  deeplab,
-  supernet,
-  segmenter,
-)
+MODULES = [
+  importlib.import_module(found.name)
+  for found in pkgutil.walk_packages(model.__path__, 'auto_deeplab.model.')
+]
 NORM = normalization.NormSettings(momentum=0.5)
 FILTERS, BATCH, SIZE = 4, 4, 6
 STEM = (4, 4, 8)
@@ -93,9 +91,8 @@ class Case:
 
 MAP = (SIZE, SIZE, FILTERS)
 PICTURE = (17, 18, 3)
-NUM_PRIMITIVES = len(genotype_lib.PRIMITIVES)
 # Dyadic numbers are the same in bfloat16.
-ALPHA = np.full([2, NUM_PRIMITIVES], 1 / NUM_PRIMITIVES, np.float32)
+ALPHA = search_cell.Architecture(tf.fill([2, 8], 1 / 8))
 
 
 SUPERNET = configs.SupernetConfig(
@@ -126,17 +123,19 @@ TABLE: dict[type, Case] = {
     lambda: layers.SeparableConv2D(FILTERS, 3, strides=2),
     has_training=False,
   ),
-  operations.Separable: Case(lambda: operations.Separable(FILTERS, 3, NORM)),
-  operations.Atrous: Case(
-    lambda: operations.Atrous(FILTERS, 3, 2, NORM, strides=2)
+  separable.SeparableLayer: Case(
+    lambda: separable.SeparableLayer(FILTERS, 3, NORM)
   ),
-  operations.Pool: Case(lambda: operations.Pool('avg_pool', 3, 2)),
-  operations.Skip: Case(lambda: operations.Skip(2)),
+  atrous.AtrousLayer: Case(
+    lambda: atrous.AtrousLayer(FILTERS, 3, 2, NORM, strides=2)
+  ),
+  pooling.PoolLayer: Case(lambda: pooling.PoolLayer(tf.nn.avg_pool2d, 3, 2)),
+  skip.SkipLayer: Case(lambda: skip.SkipLayer(2)),
   cells.Cell: Case(
     lambda: cells.Cell(BLOCKS, FILTERS, lattice.DOWN, NORM), (MAP, (4, 4, 5))
   ),
-  cells.SearchCell: Case(
-    lambda: cells.SearchCell(1, FILTERS, NORM), (MAP, MAP), (ALPHA,)
+  search_cell.SearchCell: Case(
+    lambda: search_cell.SearchCell(1, FILTERS, NORM), (MAP, MAP), (ALPHA,)
   ),
   deeplab.Stem: Case(lambda: deeplab.Stem(STEM, NORM), (PICTURE,)),
   deeplab.ImagePooling: Case(lambda: deeplab.ImagePooling(FILTERS, NORM)),

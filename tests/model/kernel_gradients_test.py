@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.architecture import primitives
 from auto_deeplab.model import convolutions, devices, segmenter, supernet
 from auto_deeplab.training import networks
 
@@ -53,20 +54,20 @@ class Shape(NamedTuple):
 def recording(shapes, batch_size, convolve, is_depthwise):
   """Returns a convolution that writes down its shape."""
 
-  def record(x, kernel, strides=1, padding='SAME', atrous_rate=1):
+  def record(x, kernel, strides=1, padding='SAME', atrous_rate=1, **others):
     settings = (strides, padding, atrous_rate)
     x_shape = (x.shape[0] or batch_size, *x.shape[1:])
     shapes.add(Shape(is_depthwise, x_shape, tuple(kernel.shape), *settings))
     if is_depthwise:
-      return convolve(x, kernel, strides, padding)
-    return convolve(x, kernel, *settings)
+      return convolve(x, kernel, strides, padding, **others)
+    return convolve(x, kernel, *settings, **others)
 
   return record
 
 
 def every_primitive():
   """A genotype of the published path with each operation in its cell."""
-  names = genotype_lib.OPERATIONS
+  names = primitives.operations()
   blocks = [
     ((0, names[2 * i % len(names)]), (1, names[(2 * i + 1) % len(names)]))
     for i in range(5)

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode, lattice
-from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import sizes, supernet
+from auto_deeplab.architecture import primitives as primitives_lib
+from auto_deeplab.model import search_cell, sizes, supernet
 
 LAYERS, CLASSES = 3, 3
 # A softmax of these is exactly one-hot.
@@ -139,7 +139,7 @@ class DiscreteNetwork:
       if source > level:
         x = sizes.resize_aligned(x, size)
       x = projection.conv(tf.nn.relu(x))
-      total += node.cell(x, previous, self.alpha)
+      total += node.cell(x, previous, search_cell.Architecture(self.alpha))
     return total
 
   def logits(self, level, size):
@@ -152,7 +152,7 @@ class DiscreteNetwork:
 )
 def test_one_hot_choices_give_the_discrete_network(net, path):
   images = pictures(33, 33)
-  primitives = tuple(genotype_lib.PRIMITIVES)
+  primitives = primitives_lib.PAPER
   picked = [
     primitives.index('sep_conv_3x3'),
     primitives.index('atrous_conv_5x5'),
@@ -182,7 +182,11 @@ def test_a_node_that_no_source_chose_is_zero(net):
   probabilities = net.transition_probabilities()
   node = net.nodes[0][1]
   off_path = node(
-    [stem], half, alpha, [probabilities[0, 0, lattice.DOWN]], (5, 5)
+    [stem],
+    half,
+    search_cell.Architecture(alpha),
+    [probabilities[0, 0, lattice.DOWN]],
+    (5, 5),
   )
   assert not np.any(off_path)
   assert not np.any(discrete.before[0][1])
@@ -356,13 +360,13 @@ def test_a_step_draws_once_for_all_cells_and_both_passes(drawing):
 
 def test_without_a_draw_the_likeliest_primitives_compute(drawing):
   likeliest = tf.argmax(drawing.alphas, axis=-1)
-  expected = tf.one_hot(likeliest, len(genotype_lib.PRIMITIVES))
+  expected = tf.one_hot(likeliest, len(primitives_lib.PAPER))
   np.testing.assert_array_equal(drawing.alpha_weights(), expected)
 
 
 def test_partial_channels_have_a_kth_of_the_mixed_kernels():
   cells = [
-    make(channel_divisor=k).nodes[1][1].cell.settings.mixed_filters
+    make(channel_divisor=k).nodes[1][1].cell.settings.mixture.filters
     for k in (1, 2)
   ]
   # F * s / 4 at the second level is 4.
@@ -447,8 +451,9 @@ def test_illegal_transitions_get_no_gradient_and_legal_ones_do(tiny):
 def test_choices_are_float32_within_a_call_in_mixed_precision(monkeypatch):
   seen = []
 
-  def look(self, images, alpha_weights, *_):
-    seen.extend([alpha_weights, self.transition_probabilities()])
+  def look(self, images, architecture, *_):
+    seen.append(architecture.alpha_weights)
+    seen.append(self.transition_probabilities())
     return [images]
 
   monkeypatch.setattr(supernet.Supernet, '_lattice', look)

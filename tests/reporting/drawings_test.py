@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from auto_deeplab.architecture import decode, lattice
+from auto_deeplab.architecture import decode, lattice, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import drawings
 
@@ -108,7 +108,7 @@ def test_operations_are_named_as_often_as_they_are_used(texts, tmp_path):
   assert counts['atrous 3×3'] == 1
 
 
-@pytest.mark.parametrize('operation', genotype_lib.OPERATIONS)
+@pytest.mark.parametrize('operation', primitives.operations())
 def test_every_operation_can_be_drawn(operation, tmp_path):
   cell = (((0, operation), (1, operation)),)
   genotype = genotype_lib.Genotype(cell, (0,))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.architecture import primitives
 from auto_deeplab.data.input import input_pipeline
-from auto_deeplab.model import cells, normalization
+from auto_deeplab.model import normalization, search_cell
 from tests import tiny
 from tests.experiments import runs
 
@@ -45,15 +45,16 @@ def test_xla_compiles_the_steps_of_a_training(data_dir, tmp_path):
 
 
 def test_xla_compiles_the_passes_of_a_search_cell():
-  cell = cells.SearchCell(1, 4, normalization.NormSettings())
+  cell = search_cell.SearchCell(1, 4, normalization.NormSettings())
   inputs, previous = tf.random.stateless_normal([2, 2, 9, 9, 4], [1, 2])
-  alpha = tf.one_hot([4, 7], len(genotype_lib.PRIMITIVES))
+  alpha = tf.one_hot([4, 7], len(primitives.PAPER))
   cell.build(inputs.shape)
 
   def passes():
     with tf.GradientTape() as tape:
       tape.watch(alpha)
-      outputs = cell(inputs, previous, alpha, training=True)
+      architecture = search_cell.Architecture(alpha)
+      outputs = cell(inputs, previous, architecture, training=True)
       loss = tf.reduce_sum(outputs**2 * inputs)
     gradients = tape.gradient(loss, [alpha, *cell.kernels.values()])
     return [outputs, *map(tf.convert_to_tensor, gradients)]

@@ -4,9 +4,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import normalization, operations, sizes
+from auto_deeplab.architecture import primitives as primitives_lib
+from auto_deeplab.model import normalization, primitives, sizes
+from auto_deeplab.model.primitives import atrous, pooling, separable, skip
 from tests.model import maps
 
 NORM = normalization.NormSettings(momentum=0.9)
@@ -18,13 +20,13 @@ def test_pools_see_no_padding(size, strides):
   x = maps.random_map(*size)
   maximum = maps.windows(x, 3, strides, fill=-np.inf).max(axis=3)
   average = np.nanmean(maps.windows(x, 3, strides, fill=np.nan), axis=3)
-  maps.close(operations.pool(x, 'max_pool', 3, strides), maximum)
-  maps.close(operations.pool(x, 'avg_pool', 3, strides), average)
+  maps.close(pooling.pool(x, tf.nn.max_pool2d, 3, strides), maximum)
+  maps.close(pooling.pool(x, tf.nn.avg_pool2d, 3, strides), average)
 
 
 def test_striding_atrous_halves_after_the_relu_and_has_no_holes():
   x = maps.random_map(8, 7)
-  layer = maps.built(operations.Atrous(4, 3, 2, NORM, strides=2), x)
+  layer = maps.built(atrous.AtrousLayer(4, 3, 2, NORM, strides=2), x)
   half = maps.interpolate_axis(maps.interpolate_axis(maps.relu(x), 1, 4), 2, 4)
   kernel, bn = layer.conv_bn.conv.kernel.numpy(), layer.conv_bn.bn
   maps.close(
@@ -34,15 +36,15 @@ def test_striding_atrous_halves_after_the_relu_and_has_no_holes():
 
 def test_skip_is_the_identity_or_the_half_map():
   x = maps.random_map(9, 8)
-  maps.close(operations.Skip()(x), x)
+  maps.close(skip.SkipLayer()(x), x)
   half = maps.interpolate_axis(maps.interpolate_axis(x, 1, 5), 2, 4)
-  maps.close(operations.Skip(strides=2)(x), half)
+  maps.close(skip.SkipLayer(strides=2)(x), half)
 
 
-@pytest.mark.parametrize('name', genotype_lib.OPERATIONS)
+@pytest.mark.parametrize('name', primitives_lib.operations())
 @pytest.mark.parametrize('size', maps.SIZES)
 def test_each_operation_gives_its_filters_at_half_the_size(name, size):
-  layer = operations.make_operation(name, 3, NORM, strides=2)
+  layer = primitives.make_layer(name, 3, NORM, strides=2)
   y = layer(maps.random_map(*size), training=True)
   assert y.shape == (2, *sizes.halved(size), 3)
 
@@ -51,13 +53,13 @@ def test_each_operation_gives_its_filters_at_half_the_size(name, size):
 def test_what_is_no_operation_is_refused(name):
   message = rf"`name` \('{name}'\) must be one of \('max_pool_3x3', "
   with pytest.raises(ValueError, match=message):
-    operations.make_operation(name, 3, NORM)
+    primitives.make_layer(name, 3, NORM)
 
 
 @pytest.mark.parametrize('strides', [1, 2])
 def test_separable_is_relu_convolution_norm_twice(strides):
   x = maps.random_map(8, 7)
-  layer = maps.built(operations.Separable(4, 3, NORM, strides=strides), x)
+  layer = maps.built(separable.SeparableLayer(4, 3, NORM, strides=strides), x)
   expected = x
   for conv, bn, stride in zip(layer.convs, layer.bns, (strides, 1)):
     depthwise, pointwise = conv.get_weights()
@@ -71,7 +73,7 @@ def test_separable_is_relu_convolution_norm_twice(strides):
 
 def test_atrous_is_relu_convolution_norm():
   x = maps.random_map(8, 7)
-  layer = maps.built(operations.Atrous(4, 3, 2, NORM), x)
+  layer = maps.built(atrous.AtrousLayer(4, 3, 2, NORM), x)
   kernel, bn = layer.conv_bn.conv.kernel.numpy(), layer.conv_bn.bn
   expected = maps.normalized(bn, maps.convolve(maps.relu(x), kernel, rate=2))
   maps.close(layer(x, training=False), expected)
