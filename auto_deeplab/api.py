@@ -118,9 +118,8 @@ def decode(
   """
   if isinstance(search, supernet_lib.Supernet):
     alphas, betas = (v.numpy() for v in search.arch_variables)
-    return decode_lib.decode(alphas, betas)
-  snapshot = decode_lib.load_snapshot(decode_lib.latest_snapshot(search))
-  return decode_lib.decode(snapshot.alphas, snapshot.betas)
+    return decode_lib.decode(alphas, betas, search.config.primitives)
+  return decode_lib.load_snapshot(decode_lib.latest_snapshot(search)).decode()
 
 
 def load(
