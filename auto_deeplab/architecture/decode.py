@@ -8,8 +8,8 @@ eight by default. Betas, `[num_layers, NUM_LEVELS, NUM_DIRECTIONS]`, are the
 logits of the network, as `lattice` describes. The rules are those of section
 4.3 of the paper (arXiv 1901.02985).
 
-During a search the two are kept as snapshots, one file each time. One without
-primitives is older than this array, and has the paper's:
+During a search the two are kept as snapshots, one file each time; one without
+primitives is old and of the paper's:
 
     RUN/architecture/step-00012000.npz    step, alphas, betas, primitives
 """
@@ -151,8 +151,7 @@ def decode_cell(
   """
   alphas = _checked_alphas(alphas, len(names))
   probabilities = operation_probabilities(alphas)
-  is_none = [name == primitives_lib.NONE for name in names]
-  probabilities[:, is_none] = -1.0
+  probabilities[:, [name == primitives_lib.NONE for name in names]] = -1.0
   strengths, best = probabilities.max(axis=1), probabilities.argmax(axis=1)
 
   cell, first = [], 0
@@ -329,10 +328,9 @@ def _snapshot_from(arrays: Mapping[str, np.ndarray]) -> Snapshot:
       raise ValueError(
         f'`{key}` ({arrays[key].tolist()!r}) must be {expected!r}.'
       )
-  names = primitives_lib.PAPER
-  if 'primitives' in arrays:
-    names = tuple(arrays['primitives'].tolist())
-  return Snapshot(int(arrays['step']), arrays['alphas'], arrays['betas'], names)
+  names = arrays.get('primitives', np.array(primitives_lib.PAPER)).tolist()
+  alphas, betas = arrays['alphas'], arrays['betas']
+  return Snapshot(int(arrays['step']), alphas, betas, tuple(names))
 
 
 def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
@@ -358,7 +356,7 @@ def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
 def _checked_alphas(alphas: Any, width: int | None = None) -> np.ndarray:
   """Returns alphas, `[num_edges, width]`, as float64, or raises ValueError."""
   alphas = np.asarray(alphas, dtype=np.float64)
-  if alphas.ndim != 2 or alphas.shape[1] != (width or alphas.shape[1]):
+  if alphas.ndim != 2 or width not in (None, alphas.shape[1]):
     shape = f'[num_edges, {width or "num_primitives"}]'
     raise ValueError(f'`alphas` has shape {alphas.shape}; it must be {shape}.')
   num_blocks(alphas)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import device
+from benchmarks import device, device_answers
 
 ANSWERS = {
   'stem:forward': [np.array([3.0, 4.0]), np.zeros([2, 2])],
@@ -62,22 +62,24 @@ def test_answers_come_back_from_their_file(tmp_path):
 
 
 def test_a_part_answers_with_outputs_and_all_gradients():
-  part = next(p for p in device.parts() if p.name == 'decoder')
-  answers = device.answers_of(part)
+  part = next(p for p in device_answers.parts() if p.name == 'decoder')
+  answers = device_answers.answers_of(part)
   [output] = answers['forward']
   assert output.shape == (2, 17, 17, 16)
   # Of two inputs, three kernels, three scales and offsets.
   assert len(answers['gradient']) == 2 + 3 + 2 * 3
   assert all(np.any(gradient) for gradient in answers['gradient'])
-  assert {p.name.split('/')[0] for p in device.parts()} >= {
+  assert {p.name.split('/')[0] for p in device_answers.parts()} >= {
     'max_pool_3x3',
     'sep_conv_5x5',
     'aspp',
     'cell',
     'search_cell',
   }
-  again = next(p for p in device.parts() if p.name == 'decoder')
-  for a, b in zip(device.answers_of(again)['forward'], answers['forward']):
+  again = next(p for p in device_answers.parts() if p.name == 'decoder')
+  for a, b in zip(
+    device_answers.answers_of(again)['forward'], answers['forward']
+  ):
     np.testing.assert_array_equal(a, b)
 
 
@@ -89,14 +91,16 @@ class _Failing(tf.keras.layers.Layer):
 def test_a_part_that_fails_is_not_right_and_the_others_are(monkeypatch, capsys):
   def parts():
     settings = {'training': True}
-    yield device.Part('failing', _Failing(), [[1, 4, 4, 3]], settings)
+    yield device_answers.Part('failing', _Failing(), [[1, 4, 4, 3]], settings)
     good = tf.keras.layers.BatchNormalization()
-    yield device.Part('good', good, [[1, 4, 4, 3]], settings)
+    yield device_answers.Part('good', good, [[1, 4, 4, 3]], settings)
 
-  monkeypatch.setattr(device, 'parts', parts)
-  monkeypatch.setattr(device, 'steps', dict)
-  monkeypatch.setattr(device, 'labels', lambda: [np.zeros([2], np.int32)])
-  found = device.all_answers(leave_out_failing=True)
+  monkeypatch.setattr(device_answers, 'parts', parts)
+  monkeypatch.setattr(device_answers, 'steps', dict)
+  monkeypatch.setattr(
+    device_answers, 'labels', lambda: [np.zeros([2], np.int32)]
+  )
+  found = device_answers.all_answers(leave_out_failing=True)
   assert 'failing: ' in capsys.readouterr().err
   failing = {f'failing:{k}': [np.ones(1)] for k in ('forward', 'gradient')}
   rows = device.compare(found, found | failing, 'float32')
@@ -106,14 +110,14 @@ def test_a_part_that_fails_is_not_right_and_the_others_are(monkeypatch, capsys):
     'failing': False,
   }
   with pytest.raises(tf.errors.UnimplementedError):
-    device.all_answers()
+    device_answers.all_answers()
 
 
 def test_weights_are_drawn_alike_everywhere():
   layers = [tf.keras.layers.Dense(3), tf.keras.layers.Dense(3)]
   for layer in layers:
     layer.build([None, 4])
-    device.set_weights(layer)
+    device_answers.set_weights(layer)
   for a, b in zip(*(layer.get_weights() for layer in layers)):
     np.testing.assert_array_equal(a, b)
     assert np.any(a)
