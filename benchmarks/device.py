@@ -41,11 +41,8 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import (
-  devices,
-  segmenter,
-  supernet,
-)
+from auto_deeplab.model import segmenter, supernet
+from auto_deeplab.model.ops import devices
 from auto_deeplab.training import (
   distribution,
   gradient_step,

@@ -21,15 +21,10 @@ from auto_deeplab.architecture import lattice, primitives
 from auto_deeplab.evaluation import (
   inference,
 )
-from auto_deeplab.model import (
-  cells,
-  deeplab,
-  normalization,
-  search_cell,
-  segmenter,
-  supernet,
-)
+from auto_deeplab.model import cells, deeplab, segmenter, supernet
 from auto_deeplab.model import primitives as model_primitives
+from auto_deeplab.model.ops import normalization
+from auto_deeplab.model.search import search_cell
 from auto_deeplab.training import (
   gradient_step,
   networks,

@@ -21,6 +21,10 @@ _COMMAND = re.compile(r'python tools/(\w+)\.py((?: +[^|<\s]\S*)*)')
 _FLAG = re.compile(r'--(\w+)')
 _RECIPE = re.compile(r'gin_configs/\w+\.gin')
 _TARGET = re.compile(r'(?:^|`)make ([a-z][a-z-]*)', re.MULTILINE)
+# Of the repository, or of the package.
+_FILE = re.compile(r'`([a-z_]+/[\w/]+\.(?:py|gin))`')
+# What a page has the reader write.
+_TO_BE_WRITTEN = {'auto_deeplab/data/sources/weeds.py'}
 _SETTING = re.compile(r'\b(\w+Config)\.(\w+)')
 
 
@@ -50,6 +54,17 @@ def test_named_links_are_given(page):
   text = pages.without_code(pages.read(page))
   used = set(re.findall(r'\]\[([^\]]+)\]', text))
   assert used == set(re.findall(r'^\[([^\]]+)\]: https://', text, re.MULTILINE))
+
+
+def test_files_that_are_named_are_there(text):
+  missing = [
+    file
+    for file in _FILE.findall(text)
+    if file not in _TO_BE_WRITTEN
+    and not (_ROOT / file).exists()
+    and not (_ROOT / 'auto_deeplab' / file).exists()
+  ]
+  assert missing == []
 
 
 def test_commands_name_tools_and_flags_that_exist(text):

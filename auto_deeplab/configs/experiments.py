@@ -84,7 +84,7 @@ def _require_crop(config: InputConfig, supernet: SupernetConfig) -> None:
   """A map of one pixel would leave batch norm nothing but the batch.
 
   Two pixels a side are four values of one picture, as many as it needs
-  (`model.normalization.MIN_NORM_VALUES`).
+  (`model.ops.normalization.MIN_NORM_VALUES`).
   """
   stride = 4 * 2 ** min(supernet.num_layers, 3)
   rules.require(

@@ -14,7 +14,7 @@ import itertools
 import tensorflow as tf
 
 from auto_deeplab import configs
-from auto_deeplab.model import sizes
+from auto_deeplab.model.ops import sizes
 
 # Normalised images [n, h, w, 3] -> logits [n, h, w, classes].
 Forward = Callable[[tf.Tensor], tf.Tensor]

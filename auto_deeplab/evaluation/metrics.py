@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.data import datasets
-from auto_deeplab.model import devices
+from auto_deeplab.model.ops import devices
 
 # Counting --------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import layers
 from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.model.ops import layers
 
 # Their shapes tell the width and the classes of a network.
 FIRST_PROJECTION = 'hnasnet/cell_0/1x1/weights'

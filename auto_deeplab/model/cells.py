@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import layers, normalization, primitives, sizes
+from auto_deeplab.model import primitives
+from auto_deeplab.model.ops import layers, normalization, sizes
 
 
 class Cell(tf.keras.layers.Layer):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import layers, normalization, sizes
+from auto_deeplab.model.ops import layers, normalization, sizes
 
 
 class Stem(tf.keras.layers.Layer):

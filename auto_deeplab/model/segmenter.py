@@ -13,15 +13,8 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import (
-  cells,
-  deeplab,
-  normalization,
-  pixels,
-  recomputation,
-  regularization,
-  sizes,
-)
+from auto_deeplab.model import cells, deeplab, pixels, regularization
+from auto_deeplab.model.ops import normalization, recomputation, sizes
 
 # Seeds of the two uses of randomness.
 _DROP_PATH_USE, _DROPOUT_USE = 0, 1_000_000

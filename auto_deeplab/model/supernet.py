@@ -21,15 +21,9 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import (
-  channels,
-  deeplab,
-  layers,
-  normalization,
-  pixels,
-  search_cell,
-  sizes,
-)
+from auto_deeplab.model import deeplab, pixels
+from auto_deeplab.model.ops import channels, layers, normalization, sizes
+from auto_deeplab.model.search import search_cell
 
 
 class _Projection(tf.keras.layers.Layer):

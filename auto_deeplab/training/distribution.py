@@ -8,7 +8,7 @@ import os
 from absl import logging
 import tensorflow as tf
 
-from auto_deeplab.model import devices
+from auto_deeplab.model.ops import devices
 from auto_deeplab.training import cluster
 
 STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')

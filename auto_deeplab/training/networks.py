@@ -12,7 +12,7 @@ from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
 from auto_deeplab.model import segmenter as segmenter_lib
-from auto_deeplab.model import sizes
+from auto_deeplab.model.ops import sizes
 from auto_deeplab.training import (
   distribution,
   keras_internals,

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.evaluation import inference
-from auto_deeplab.model import sizes
+from auto_deeplab.model.ops import sizes
 
 KERNEL = np.random.default_rng(0).normal(0, 4, [3, 5]).astype(np.float32)
 IMAGES = np.random.default_rng(1).uniform(-1, 1, [2, 21, 30, 3])

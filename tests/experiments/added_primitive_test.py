@@ -14,14 +14,16 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import cost, decode, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.interop import tf1_names
-from auto_deeplab.model import normalization, search_cell, segmenter
+from auto_deeplab.model import segmenter
+from auto_deeplab.model.ops import normalization
 from auto_deeplab.model.primitives import base
+from auto_deeplab.model.search import search_cell
 from auto_deeplab.reporting import drawings
 from auto_deeplab.runs import metrics_file
 from tests import pages
 from tests.architecture import cost_of_model_test
 from tests.experiments import runs
-from tests.model import plain_cell
+from tests.model.search import plain_cell
 
 SEPARABLE, GROUPED = NEW = 'sep_conv_7x7', 'group_conv_3x3'
 NAMES = ('none', 'skip_connect', *NEW)

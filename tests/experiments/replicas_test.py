@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.evaluation import evaluation
-from auto_deeplab.model import normalization
+from auto_deeplab.model.ops import normalization
 from auto_deeplab.runs import run as run_lib
 from tests.experiments import runs
 

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, normalization, regularization, sizes
-from tests.model import plain_cell
+from auto_deeplab.model import cells, regularization
+from auto_deeplab.model.ops import normalization, sizes
+from tests.model.search import plain_cell
 
 NORM = normalization.NormSettings(momentum=0.0)
 FILTERS = plain_cell.FILTERS

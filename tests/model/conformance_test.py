@@ -16,16 +16,10 @@ import tensorflow as tf
 from auto_deeplab import configs, model
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import (
-  cells,
-  deeplab,
-  layers,
-  normalization,
-  search_cell,
-  segmenter,
-  supernet,
-)
+from auto_deeplab.model import cells, deeplab, segmenter, supernet
+from auto_deeplab.model.ops import layers, normalization
 from auto_deeplab.model.primitives import atrous, pooling, separable, skip
+from auto_deeplab.model.search import search_cell
 from auto_deeplab.training import distribution
 
 pytestmark = pytest.mark.slow

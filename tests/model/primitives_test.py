@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives as primitives_lib
-from auto_deeplab.model import normalization, primitives, sizes
+from auto_deeplab.model import primitives
+from auto_deeplab.model.ops import normalization, sizes
 from auto_deeplab.model.primitives import atrous, pooling, separable, skip
 from tests.model import maps
 

@@ -14,7 +14,8 @@ import auto_deeplab as adl
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.interop import tf1_names
-from auto_deeplab.model import deeplab, normalization, segmenter, sizes
+from auto_deeplab.model import deeplab, segmenter
+from auto_deeplab.model.ops import normalization, sizes
 
 PUBLISHED = genotype_lib.PUBLISHED
 NARROW: dict[str, Any] = {

@@ -15,7 +15,9 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.architecture import primitives as primitives_lib
-from auto_deeplab.model import search_cell, sizes, supernet
+from auto_deeplab.model import supernet
+from auto_deeplab.model.ops import sizes
+from auto_deeplab.model.search import search_cell
 
 LAYERS, CLASSES = 3, 3
 # A softmax of these is exactly one-hot.

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.data.input import input_pipeline
-from auto_deeplab.model import devices
+from auto_deeplab.model.ops import devices
 from auto_deeplab.training import distribution
 from tests import tiny
 

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
 from auto_deeplab.data.input import input_pipeline
-from auto_deeplab.model import normalization, search_cell
+from auto_deeplab.model.ops import normalization
+from auto_deeplab.model.search import search_cell
 from tests import tiny
 from tests.experiments import runs
 

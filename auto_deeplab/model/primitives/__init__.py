@@ -5,7 +5,7 @@
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import normalization
+from auto_deeplab.model.ops import normalization
 from auto_deeplab.model.primitives import (  # noqa: F401
   atrous,
   base,

@@ -5,7 +5,7 @@
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import layers, normalization, sizes
+from auto_deeplab.model.ops import layers, normalization, sizes
 from auto_deeplab.model.primitives import base
 
 

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import (
+from auto_deeplab.model.ops import (
   cell_arithmetic,
   devices,
   normalization,
   statistics,
 )
-from auto_deeplab.model.arithmetic import Arithmetic
+from auto_deeplab.model.ops.arithmetic import Arithmetic
 
 CellArithmetic = cell_arithmetic.CellArithmetic
 # A map, and the statistics of its norms.

@@ -5,8 +5,8 @@
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import layers, normalization
-from auto_deeplab.model.arithmetic import Arithmetic
+from auto_deeplab.model.ops import layers, normalization
+from auto_deeplab.model.ops.arithmetic import Arithmetic
 from auto_deeplab.model.primitives import base
 
 

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import tensorflow as tf
 
-from auto_deeplab.model import constants
+from auto_deeplab.model.ops import constants
 
 
 def test_equal_constants_of_a_graph_are_one():

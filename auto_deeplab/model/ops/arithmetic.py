@@ -8,7 +8,7 @@ import functools
 
 import tensorflow as tf
 
-from auto_deeplab.model import channels, convolutions
+from auto_deeplab.model.ops import channels, convolutions
 
 # Of an `Arithmetic` and tensors.
 Computation = Callable[..., tf.Tensor]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import channels
+from auto_deeplab.model.ops import channels
 
 
 def random_map(channels, seed=0):

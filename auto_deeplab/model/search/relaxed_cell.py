@@ -14,16 +14,18 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.model import (
+from auto_deeplab.model.ops import (
   arithmetic,
   cell_arithmetic,
   channels,
   constants,
-  drawn_operation,
-  mixed_operation,
   normalization,
   recomputation,
   statistics,
+)
+from auto_deeplab.model.search import (
+  drawn_operation,
+  mixed_operation,
 )
 
 Statistics = statistics.Statistics

@@ -10,7 +10,7 @@ import functools
 
 import tensorflow as tf
 
-from auto_deeplab.model import devices
+from auto_deeplab.model.ops import devices
 
 # (x, dy) -> the gradient of a convolution's kernel.
 KernelGradient = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import primitives as primitives_lib
-from auto_deeplab.model import cell_arithmetic, constants, statistics
-from auto_deeplab.model.arithmetic import Arithmetic
+from auto_deeplab.model.ops import cell_arithmetic, constants, statistics
+from auto_deeplab.model.ops.arithmetic import Arithmetic
 from auto_deeplab.model.primitives import base
 
 # Kernels by primitive, by their names there, and by layer.

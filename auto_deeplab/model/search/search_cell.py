@@ -11,14 +11,9 @@ import dataclasses
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import (
-  constants,
-  mixed_operation,
-  normalization,
-  relaxed_cell,
-  statistics,
-)
+from auto_deeplab.model.ops import constants, normalization, statistics
 from auto_deeplab.model.primitives import base
+from auto_deeplab.model.search import mixed_operation, relaxed_cell
 
 Statistics = statistics.Statistics
 

@@ -5,7 +5,7 @@
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import sizes
+from auto_deeplab.model.ops import sizes
 from tests.model import maps
 
 

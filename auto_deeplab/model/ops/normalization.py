@@ -8,7 +8,7 @@ import enum
 
 import tensorflow as tf
 
-from auto_deeplab.model import devices
+from auto_deeplab.model.ops import devices
 
 # The fewest values that batch norm takes statistics of. Of one the variance is
 # 0; two become 1 and -1, whatever they are.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import devices, normalization
+from auto_deeplab.model.ops import devices, normalization
 
 NORM = normalization.NormSettings(momentum=0.9)
 

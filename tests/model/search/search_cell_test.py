@@ -10,18 +10,20 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import (
+from auto_deeplab.model import primitives as model_primitives
+from auto_deeplab.model.ops import (
   arithmetic,
   cell_arithmetic,
   devices,
   normalization,
-  relaxed_cell,
-  search_cell,
   statistics,
 )
-from auto_deeplab.model import primitives as model_primitives
-from tests.model import plain_cell
-from tests.model.plain_cell import assert_close, gradients_of, random_map
+from auto_deeplab.model.search import (
+  relaxed_cell,
+  search_cell,
+)
+from tests.model.search import plain_cell
+from tests.model.search.plain_cell import assert_close, gradients_of, random_map
 
 # Momentum 0: the moving statistics are those of the last batch.
 NORM = normalization.NormSettings(momentum=0.0)

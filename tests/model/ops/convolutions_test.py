@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import convolutions, devices
+from auto_deeplab.model.ops import convolutions, devices
 
 
 def random_map(height, width, channels=3):

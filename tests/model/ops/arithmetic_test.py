@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import arithmetic
+from auto_deeplab.model.ops import arithmetic
 
 
 def random_map(channels=3):

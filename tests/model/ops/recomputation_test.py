@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.model import normalization, recomputation, segmenter
+from auto_deeplab.model import segmenter
+from auto_deeplab.model.ops import normalization, recomputation
 from auto_deeplab.training import distribution
 
 AGAIN = normalization.Pass.AGAIN

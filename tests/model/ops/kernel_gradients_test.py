@@ -18,7 +18,8 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import primitives
-from auto_deeplab.model import convolutions, devices, segmenter, supernet
+from auto_deeplab.model import segmenter, supernet
+from auto_deeplab.model.ops import convolutions, devices
 from auto_deeplab.training import networks
 
 pytestmark = pytest.mark.slow

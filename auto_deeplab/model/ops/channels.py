@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from auto_deeplab.model import constants, sizes
+from auto_deeplab.model.ops import constants, sizes
 
 
 def concat(

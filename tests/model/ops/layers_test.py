@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.model import layers
+from auto_deeplab.model.ops import layers
 from tests.model import maps
 
 

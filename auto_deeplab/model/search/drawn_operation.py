@@ -14,14 +14,16 @@ import functools
 
 import tensorflow as tf
 
-from auto_deeplab.model import (
+from auto_deeplab.model.ops import (
   arithmetic,
   cell_arithmetic,
-  mixed_operation,
   normalization,
   statistics,
 )
 from auto_deeplab.model.primitives import base
+from auto_deeplab.model.search import (
+  mixed_operation,
+)
 
 Statistics = statistics.Statistics
 

@@ -9,7 +9,7 @@ side, so that a stride of 2 halves n pixels to ceil(n / 2).
 
 import tensorflow as tf
 
-from auto_deeplab.model import convolutions, normalization
+from auto_deeplab.model.ops import convolutions, normalization
 
 
 def backbone_initializer() -> tf.keras.initializers.Initializer:

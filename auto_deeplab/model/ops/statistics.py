@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from auto_deeplab.model import constants
+from auto_deeplab.model.ops import constants
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from auto_deeplab.model import (
+from auto_deeplab.model.ops import (
   arithmetic,
   constants,
   devices,
