@@ -174,6 +174,24 @@ def test_python_compiles(block):
   compile(block, 'page', 'exec')
 
 
+@pytest.mark.parametrize('block', _blocks('python'))
+def test_what_python_imports_of_ours_is_there(block):
+  nodes = [
+    n for n in ast.walk(ast.parse(block)) if isinstance(n, ast.ImportFrom)
+  ]
+  for node in nodes:
+    if str(node.module).partition('.')[0] != 'auto_deeplab':
+      continue
+    place = _ROOT / str(node.module).replace('.', '/')
+    homes = (place.with_suffix('.py'), place / '__init__.py')
+    text = ''.join(home.read_text() for home in homes if home.is_file())
+    for name in (alias.name for alias in node.names):
+      # A module or room of that room, or what a module defines.
+      files = (place / f'{name}.py', place / name / '__init__.py')
+      is_there = any(file.is_file() for file in files) or name in text
+      assert is_there, f'{node.module}.{name}'
+
+
 @pytest.mark.parametrize('block', _blocks('json'))
 def test_json_is_read(block):
   assert json.loads(block)
