@@ -54,7 +54,14 @@ def _as_restructured_text(*arguments: Any) -> None:
   lines[:] = _PREFORMATTED.sub(r'\1\n\n::\n\n', '\n'.join(lines)).splitlines()
 
 
+def _skips(*arguments: Any) -> bool | None:
+  """Leaves out what is of others, though a class of ours has it."""
+  module = getattr(arguments[3], '__module__', None) or auto_deeplab.__name__
+  return None if module.startswith(auto_deeplab.__name__) else True
+
+
 def setup(app: Any) -> None:
   """Is called by Sphinx."""
+  app.connect('autodoc-skip-member', _skips)
   # Before napoleon (500), which indents what it makes of sections.
   app.connect('autodoc-process-docstring', _as_restructured_text, priority=400)
