@@ -10,7 +10,7 @@ is refused leaves nothing behind. Data order, augmentation and all randomness of
 the model follow from the seed and the step, so nothing else needs to be saved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 import functools
 import resource
 import sys
@@ -28,7 +28,6 @@ from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.runs import outer_loop
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import (
-  gradient_step,
   networks,
   searcher,
   unrolled_step,
@@ -60,7 +59,7 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
       strategy,
       info,
       pictures=opening.pictures_of_halves(info, place.train_split),
-      parameters=_parameters(search.supernet, config.supernet),
+      parameters=_parameters(search.supernet),
       num_steps=config.schedule.train_steps,
     )
     if run.step < config.schedule.train_steps:
@@ -119,15 +118,20 @@ def make_searcher(
   global_step = orbit.utils.create_global_step()
   networks.build(supernet, config.input, strategy, moved='weights')
   make_step = functools.partial(
-    _make_step, config, strategy, supernet, global_step
+    parts.make_step,
+    strategy,
+    train_steps=config.schedule.train_steps,
+    use_xla=config.runtime.use_xla,
   )
   weight_step = make_step(
-    0, 'weights', supernet.weight_variables, config.weight_optimizer
+    _forward(supernet, lambda: 2 * global_step, 'weights'),
+    supernet.weight_variables,
+    config.weight_optimizer,
   )
+  # An unrolled step also takes the gradient by the weights.
+  moved = None if config.schedule.unrolled else 'architecture'
   first_order = make_step(
-    1,
-    # An unrolled step also takes the gradient by the weights.
-    None if config.schedule.unrolled else 'architecture',
+    _forward(supernet, lambda: 2 * global_step + 1, moved),
     supernet.arch_variables,
     config.architecture_optimizer,
   )
@@ -147,45 +151,28 @@ def make_searcher(
   )
 
 
-def _make_step(
-  config: configs.SearchExperiment,
-  strategy: tf.distribute.Strategy,
+def _forward(
   supernet: supernet_lib.Supernet,
-  global_step: tf.Variable,
-  turn: int,
+  draw: Callable[[], tf.Tensor],
   moved: str | None,
-  variables: Sequence[tf.Variable],
-  optimizer: configs.OptimizerConfig,
-) -> gradient_step.GradientStep:
-  """Makes the step of the weights (turn 0) or of the architecture (turn 1)."""
+) -> Callable[[tf.Tensor], tf.Tensor]:
+  """Returns a step's pass: in training mode for both, as in the paper.
 
-  def forward(images: tf.Tensor) -> tf.Tensor:
-    # In training mode for both steps, as in the paper's alternation. Each draws
-    # by itself, where primitives are drawn.
-    return supernet(
-      images,
-      training=True,
-      draw=2 * global_step + turn,
-      moved=moved,
-    )
-
-  return parts.make_step(
-    strategy,
-    forward,
-    variables,
-    optimizer,
-    config.schedule.train_steps,
-    use_xla=config.runtime.use_xla,
+  Args:
+    supernet: built.
+    draw: numbers what a step draws, where primitives are drawn.
+    moved: as of `Supernet.call`.
+  """
+  return lambda images: supernet(
+    images, training=True, draw=draw(), moved=moved
   )
 
 
-def _parameters(
-  supernet: supernet_lib.Supernet, config: configs.SupernetConfig
-) -> dict[str, int]:
+def _parameters(supernet: supernet_lib.Supernet) -> dict[str, int]:
   return {
     'weights': parts.size(supernet.weight_variables),
     'alphas': parts.size([supernet.alphas]),
-    'betas': int(lattice.legal_mask(config.num_layers).sum()),
+    'betas': int(lattice.legal_mask(supernet.config.num_layers).sum()),
   }
 
 
