@@ -48,7 +48,7 @@ def segmenter(
   Raises:
     ValueError: if a value is out of range, or the file holds no genotype.
     FileNotFoundError: if there is no such file.
-    TypeError: if a setting is unknown.
+    TypeError: if a setting is unknown, or `network` is something else.
   """
   if isinstance(network, str) and network in _SIZES:
     settings = {'filter_multiplier': _SIZES[network]} | settings
@@ -66,6 +66,16 @@ def segmenter(
 
 
 def _load_genotype(path: str | os.PathLike[str]) -> genotype_lib.Genotype:
+  if not isinstance(path, (str, os.PathLike)):
+    raise TypeError(
+      f'`network` ({path!r}) must be one of {tuple(_SIZES)}, a genotype, or a '
+      'path.'
+    )
+  if os.path.isdir(path):
+    raise ValueError(
+      f'`network` ({os.fspath(path)!r}) is a folder; of the run folder of a '
+      'search take `adl.decode`, of that of a training `adl.load`.'
+    )
   if not os.path.exists(path):
     raise FileNotFoundError(
       f'`network` ({os.fspath(path)!r}) must be one of {tuple(_SIZES)}, a '

@@ -121,13 +121,38 @@ def test_a_genotype_comes_as_itself_or_as_its_file(tmp_path):
       "`network` ('xl') must be one of ('s', 'm', 'l'), a genotype, or the "
       'path of a genotype.json; there is no such file.',
     ),
-    (('s', 1), ValueError, '`num_classes` (1) must be at least 2.'),
+    (
+      ('s', 1),
+      ValueError,
+      '`num_classes` (1) must be a whole number of at least 2.',
+    ),
+    (
+      ('s', 2.5),
+      ValueError,
+      '`num_classes` (2.5) must be a whole number of at least 2.',
+    ),
+    (
+      (3,),
+      TypeError,
+      "`network` (3) must be one of ('s', 'm', 'l'), a genotype, or a path.",
+    ),
+    (
+      ('/',),
+      ValueError,
+      "`network` ('/') is a folder; of the run folder of a search take "
+      '`adl.decode`, of that of a training `adl.load`.',
+    ),
   ],
 )
 def test_what_is_no_network_is_refused(arguments, error_type, message):
   with pytest.raises(error_type) as error:
     adl.segmenter(*arguments)
   assert str(error.value) == message
+
+
+def test_no_schedule_of_no_steps():
+  with pytest.raises(ValueError, match=r'^`drop_path_steps` \(0\) must be'):
+    adl.segmenter('s', drop_path_steps=0)
 
 
 def test_an_unknown_setting_is_named():

@@ -75,10 +75,20 @@ class Windowed(Primitive):
 
   Attributes:
     kernel_size: Side of the window in pixels, odd.
+
+  Raises:
+    ValueError: If `kernel_size` is even or below 1.
   """
 
   kernel_size: int
   word: ClassVar[str]
+
+  def __post_init__(self) -> None:
+    if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+      raise ValueError(
+        f'the `kernel_size` of {self.name} ({self.kernel_size}) must be odd '
+        'and at least 1.'
+      )
 
   @property
   def label(self) -> str:

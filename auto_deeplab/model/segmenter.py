@@ -33,7 +33,7 @@ class _Randomness(NamedTuple):
 
 
 @tf.keras.saving.register_keras_serializable(package='auto_deeplab')
-class Segmenter(tf.keras.Model):
+class Segmenter(pixels.PictureModel):
   """DeepLabv3+ on the backbone of a genotype.
 
   A Keras model as any other: `compile`, `fit`, `save`. It computes under the
@@ -68,8 +68,11 @@ class Segmenter(tf.keras.Model):
       **kwargs: of the Keras model.
     """
     super().__init__(**kwargs)
-    if num_classes < 2:
-      raise ValueError(f'`num_classes` ({num_classes}) must be at least 2.')
+    pixels.check_num_classes(num_classes)
+    if drop_path_steps < 1:
+      raise ValueError(
+        f'`drop_path_steps` ({drop_path_steps}) must be at least 1.'
+      )
     self.genotype = genotype
     self.config = config
     self.num_classes = num_classes
@@ -127,20 +130,6 @@ class Segmenter(tf.keras.Model):
     """The cells' operations in order: Keras' files keep no lists of lists."""
     blocks = (block for cell in self.cells for block in cell.operations)
     return list(itertools.chain(*blocks))
-
-  # Of a graph, which is what `fit` and its like make of a step, `call` knows no
-  # values.
-  def train_step(self, data):
-    _check_range(data)
-    return super().train_step(data)
-
-  def test_step(self, data):
-    _check_range(data)
-    return super().test_step(data)
-
-  def predict_step(self, data):
-    _check_range(data)
-    return super().predict_step(data)
 
   def call(
     self,
@@ -319,12 +308,6 @@ class Segmenter(tf.keras.Model):
       {'scales': each[first : first + num_operations]}
       for first in range(0, len(each), num_operations)
     ]
-
-
-def _check_range(data) -> None:
-  """Refuses a batch of `fit` and its like whose floats are not normalized."""
-  images, *_ = tf.keras.utils.unpack_x_y_sample_weight(data)
-  pixels.check_range(images)
 
 
 def _make_cells(

@@ -112,7 +112,7 @@ class _Node(tf.keras.layers.Layer):
 
 
 @tf.keras.saving.register_keras_serializable(package='auto_deeplab')
-class Supernet(tf.keras.Model):
+class Supernet(pixels.PictureModel):
   """The continuous network of the search.
 
   Attributes:
@@ -141,8 +141,7 @@ class Supernet(tf.keras.Model):
       **kwargs: of the Keras model.
     """
     super().__init__(**kwargs)
-    if num_classes < 2:
-      raise ValueError(f'`num_classes` ({num_classes}) must be at least 2.')
+    pixels.check_num_classes(num_classes)
     self.config = config
     self._num_classes = num_classes
     self._synchronized_batch_norm = synchronized_batch_norm

@@ -165,6 +165,8 @@ class Run:
   def resume(self, global_step: tf.Variable, **objects: Any) -> None:
     """Restores the newest checkpoint, if there is one.
 
+    Before it, the run has no step, and can neither record nor save.
+
     Args:
       global_step: counts the steps.
       **objects: all else that has a state, by its name in the checkpoint; the

@@ -126,6 +126,7 @@ class RunFolder:
         f'{self.config} has no {schedule}: it is of another kind of run; take '
         'another run folder.'
       )
+    self._check_primitives(experiment)
     difference = self._difference(experiment)
     if difference and not self._allows_change:
       old, new = (
@@ -139,6 +140,18 @@ class RunFolder:
       )
       error.add_note('\n'.join(difference))
       raise error
+
+  def _check_primitives(self, experiment: Configured) -> None:
+    """Refuses other primitives, whose alphas would be taken for others'."""
+    if not isinstance(experiment, configs.SearchExperiment):
+      return
+    saved = self.load_config(configs.SearchExperiment).supernet.primitives
+    if experiment.supernet.primitives != saved:
+      raise ValueError(
+        f'{self.config} searches among the primitives {saved}, this run among '
+        f'{experiment.supernet.primitives}: that is another search; take '
+        'another run folder.'
+      )
 
   def _difference(self, experiment: Configured) -> list[str]:
     """Returns the lines of a unified diff from the saved configuration."""

@@ -89,3 +89,12 @@ def test_an_operation_costs_its_kernels_and_what_stands_beside_them():
     atrous.multiply_adds,
     atrous.profiler_multiply_adds + 472.5,
   )
+
+
+@pytest.mark.parametrize('size', [4, 0, -1])
+def test_a_window_without_a_middle_is_refused(size):
+  message = (
+    rf'^the `kernel_size` of sep \({size}\) must be odd and at least 1\.$'
+  )
+  with pytest.raises(ValueError, match=message):
+    primitives.SeparableConv('sep', size)

@@ -122,16 +122,22 @@ def test_unnormalized_images_are_refused(make, images):
     make()(images)
 
 
+@both
 @pytest.mark.parametrize('method', ['fit', 'evaluate', 'predict'])
-def test_unnormalized_floats_are_refused_by(method):
+def test_unnormalized_floats_are_refused_and_move_nothing(make, method):
   images, labels = pictures()
-  model = compiled(make_segmenter())
+  model = compiled(make())
+  model.fit(images, labels, verbose=0)
+  variables = [*model.variables, *model.optimizer.variables]
+  before = [v.numpy() for v in variables]
   arguments = [images.astype(np.float32), labels]
   if method == 'predict':
     arguments = arguments[:1]
   message = 'float images must be in'
   with pytest.raises(tf.errors.InvalidArgumentError, match=message):
     getattr(model, method)(*arguments, verbose=0)
+  for variable, value in zip(variables, before, strict=True):
+    np.testing.assert_array_equal(variable, value, err_msg=variable.name)
 
 
 DROPPING = {'drop_path_keep_prob': 0.8, 'dropout_rate': 0.1}

@@ -9,7 +9,13 @@ import tensorflow as tf
 from auto_deeplab.architecture import primitives as primitives_lib
 from auto_deeplab.model import primitives
 from auto_deeplab.model.ops import normalization, sizes
-from auto_deeplab.model.primitives import atrous, pooling, separable, skip
+from auto_deeplab.model.primitives import (
+  atrous,
+  base,
+  pooling,
+  separable,
+  skip,
+)
 from tests.model import maps
 
 NORM = normalization.NormSettings(momentum=0.9)
@@ -78,3 +84,8 @@ def test_atrous_is_relu_convolution_norm():
   kernel, bn = layer.conv_bn.conv.kernel.numpy(), layer.conv_bn.bn
   expected = maps.normalized(bn, maps.convolve(maps.relu(x), kernel, rate=2))
   maps.close(layer(x, training=False), expected)
+
+
+def test_a_kind_is_computed_by_one_class():
+  with pytest.raises(ValueError, match=r'^Skip computes Skip already\.$'):
+    base.computes(primitives_lib.Skip)(skip.Skip)

@@ -84,7 +84,7 @@ def test_published_networks_have_the_published_parameters(size, count, small):
 
 
 def test_one_class_is_refused():
-  message = re.escape('`num_classes` (1) must be at least 2.')
+  message = re.escape('`num_classes` (1) must be a whole number of at least 2.')
   with pytest.raises(ValueError, match=message):
     make(num_classes=1)
 

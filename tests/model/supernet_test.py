@@ -474,7 +474,7 @@ def test_what_nothing_is_called_cannot_move(net):
 
 
 def test_one_class_is_refused():
-  message = re.escape('`num_classes` (1) must be at least 2.')
+  message = re.escape('`num_classes` (1) must be a whole number of at least 2.')
   with pytest.raises(ValueError, match=message):
     supernet.Supernet(configs.SupernetConfig(num_layers=2), 1)
 

@@ -70,6 +70,19 @@ def test_a_change_that_is_allowed_is_shown_and_the_old_one_kept(folder, capsys):
   assert capsys.readouterr().err.count('changes at step') == 1
 
 
+def test_other_primitives_are_another_search(folder):
+  names = ('none', 'skip_connect', 'sep_conv_3x3')
+  folder.claim(tiny.search_config(supernet={'primitives': names}), {})
+  changing = run_folder.RunFolder(folder.path, allows_change=True)
+  others = ('none', 'sep_conv_3x3', 'skip_connect')
+  with pytest.raises(ValueError) as error:
+    changing.check(tiny.search_config(supernet={'primitives': others}), {})
+  assert str(error.value) == (
+    f'{folder.config} searches among the primitives {names}, this run among '
+    f'{others}: that is another search; take another run folder.'
+  )
+
+
 def test_a_search_never_becomes_a_training(folder):
   folder.claim(tiny.search_config(), {})
   changing = run_folder.RunFolder(folder.path, allows_change=True)

@@ -247,6 +247,10 @@ def computes(kind: type[primitives.Primitive]) -> Callable[[_Class], _Class]:
   """Returns a decorator of the class that computes a kind of primitive."""
 
   def register(computation: _Class) -> _Class:
+    if kind in _classes:
+      raise ValueError(
+        f'{_classes[kind].__name__} computes {kind.__name__} already.'
+      )
     _classes[kind] = computation
     return computation
 
