@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files about the project agree with it, and with each other."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
@@ -92,31 +94,98 @@ def test_contributors_find_every_room(repository):
   assert tuple(named) == dependency_test.ROOMS
 
 
-def test_a_wheel_holds_the_package_its_types_and_no_more(repository, tmp_path):
+@pytest.fixture(scope='module')
+def build(repository, tmp_path_factory):
+  """A folder with a source distribution, and the wheel that is made of it."""
+  folder = tmp_path_factory.mktemp('build')
   # In a copy: setuptools leaves its traces in the folder that it builds.
   for name in ('setup.cfg', 'pyproject.toml', 'README.md', 'LICENSE'):
-    shutil.copy(repository / name, tmp_path)
-  for name in ('auto_deeplab', 'tools'):
+    shutil.copy(repository / name, folder)
+  for name in ('auto_deeplab', 'gin_configs', 'tools'):
     shutil.copytree(
       repository / name,
-      tmp_path / name,
+      folder / name,
+      symlinks=True,
       ignore=shutil.ignore_patterns('__pycache__'),
     )
-  subprocess.run(
+  _build('sdist', folder)
+  (archive,) = folder.glob('dist/*.tar.gz')
+  shutil.unpack_archive(archive, folder)
+  unpacked = folder / archive.name.removesuffix('.tar.gz')
+  _build('wheel', unpacked)
+  shutil.copytree(unpacked / 'dist', folder / 'dist', dirs_exist_ok=True)
+  return folder / 'dist'
+
+
+def _build(kind, folder):
+  """Builds a `wheel` or an `sdist` into folder/dist."""
+  done = subprocess.run(
     [
       sys.executable,
       '-c',
-      'from setuptools import build_meta; build_meta.build_wheel("dist")',
+      f'from setuptools import build_meta; build_meta.build_{kind}("dist")',
     ],
-    cwd=tmp_path,
+    cwd=folder,
     check=True,
     capture_output=True,
+    text=True,
   )
-  (wheel,) = tmp_path.glob('dist/*.whl')
-  names = set(zipfile.ZipFile(wheel).namelist())
-  code = {
+  assert 'Warning' not in done.stderr
+
+
+@pytest.fixture(scope='module')
+def package(repository):
+  """What is installed: the code, the recipes, and that there are types."""
+  files = {
     path.relative_to(repository).as_posix()
     for path in repository.glob('auto_deeplab/**/*.py')
   }
+  recipes = {
+    f'auto_deeplab/gin_configs/{path.name}'
+    for pattern in ('*.gin', '*.py')
+    for path in repository.glob(f'gin_configs/{pattern}')
+  }
+  return files | recipes | {'auto_deeplab/py.typed'}
+
+
+def test_a_wheel_holds_the_package_its_recipes_and_no_more(build, package):
+  (wheel,) = build.glob('*.whl')
+  names = set(zipfile.ZipFile(wheel).namelist())
   metadata = {name for name in names if '.dist-info/' in name}
-  assert names - metadata == code | {'auto_deeplab/py.typed'}
+  assert names - metadata == package
+
+
+def test_a_source_distribution_holds_what_makes_the_wheel(build, package):
+  (archive,) = build.glob('*.tar.gz')
+  with tarfile.open(archive) as opened:
+    # No links, which are not to be had on every system.
+    files = {m.name.partition('/')[2] for m in opened if m.isfile()}
+    assert all(m.isfile() or m.isdir() for m in opened)
+  made = {name for name in files if '.egg-info/' in name}
+  own = {'LICENSE', 'PKG-INFO', 'README.md', 'pyproject.toml', 'setup.cfg'}
+  assert files - made == package | own
+
+
+def test_an_installed_recipe_is_found_with_what_it_includes(build, tmp_path):
+  (wheel,) = build.glob('*.whl')
+  zipfile.ZipFile(wheel).extractall(tmp_path / 'installed')
+  program = """
+import auto_deeplab
+from auto_deeplab import configs
+config = configs.load(configs.TrainExperiment, ['coco_voc_s'])
+print(auto_deeplab.__file__)
+print(config.schedule.train_steps)
+"""
+  done = subprocess.run(
+    [sys.executable, '-c', program],
+    cwd=tmp_path,
+    env=os.environ | {'PYTHONPATH': str(tmp_path / 'installed')},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.stderr == ''
+  assert done.stdout.splitlines() == [
+    f'{tmp_path}/installed/auto_deeplab/__init__.py',
+    '4000000',
+  ]

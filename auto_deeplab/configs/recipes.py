@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import importlib.util  # noqa: F401  gin 0.5 needs it imported beforehand.
 import os
+import pathlib
 import re
 import tokenize
 import typing
@@ -29,6 +30,10 @@ _UNREADABLE = (SyntaxError, TypeError, AttributeError, tokenize.TokenError)
 Experiment = TypeVar(
   'Experiment', SearchExperiment, TrainExperiment, EvalExperiment
 )
+
+# Recipes that a user names, and not where they lie. In a clone, a link to the
+# folder at its root.
+_RECIPES = pathlib.Path(__file__).parents[1] / 'gin_configs'
 
 # What each is called, and the tool that takes its recipes.
 _KINDS = {
@@ -61,7 +66,7 @@ def load(
 
   Args:
     experiment: `SearchExperiment`, `TrainExperiment` or `EvalExperiment`.
-    gin_files: paths of recipes, later ones override earlier ones.
+    gin_files: paths or names of recipes, later ones override earlier ones.
     gin_bindings: lines such as `'InputConfig.batch_size = 4'`, stronger than
       any file.
     defaults: such lines, weaker than any file.
@@ -74,15 +79,14 @@ def load(
     ValueError: a binding names no field, or none of this kind of experiment,
       does not parse, or breaks a rule.
   """
-  for path in gin_files:
-    _require_file(path)
+  paths = [find(name) for name in gin_files]
   bindings: list[str] = list(gin_bindings)
   where = ', '.join([*gin_files, *(['--gin_bindings'] if bindings else [])])
   gin.clear_config()
   try:
     gin.parse_config(list(defaults))
     gin.parse_config_files_and_bindings(
-      list(gin_files), bindings, print_includes_and_imports=False
+      paths, bindings, print_includes_and_imports=False
     )
     # Before the rules, which would speak of what is not meant.
     _require_kind(experiment, where)
@@ -98,13 +102,34 @@ def load(
     gin.clear_config()
 
 
-def _require_file(path: str) -> None:
-  if os.path.isfile(path):
-    return
-  folder, name = os.path.split(path)
+def names() -> list[str]:
+  """Returns the names of the recipes that come with the package, sorted."""
+  return sorted(path.stem for path in _RECIPES.glob('*.gin'))
+
+
+def find(name: str) -> str:
+  """Returns the path of a recipe.
+
+  Args:
+    name: its path; or the name of one that comes with the package, with or
+      without `gin_configs/` and `.gin`. Where there is such a file, it is that.
+
+  Raises:
+    FileNotFoundError: neither is there.
+  """
+  if os.path.isfile(name):
+    return name
+  stem = name.removeprefix(f'{_RECIPES.name}/').removesuffix('.gin')
+  if stem in names():
+    return str(_RECIPES / f'{stem}.gin')
+  folder, file = os.path.split(name)
   others = os.listdir(folder or '.') if os.path.isdir(folder or '.') else []
-  proposal = _proposal(name, others, lambda other: os.path.join(folder, other))
-  raise FileNotFoundError(f'gin file {path!r} does not exist{proposal}')
+  message = f'gin file {name!r} does not exist' + _proposal(
+    file, others, lambda other: os.path.join(folder, other)
+  )
+  if not folder:
+    message += f' The recipes that have a name: {", ".join(names())}.'
+  raise FileNotFoundError(message)
 
 
 def _bound(text: str) -> list[str]:

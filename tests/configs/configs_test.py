@@ -376,8 +376,8 @@ def test_the_recipe_of_another_kind_is_refused(
 
 def test_a_missing_file_is_named():
   with pytest.raises(FileNotFoundError) as error:
-    configs.load(configs.TrainExperiment, ['no.gin'])
-  assert str(error.value) == "gin file 'no.gin' does not exist."
+    configs.load(configs.TrainExperiment, ['nowhere/no.gin'])
+  assert str(error.value) == "gin file 'nowhere/no.gin' does not exist."
 
 
 def test_of_a_missing_file_the_nearest_is_proposed(tmp_path):

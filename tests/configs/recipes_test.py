@@ -177,7 +177,7 @@ def load(repository, monkeypatch):
 
 
 def test_each_recipe_is_named_here(repository):
-  files = {path.stem for path in repository.glob('gin_configs/*')}
+  files = {path.stem for path in repository.glob('gin_configs/*.gin')}
   assert files == set(_RECIPES)
 
 
@@ -238,3 +238,36 @@ def test_the_pooling_window_is_the_feature_map_of_a_crop(load, name):
   output_stride = 4 * 2 ** genotype.PUBLISHED.backbone[-1]
   feature_size = tuple(-(-n // output_stride) for n in small.input.crop_size)
   assert small.segmenter.pooling_size == feature_size
+
+
+@pytest.mark.parametrize('name', ['camvid_trial', 'camvid_trial.gin'])
+def test_of_a_missing_name_all_are_listed(
+  name, tmp_path, monkeypatch, repository
+):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(FileNotFoundError) as error:
+    configs.load(configs.TrainExperiment, [name])
+  first, _, listed = str(error.value).partition(' The recipes that have a name')
+  assert first == f"gin file '{name}' does not exist."
+  recipes = repository.glob('gin_configs/*.gin')
+  assert listed == f': {", ".join(sorted(path.stem for path in recipes))}.'
+
+
+@pytest.mark.parametrize('form', ['{}', '{}.gin', 'gin_configs/{}.gin'])
+def test_a_recipe_is_found_by_its_name(form, tmp_path, monkeypatch, repository):
+  monkeypatch.chdir(repository)
+  # It includes another, which includes a third.
+  here = configs.load(configs.TrainExperiment, ['gin_configs/coco_voc_s.gin'])
+  monkeypatch.chdir(tmp_path)
+  name = form.format('coco_voc_s')
+  assert configs.load(configs.TrainExperiment, [name]) == here
+  assert here.schedule.train_steps == 4000000
+
+
+def test_a_file_wins_over_the_recipe_of_its_name(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'demo_train.gin').write_text('RuntimeConfig.seed = 7')
+  config = configs.load(configs.TrainExperiment, ['demo_train.gin'])
+  assert config == configs.load(
+    configs.TrainExperiment, [], ['RuntimeConfig.seed = 7']
+  )

@@ -11,8 +11,8 @@ from tests.tools import tool_runs
   ('flags', 'message'),
   [
     (
-      {'gin_file': 'no.gin'},
-      "search: gin file 'no.gin' does not exist.",
+      {'gin_file': 'nowhere/no.gin'},
+      "search: gin file 'nowhere/no.gin' does not exist.",
     ),
     (
       {
