@@ -20,34 +20,13 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo
 demo: $(STAMP)  ## The whole chain on synthetic images, into runs/demo
-	$(call chain,demo,--dataset=synthetic,runs/demo/data/pictures/images/val)
+	@$(RUN) tools/demo.py
 
 .PHONY: camvid
 camvid: $(STAMP)  ## The whole chain on CamVid: make camvid CAMVID=FOLDER
 	@test -f "$(CAMVID)/val.txt" || { echo "make camvid needs CamVid in SegNet's \
 	layout, the folder of val.txt: make camvid CAMVID=FOLDER" >&2; exit 1; }
-	$(call chain,camvid,--dataset=camvid --data_dir="$(CAMVID)","$(CAMVID)/val")
-
-# $(1) names the recipes in gin_configs/ and the folder below runs/, $(2) says
-# what to convert, $(3) which pictures to predict. Started again, a chain that was
-# stopped goes on from its last checkpoint.
-define chain
-	@step() { echo "+ python $$*"; $(RUN) "$$@"; }
-	step tools/build_tfrecords.py $(2) --output_dir=runs/$(1)/data
-	step tools/search.py --gin_file=gin_configs/$(1)_search.gin \
-	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/search
-	step tools/decode.py --run_dir=runs/$(1)/search \
-	  --output_dir=runs/$(1)/decoded
-	step tools/train.py --gin_file=gin_configs/$(1)_train.gin \
-	  --genotype=runs/$(1)/decoded/genotype.json \
-	  --data_dir=runs/$(1)/data --run_dir=runs/$(1)/train
-	step tools/evaluate.py --data_dir=runs/$(1)/data --run_dir=runs/$(1)/train
-	rm -rf runs/$(1)/saved_model
-	step tools/export.py --run_dir=runs/$(1)/train \
-	  --output_dir=runs/$(1)/saved_model
-	step tools/predict.py --model_dir=runs/$(1)/saved_model --input=$(3) \
-	  --output_dir=runs/$(1)/predictions
-endef
+	$(RUN) tools/demo.py --dataset=camvid --data_dir="$(CAMVID)"
 
 ##@ Develop
 

@@ -82,8 +82,10 @@ def small_repository(tmp_path):
     'auto_deeplab/verbs.py': 'from auto_deeplab.nouns import NOUN',
     'tests/conftest.py': '',
     'tests/verbs_test.py': 'from auto_deeplab import verbs',
-    'tools/cli.py': '',
-    'tools/speak.py': 'import cli\nif __name__ == "__main__":\n  cli.run()',
+    'tools/speak.py': (
+      'from auto_deeplab import verbs\n'
+      'if __name__ == "__main__":\n  verbs.run()'
+    ),
   }
   for name, text in files.items():
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -100,8 +102,7 @@ def test_targets_follow_from_the_imports(small_repository):
     'auto_deeplab/verbs.py': ('py_library', ':__init__', ':nouns'),
     'tests/conftest.py': ('py_library',),
     'tests/verbs_test.py': ('py_test', ':conftest', '//auto_deeplab:verbs'),
-    'tools/cli.py': ('py_library',),
-    'tools/speak.py': ('py_binary', ':cli'),
+    'tools/speak.py': ('py_binary', '//auto_deeplab:verbs'),
   }
 
 
@@ -145,8 +146,8 @@ def test_files_of_folders_without_python_are_removed(small_repository):
     (
       'tests/BUILD',
       '        ":conftest",\n',
-      '        ":conftest",\n        "//tools:cli",\n',
-      ['tests/verbs_test.py has no use for //tools:cli.'],
+      '        ":conftest",\n        "//tools:speak",\n',
+      ['tests/verbs_test.py has no use for //tools:speak.'],
     ),
     (
       'tools/BUILD',

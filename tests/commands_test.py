@@ -27,9 +27,7 @@ _KINDS = {
   'train': configs.TrainExperiment,
   'evaluate': configs.EvalExperiment,
 }
-_TOOL = re.compile(
-  r"python tools/(\w+)\.py((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)"
-)
+_TOOL = re.compile(r"auto-deeplab (\w+)((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)")
 _FLAG = re.compile(r"--(\w+)(?:=(?:'([^']*)'|([^\s']+)))?")
 _MODULE = re.compile(r'python -m ([\w.]+)')
 _COPY = re.compile(r'^cp (\S+) (\S+)$', re.MULTILINE)
@@ -75,7 +73,7 @@ def _commands() -> list[Command]:
   for page in pages.PAGES:
     for block in pages.blocks(pages.read(page), 'bash'):
       copies = {copy: name for name, copy in _copies(page)}
-      for tool, arguments in _TOOL.findall(re.sub(r'\\\n *', '', block)):
+      for tool, arguments in _TOOL.findall(pages.as_commands(block)):
         flags = tuple((n, a or b) for n, a, b in _FLAG.findall(arguments))
         found.append(Command(page, tool, flags, copies))
   return found
@@ -130,13 +128,14 @@ def test_commands_are_found():
     'export',
     'predict',
   }
-  text = '\n'.join(
-    b for p in pages.PAGES for b in pages.blocks(pages.read(p), 'bash')
+  text = pages.as_commands(
+    '\n'.join(
+      b for p in pages.PAGES for b in pages.blocks(pages.read(p), 'bash')
+    )
   )
-  assert len(_COMMANDS) == text.count('python tools/')
+  flags = re.findall(r'auto-deeplab \w.*', text)
+  assert len(_COMMANDS) == len(flags)
   # Nor one that ends early.
-  joined = re.sub(r'\\\n *', '', text)
-  flags = re.findall(r'python tools/.*', joined)
   assert sum(len(c.flags) for c in _COMMANDS) == sum(
     f.count(' --') for f in flags
   )
@@ -144,7 +143,7 @@ def test_commands_are_found():
 
 @pytest.mark.parametrize('command', _COMMANDS, ids=str)
 def test_a_command_gives_the_flags_that_its_tool_needs(command):
-  flags = pages.flags(_ROOT / f'tools/{command.tool}.py')
+  flags = pages.flags(command.tool)
   given = {name for name, _ in command.flags}
   assert {name for name, is_required in flags.items() if is_required} <= given
   assert given <= flags.keys()
@@ -152,12 +151,8 @@ def test_a_command_gives_the_flags_that_its_tool_needs(command):
 
 @pytest.mark.parametrize('command', _COMMANDS, ids=str)
 def test_a_command_names_data_sets_and_strategies_that_exist(command):
-  source = (_ROOT / 'auto_deeplab/training/distribution.py').read_text()
-  (strategies,) = re.findall(r'^STRATEGIES = (\(.*?\))$', source, re.M | re.S)
   assert set(command.values('dataset')) <= set(layouts.SOURCES)
-  assert set(command.values('distribution')) <= set(
-    ast.literal_eval(strategies)
-  )
+  assert set(command.values('distribution')) <= set(configs.STRATEGIES)
 
 
 @pytest.mark.parametrize(

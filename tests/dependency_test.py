@@ -30,6 +30,8 @@ ROOMS = (
   'interop',
   'serving',
   'reporting',
+  'cli',
+  'cli/verbs',
   'tools',
 )
 
@@ -53,7 +55,9 @@ CLOSED = {
     'interop',
     'serving',
   },
-  'tools': {'model'},  # A tool is one call to a room that builds the model.
+  'cli': {'model'},  # A verb is one call to a room that builds the model.
+  # A tool is a verb of the command, started from a clone.
+  'tools': {*ROOMS} - {'cli', 'tools'},
 }
 
 # The packages of others that a room or file may import, where that is limited.
@@ -71,6 +75,10 @@ FRONT_DOOR = 'auto_deeplab/api.py'
 
 # Only this file imports gin: layers and models receive plain values.
 GIN_OWNER = 'auto_deeplab/configs/recipes.py'
+
+# Only the command line knows flags: all else receives plain values.
+FLAGS = {'absl.app', 'absl.flags'}
+FLAGS_OWNER = 'auto_deeplab/cli/'
 
 # Its development has ended; one file stands between it and the rest.
 AT_MOST_ONE_IMPORTER = 'tensorflow_addons'
@@ -97,11 +105,11 @@ def _violations(root: pathlib.Path) -> list[str]:
       continue
     for imported in import_graph.imports(file, root):
       where = f'{file}:{imported.line} imports {imported.name}: '
-      target = import_graph.resolve(imported, file, frozenset(files))
+      target = import_graph.resolve(imported, frozenset(files))
       if target:
         messages += [where + why for why in _own_rules(file, target)]
       else:
-        messages += [where + why for why in _others_rules(file, imported.top)]
+        messages += [where + why for why in _others_rules(file, imported)]
   return messages + _addons_importers(root)
 
 
@@ -122,8 +130,9 @@ def _own_rules(file: str, target: str) -> Iterator[str]:
     yield f'{_floor(room)} does not know {_floor(target_room)}.'
 
 
-def _others_rules(file: str, package: str) -> Iterator[str]:
+def _others_rules(file: str, imported: import_graph.Import) -> Iterator[str]:
   """Rules on what `file` imports of others."""
+  package = imported.top
   if package in import_graph.FOLDERS:
     yield 'there is no such file.'
     return
@@ -131,6 +140,8 @@ def _others_rules(file: str, package: str) -> Iterator[str]:
     return
   if package == 'gin' and file != GIN_OWNER:
     yield f'only {GIN_OWNER} imports gin.'
+  if imported.name in FLAGS and not file.startswith(FLAGS_OWNER):
+    yield f'only {FLAGS_OWNER} reads flags.'
   for place, allowed in THIRD_PARTIES.items():
     if file.startswith(place) and package not in allowed:
       names = ', '.join(sorted(allowed))
@@ -227,9 +238,21 @@ print(*sorted(heavy & set(sys.modules)))
       'reporting does not know model.',
     ),
     (
+      'auto_deeplab/cli/verbs/v.py',
+      'def main():\n  from auto_deeplab.model import m',
+      'auto_deeplab/cli/verbs/v.py:2 imports auto_deeplab.model.m: '
+      'cli does not know model.',
+    ),
+    (
       'tools/t.py',
-      'from auto_deeplab.model import m',
-      'tools/t.py:1 imports auto_deeplab.model.m: tools does not know model.',
+      'from auto_deeplab.data import d',
+      'tools/t.py:1 imports auto_deeplab.data.d: tools does not know data.',
+    ),
+    (
+      'auto_deeplab/data/d.py',
+      'from absl import flags',
+      'auto_deeplab/data/d.py:1 imports absl.flags: '
+      'only auto_deeplab/cli/ reads flags.',
     ),
     (
       'auto_deeplab/serving/client.py',
@@ -294,8 +317,10 @@ def test_a_wrong_import_is_named(tmp_path, file, source, message):
     'auto_deeplab/model/m.py': 'from auto_deeplab.architecture import a',
     'auto_deeplab/serving/client.py': 'import tensorflow as tf',
     'tests/conftest.py': 'from auto_deeplab.model import m',
-    'tools/cli.py': '',
-    'tools/t.py': 'import cli\nfrom auto_deeplab.data import d',
+    'auto_deeplab/cli/verbs/v.py': (
+      'from absl import flags\nfrom auto_deeplab.data import d'
+    ),
+    'tools/t.py': 'from auto_deeplab.cli.verbs import v',
   }
   for name, text in lawful.items():
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -310,6 +335,6 @@ def test_a_wrong_import_is_named(tmp_path, file, source, message):
 
 def test_a_relative_import_is_refused(tmp_path):
   (tmp_path / 'tools').mkdir()
-  (tmp_path / 'tools/t.py').write_text('import os\nfrom . import cli')
+  (tmp_path / 'tools/t.py').write_text('import os\nfrom . import train')
   with pytest.raises(ValueError, match=r'^tools/t.py:2 imports relatively; '):
     _violations(tmp_path)

@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What README, docs and recipes name is there: files, flags, settings."""
+"""What README, docs, recipes and help name is there: files, flags, settings."""
 
 import dataclasses
 import re
@@ -13,11 +13,16 @@ from tests import import_graph, pages
 _ROOT = import_graph.ROOT
 _TEXTS = sorted(
   path.relative_to(_ROOT).as_posix()
-  for pattern in ('*.md', 'docs/*.md', 'gin_configs/*.gin')
+  for pattern in (
+    '*.md',
+    'docs/*.md',
+    'gin_configs/*.gin',
+    'auto_deeplab/cli/verbs/*.py',
+  )
   for path in _ROOT.glob(pattern)
 )
 _LINK = re.compile(r'\]\((?!https?:)([^)#]*)#?([^)]*)\)')
-_COMMAND = re.compile(r'python tools/(\w+)\.py((?: +[^|<\s]\S*)*)')
+_COMMAND = re.compile(r'auto-deeplab (\w+)((?: +[^|<\s]\S*)*)')
 _FLAG = re.compile(r'--(\w+)')
 _RECIPE = re.compile(r'gin_configs/\w+\.gin')
 _TARGET = re.compile(r'(?:^|`)make ([a-z][a-z-]*)', re.MULTILINE)
@@ -67,13 +72,12 @@ def test_files_that_are_named_are_there(text):
   assert missing == []
 
 
-def test_commands_name_tools_and_flags_that_exist(text):
+def test_commands_name_verbs_and_flags_that_exist(text):
   unknown = []
-  for name, arguments in _COMMAND.findall(text):
-    tool = _ROOT / f'tools/{name}.py'
-    flags = pages.flags(tool) if tool.is_file() else {}
+  for name, arguments in _COMMAND.findall(pages.as_commands(text)):
+    flags = pages.flags(name)
     unknown += [
-      f'{name}.py --{flag}'
+      f'{name} --{flag}'
       for flag in _FLAG.findall(arguments)
       if flag not in flags
     ]

@@ -85,19 +85,14 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
     yield from _run(child)
 
 
-def resolve(imported: Import, importer: str, files: Set[str]) -> str | None:
+def resolve(imported: Import, files: Set[str]) -> str | None:
   """The file of this repository that an import loads, if it is one of `files`.
 
   Args:
-    imported: One of the imports of `importer`.
-    importer: The importing file.
+    imported: What a file imports.
     files: All files of the repository.
   """
   parts = imported.name.split('.')
-  # A script finds its neighbours first: `import cli` within tools/.
-  beside = f'{importer.rpartition("/")[0]}/{imported.top}.py'
-  if importer.startswith('tools/') and beside in files:
-    return beside
   # `a.b.c` is a module, or a name within the module or package `a.b`.
   for length in range(len(parts), 0, -1):
     stem = '/'.join(parts[:length])
@@ -111,5 +106,5 @@ def dependencies(
   file: str, files: Set[str], root: pathlib.Path = ROOT
 ) -> frozenset[str]:
   """The files of this repository that `file` imports directly."""
-  loaded = {resolve(i, file, files) for i in imports(file, root)}
+  loaded = {resolve(i, files) for i in imports(file, root)}
   return frozenset(loaded - {None, file})  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ from tests import import_graph
 
 _BLOCK = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
+_CLI = import_graph.ROOT / 'auto_deeplab/cli'
+
 PAGES = tuple(
   path.relative_to(import_graph.ROOT).as_posix()
   for pattern in ('*.md', 'docs/*.md')
@@ -34,6 +36,12 @@ def blocks(text: str, *languages: str) -> list[str]:
   ]
 
 
+def as_commands(text: str) -> str:
+  """A text whose tools are called by their verbs, and lines are joined."""
+  text = re.sub(r'\\\n *', '', text)
+  return re.sub(r'python tools/(\w+)\.py', r'auto-deeplab \1', text)
+
+
 def without_code(text: str) -> str:
   """A page without its blocks and words of code."""
   return re.sub(r'`[^`]+`', '', _BLOCK.sub('', text))
@@ -48,16 +56,21 @@ def anchors(text: str) -> set[str]:
   }
 
 
-def flags(tool: pathlib.Path) -> dict[str, bool]:
-  """The flags that a tool defines, or a neighbour of it, and which it needs."""
-  tree = ast.parse(tool.read_text(encoding='utf-8'))
+def flags(verb: str) -> dict[str, bool]:
+  """The flags of a verb and whether it needs them; none of no verb."""
+  path = _CLI / f'verbs/{verb}.py'
+  return _flags(path) if path.is_file() else {}
+
+
+def _flags(path: pathlib.Path) -> dict[str, bool]:
+  """The flags that a module defines, or one that it shares with others."""
+  tree = ast.parse(path.read_text(encoding='utf-8'))
   found: dict[str, bool] = {}
   for node in ast.walk(tree):
     if isinstance(node, ast.Call) and '.DEFINE_' in ast.unparse(node.func):
       is_required = any(keyword.arg == 'required' for keyword in node.keywords)
       found[ast.literal_eval(node.args[0])] = is_required
-    if isinstance(node, ast.Import):
-      neighbours = [tool.with_name(f'{n.name}.py') for n in node.names]
-      for neighbour in filter(pathlib.Path.is_file, neighbours):
-        found |= flags(neighbour)
+    if isinstance(node, ast.ImportFrom) and node.module == 'auto_deeplab.cli':
+      for name in node.names:
+        found |= _flags(_CLI / f'{name.name}.py')
   return found

@@ -166,6 +166,14 @@ def test_a_source_distribution_holds_what_makes_the_wheel(build, package):
   assert files - made == package | own
 
 
+def test_a_wheel_brings_the_command(build):
+  (wheel,) = build.glob('*.whl')
+  opened = zipfile.ZipFile(wheel)
+  (name,) = (n for n in opened.namelist() if n.endswith('/entry_points.txt'))
+  command = 'auto-deeplab = auto_deeplab.cli.__main__:main'
+  assert opened.read(name).decode().split('\n', 1)[1].strip() == command
+
+
 def test_an_installed_recipe_is_found_with_what_it_includes(build, tmp_path):
   (wheel,) = build.glob('*.whl')
   zipfile.ZipFile(wheel).extractall(tmp_path / 'installed')

@@ -29,13 +29,14 @@ from auto_deeplab.configs.optimizers import (
   WeightOptimizerConfig,
 )
 from auto_deeplab.configs.recipes import Experiment, load, to_gin
-from auto_deeplab.configs.runtime import PRECISIONS, RuntimeConfig
+from auto_deeplab.configs.runtime import PRECISIONS, STRATEGIES, RuntimeConfig
 
 __all__ = [
   'CLASS_WEIGHTS',
   'OPTIMIZERS',
   'PRECISIONS',
   'SCHEDULES',
+  'STRATEGIES',
   'ArchitectureOptimizerConfig',
   'EvalConfig',
   'EvalExperiment',

@@ -7,6 +7,8 @@ import dataclasses
 from auto_deeplab.configs import rules
 
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
+# What `training.distribution` makes of the machines that there are.
+STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
 
 
 @dataclasses.dataclass(frozen=True)

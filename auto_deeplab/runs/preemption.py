@@ -34,7 +34,12 @@ class Preempted(BaseException):
 
   No `Exception`: the signal may come while TensorFlow traces, which would take
   one for an error in what it traces, and word it anew.
+
+  Attributes:
+    exit_status: what a program that raises it exits with.
   """
+
+  exit_status = EXIT_STATUS
 
 
 class Interrupted(Preempted, KeyboardInterrupt):

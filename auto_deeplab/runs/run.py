@@ -45,7 +45,7 @@ class Place:
   Attributes:
     data_dir: folder of a data set's TFRecords.
     run_dir: folder of the run.
-    distribution: one of `distribution.STRATEGIES`.
+    distribution: one of `configs.STRATEGIES`.
     tpu_address: of the TPU, for 'tpu' alone.
     train_split: split that is trained on.
     eval_split: split that a training is evaluated on; never seen by a search.

@@ -8,10 +8,9 @@ import os
 from absl import logging
 import tensorflow as tf
 
+from auto_deeplab import configs
 from auto_deeplab.model.ops import devices
 from auto_deeplab.training import cluster
-
-STRATEGIES = ('one_device', 'mirrored', 'multi_worker', 'tpu')
 
 
 def make_strategy(
@@ -20,8 +19,8 @@ def make_strategy(
   """Builds a strategy.
 
   Args:
-    name: one of `STRATEGIES`. 'mirrored' uses all local GPUs, or all local
-      logical CPUs where there is none; 'multi_worker' reads TF_CONFIG.
+    name: one of `configs.STRATEGIES`. 'mirrored' uses all local GPUs, or all
+      local logical CPUs where there is none; 'multi_worker' reads TF_CONFIG.
     tpu_address: name or address of the TPU, for 'tpu' alone.
 
   Raises:
@@ -43,7 +42,9 @@ def make_strategy(
       tpu_address or ''
     )
     return tf.distribute.TPUStrategy(resolver)
-  raise ValueError(f'`distribution` ({name!r}) must be one of {STRATEGIES}.')
+  raise ValueError(
+    f'`distribution` ({name!r}) must be one of {configs.STRATEGIES}.'
+  )
 
 
 @functools.cache

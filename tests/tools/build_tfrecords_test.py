@@ -50,7 +50,7 @@ def test_pictures_are_drawn_and_converted(tmp_path):
     'Converting: 5/5 pictures',
     f'Wrote 3 train, 2 val examples of 7 classes to {data_dir}. Next:',
     f'  python tools/search.py --data_dir={data_dir} '
-    '--run_dir=NEW_RUN --gin_file=gin_configs/demo_search.gin',
+    '--run_dir=NEW_RUN --gin_file=demo_search',
   ]
   assert tfrecord.load_info(data_dir).name == 'synthetic'
   (batch,) = input_pipeline.eval_dataset(data_dir, 'val', batch_size=2)

@@ -109,7 +109,7 @@ def test_from_pictures_to_predictions(repository, tmp_path):
   assert lines[-2:] == [
     'Wrote 8 train, 3 val examples of 7 classes to data. Next:',
     '  python tools/search.py --data_dir=data --run_dir=NEW_RUN '
-    '--gin_file=gin_configs/demo_search.gin',
+    '--gin_file=demo_search',
   ]
 
   lines = chain.run_killed(

@@ -27,7 +27,7 @@ from tests.tools import tool_runs
     (
       {},
       "search: no --gin_file is given, the paper's settings are taken; "
-      'gin_configs/ has smaller ones.\n'
+      '--gin_file=demo_search has smaller ones.\n'
       'search: nowhere/dataset.json does not exist; tools/build_tfrecords.py '
       'makes it.',
     ),

@@ -79,6 +79,8 @@ def test_another_value_is_refused(folder, tmp_path):
 
 def test_the_help_explains_what_there_is(repository, monkeypatch):
   monkeypatch.undo()
-  text = (repository / 'tools/build_tfrecords.py').read_text(encoding='utf-8')
+  text = (repository / 'auto_deeplab/cli/verbs/build_tfrecords.py').read_text(
+    encoding='utf-8'
+  )
   explained = re.findall(r'^(\w+) {2,}\S', text, re.MULTILINE)
   assert sorted(explained) == sorted(layouts.SOURCES)

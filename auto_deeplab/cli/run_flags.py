@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flags that search, train and evaluate have in common."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from auto_deeplab.runs import run as run_lib
-from auto_deeplab.training import distribution
+from auto_deeplab import configs
+
+# For type checkers: it imports TensorFlow.
+if TYPE_CHECKING:
+  from auto_deeplab.runs import run as run_lib
 
 _DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, 'Folder that build_tfrecords.py wrote.', required=True
+  'data_dir', None, 'Folder that build_tfrecords wrote.', required=True
 )
 _RUN_DIR = flags.DEFINE_string(
   'run_dir',
@@ -22,19 +25,21 @@ _RUN_DIR = flags.DEFINE_string(
 _DISTRIBUTION = flags.DEFINE_enum(
   'distribution',
   'one_device',
-  distribution.STRATEGIES,
+  configs.STRATEGIES,
   'one_device: one GPU, or the CPU. mirrored: all GPUs of this machine. '
   'multi_worker: the machines that TF_CONFIG names. tpu: a TPU (--tpu).',
 )
 _TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
 
 
-def place(**settings: Any) -> run_lib.Place:
+def place(**settings: Any) -> 'run_lib.Place':
   """Returns where the run reads, writes and computes.
 
   Args:
     **settings: further fields of `run_lib.Place`.
   """
+  from auto_deeplab.runs import run as run_lib
+
   return run_lib.Place(
     data_dir=_DATA_DIR.value,
     run_dir=_RUN_DIR.value,

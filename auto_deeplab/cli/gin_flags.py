@@ -12,7 +12,8 @@ from auto_deeplab import configs
 _GIN_FILE = flags.DEFINE_multi_string(
   'gin_file',
   [],
-  'A recipe of gin_configs/; repeat it to override one by the next.',
+  'A recipe, by its name (camvid_train) or its path; repeat it to override one '
+  'by the next.',
 )
 _GIN_BINDINGS = flags.DEFINE_multi_string(
   'gin_bindings',
@@ -39,7 +40,7 @@ def warn_without_recipe(tool: str) -> None:
   if not _GIN_FILE.value:
     print(
       f"{tool}: no --gin_file is given, the paper's settings are taken; "
-      'gin_configs/ has smaller ones.',
+      f'--gin_file=demo_{tool} has smaller ones.',
       file=sys.stderr,
       flush=True,
     )

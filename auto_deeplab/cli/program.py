@@ -1,0 +1,110 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How a verb starts and ends: errors of the user are one line."""
+
+from collections.abc import Sequence
+import logging as python_logging
+import os
+import re
+import sys
+from types import ModuleType, TracebackType
+
+# Before TensorFlow is imported: its start-up banner says nothing to a user.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+from absl import app, flags, logging
+
+from auto_deeplab.cli import help_text
+
+# What bad input raises; all else is a defect and keeps its traceback.
+_EXPECTED = (ValueError, OSError)
+
+
+def _quieten() -> None:
+  """Leaves the word to the verbs; --verbosity brings the others back."""
+  # `app.run` turns INFO on, where libraries tell of all that they do.
+  logging.set_verbosity(logging.WARNING)
+  # Of a checkpoint that is refused, TensorFlow lists all that it did not read.
+  python_logging.getLogger('tensorflow').setLevel('ERROR')
+
+
+def name() -> str:
+  """Returns what messages begin with: `train`, or `auto-deeplab train`."""
+  return os.path.splitext(os.path.basename(sys.argv[0]))[0]
+
+
+def _say_interrupted(
+  kind: type[BaseException],
+  error: BaseException,
+  traceback: TracebackType | None,
+) -> None:
+  """Says in one line what Ctrl-C came upon; all else keeps its traceback.
+
+  Python then ends itself by the signal that Ctrl-C sends. Shells call that
+  status 130 and end the script that they run; of a program that exits, with
+  whatever status, they would go on with the next command.
+  """
+  if issubclass(kind, KeyboardInterrupt):
+    print(f'{name()}: {str(error) or "interrupted."}', file=sys.stderr)
+  else:
+    sys.__excepthook__(kind, error, traceback)
+
+
+# At once: the imports of a verb take seconds.
+sys.excepthook = _say_interrupted
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+  # By their names: not every verb needs TensorFlow.
+  names = {kind.__name__ for kind in type(error).__mro__}
+  is_of_device = 'OpError' in names and 'out of memory' in str(error).lower()
+  return bool({'MemoryError', 'ResourceExhaustedError'} & names) or is_of_device
+
+
+def _say_out_of_memory(error: BaseException, remedy: str) -> None:
+  shape = re.search(r'tensor with (shape ?\[[\d,]*\])', str(error))
+  what = f' for a tensor of {shape[1]}' if shape else ''
+  print(f'{name()}: out of memory{what}; {remedy}.', file=sys.stderr)
+
+
+def run(verb: ModuleType) -> None:
+  """Parses the flags of a verb, runs its `main()`, and exits.
+
+  A `ValueError` or `OSError` that `main` raises is printed as one line on
+  standard error, its notes below, and the exit status is 1. So is a lack of
+  memory, and, with a status of its own, what has an `exit_status`.
+
+  Args:
+    verb: a module of `auto_deeplab.cli.verbs`. Its `FOR_MEMORY`, if it has
+      one, says what to do where the memory does not suffice.
+  """
+  if help_text.is_asked(sys.argv):
+    print(help_text.of_verb(verb))
+    return
+  remedy = getattr(
+    verb, 'FOR_MEMORY', 'end other programs, or take a larger machine'
+  )
+
+  def guarded_main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+      sys.exit(f'{name()}: unexpected argument: {argv[1]}; see --help.')
+    if not flags.FLAGS['verbosity'].present:
+      _quieten()
+    try:
+      verb.main()
+    except KeyboardInterrupt as e:
+      # Of a subclass, Python would exit with status 1.
+      raise KeyboardInterrupt(str(e)) from e
+    except BaseException as e:
+      if _is_out_of_memory(e):
+        _say_out_of_memory(e, remedy)
+        sys.exit(1)
+      status = getattr(e, 'exit_status', None)
+      if status is None and not isinstance(e, _EXPECTED):
+        raise
+      message = ' '.join(str(e).split())
+      notes = getattr(e, '__notes__', [])
+      print(f'{name()}: {message}', *notes, sep='\n', file=sys.stderr)
+      sys.exit(status or 1)
+
+  app.run(guarded_main)

@@ -1,0 +1,135 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Says what a network costs: its parameters and multiply-adds.
+
+Without a genotype, for the published Auto-DeepLab-S, -M and -L. Nothing is
+built, so it takes no time.
+
+Examples:
+  auto-deeplab cost
+  auto-deeplab cost --genotype=runs/search/decoded/genotype.json \
+    --filter_multiplier=8 --input_size=360,480 --num_classes=11 --json
+
+One multiply and one add are 1 multiply-add. The table counts convolutions
+exactly; the line "In paper's count" counts as the paper's numbers were counted
+(TensorFlow 1's profiler: atrous convolutions on padded maps, and the pooling
+window). --json writes both, operation by operation.
+"""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from absl import flags
+
+from auto_deeplab.architecture import cost
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.reporting import cost_table
+
+_GENOTYPE = flags.DEFINE_string(
+  'genotype', None, 'File of decode; by default the published genotype.'
+)
+_FILTER_MULTIPLIER = flags.DEFINE_integer(
+  'filter_multiplier',
+  None,
+  'F. By default 20, 32 and 48 (S, M, L) for the published genotype, 20 for '
+  'another.',
+)
+_INPUT_SIZE = flags.DEFINE_string(
+  'input_size', '1025,2049', 'height,width of the image in pixels.'
+)
+_NUM_CLASSES = flags.DEFINE_integer('num_classes', 19, 'Classes.')
+_POOLING_SIZE = flags.DEFINE_string(
+  'pooling_size',
+  None,
+  'height,width in feature pixels of the window of the image pooling, or '
+  "`whole`. By default the paper's 97,97, or the whole map where that is "
+  'smaller.',
+)
+_STEM_FILTERS = flags.DEFINE_string(
+  'stem_filters', '64,64,128', 'Channels of the three stem convolutions.'
+)
+_ASPP_FILTERS = flags.DEFINE_integer(
+  'aspp_filters', 256, 'Channels of each ASPP branch.'
+)
+_LOW_LEVEL_FILTERS = flags.DEFINE_integer(
+  'low_level_filters', 48, "Channels of the decoder's low-level projection."
+)
+_DECODER_FILTERS = flags.DEFINE_integer(
+  'decoder_filters', 256, "Channels of the decoder's 3x3 convolutions."
+)
+_JSON = flags.DEFINE_bool('json', False, 'Write JSON instead of a table.')
+
+
+def main() -> None:
+  """Prints the cost of one genotype, or of the published networks."""
+  networks = {
+    name: network(genotype, filter_multiplier)
+    for name, genotype, filter_multiplier in named_genotypes()
+  }
+  if _JSON.value:
+    print(json.dumps(cost_table.to_json(networks), indent=1))
+  else:
+    print(cost_table.table(networks))
+
+
+def named_genotypes() -> list[tuple[str, genotype_lib.Genotype, int]]:
+  """Returns (name, genotype, F) of each network that is asked for."""
+  if _GENOTYPE.value is not None:
+    genotype = genotype_lib.Genotype.load(_GENOTYPE.value)
+    filter_multiplier = _FILTER_MULTIPLIER.value
+    return [
+      (
+        os.path.basename(_GENOTYPE.value),
+        genotype,
+        20 if filter_multiplier is None else filter_multiplier,
+      )
+    ]
+  if _FILTER_MULTIPLIER.value is not None:
+    published = genotype_lib.PUBLISHED
+    return [('Auto-DeepLab', published, _FILTER_MULTIPLIER.value)]
+  return [
+    (f'Auto-DeepLab-{size.upper()}', genotype_lib.PUBLISHED, multiplier)
+    for size, multiplier in genotype_lib.PUBLISHED_FILTER_MULTIPLIERS.items()
+  ]
+
+
+def network(
+  genotype: genotype_lib.Genotype, filter_multiplier: int
+) -> cost.Network:
+  """Returns the network that the flags describe."""
+  described = cost.Network(
+    genotype,
+    input_size=integers('input_size', _INPUT_SIZE.value, 2),
+    filter_multiplier=filter_multiplier,
+    num_classes=_NUM_CLASSES.value,
+    stem_filters=integers('stem_filters', _STEM_FILTERS.value, 3),
+    aspp_filters=_ASPP_FILTERS.value,
+    low_level_filters=_LOW_LEVEL_FILTERS.value,
+    decoder_filters=_DECODER_FILTERS.value,
+  )
+  return dataclasses.replace(described, pooling_size=pooling_size(described))
+
+
+def pooling_size(described: cost.Network) -> cost.Size | None:
+  """Returns the window of the image pooling; None is the whole map."""
+  if _POOLING_SIZE.value is not None:
+    if _POOLING_SIZE.value == 'whole':
+      return None
+    return integers('pooling_size', _POOLING_SIZE.value, 2)
+  paper = cost.PAPER_POOLING_SIZE
+  return paper if described.can_pool(paper) else None
+
+
+def integers(name: str, text: str, number: int) -> Any:
+  """Returns the `number` integers that a flag holds, as a tuple."""
+  try:
+    values = tuple(int(word) for word in text.split(','))
+  except ValueError:
+    values = ()
+  if len(values) != number:
+    raise ValueError(
+      f'`--{name}` ({text}) must be {number} integers with commas between.'
+    )
+  return values

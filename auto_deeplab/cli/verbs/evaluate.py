@@ -1,0 +1,102 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+r"""Evaluates a trained network: IoU, boundary IoU, pixel accuracy.
+
+  auto-deeplab evaluate --data_dir=DATA --run_dir=runs/train --split=val
+
+Pictures are evaluated whole, at their own size and a single scale. The recipe
+multi_scale averages over scales and mirror images, as papers do
+for their best numbers; EvalConfig.window_size slides a window over pictures
+that are too large:
+
+  auto-deeplab evaluate --data_dir=DATA --run_dir=runs/train \
+    --gin_file=multi_scale
+
+The scores are printed and written to RUN_DIR/evaluation-SPLIT-STEP.json, with
+the confusion matrix; settings other than the default ones are part of the name,
+as is the path of a checkpoint of another run. --continuous follows a training:
+it evaluates each new checkpoint, adds a row to RUN_DIR/evaluation-SPLIT.jsonl
+and ends with the training. --write_predictions writes PNGs as the data set's
+test server wants them, also of a split without labels:
+
+  auto-deeplab evaluate --data_dir=DATA --run_dir=runs/train --split=test \
+    --write_predictions=results
+"""
+
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from auto_deeplab import configs
+from auto_deeplab.cli import commands, gin_flags, run_flags
+
+# For type checkers: these import TensorFlow.
+if TYPE_CHECKING:
+  from auto_deeplab.runs import run as run_lib
+
+FOR_MEMORY = (
+  'set `EvalConfig.window_size` and `EvalConfig.window_stride`, or lower them'
+)
+
+_SPLIT = flags.DEFINE_string('split', 'val', 'Split of the data set.')
+_CHECKPOINT = flags.DEFINE_string(
+  'checkpoint',
+  None,
+  "Path prefix of a checkpoint, or 'best': the best mIoU during training; by "
+  'default the newest.',
+)
+_CONTINUOUS = flags.DEFINE_boolean(
+  'continuous', False, 'Evaluate each new checkpoint until the training ends.'
+)
+_WRITE_PREDICTIONS = flags.DEFINE_string(
+  'write_predictions', None, 'Folder that receives the predictions.'
+)
+
+
+def _follow(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
+  from auto_deeplab.evaluation import evaluation
+
+  if _CHECKPOINT.value or _WRITE_PREDICTIONS.value:
+    raise ValueError(
+      '--continuous takes neither --checkpoint nor --write_predictions.'
+    )
+  for found in evaluation.follow(place, config):
+    evaluation.append(found, place.run_dir)
+    path = evaluation.write(found, place.run_dir)
+    print(
+      f'step {found.step}: mIoU {found.scores["mean_iou"]:.4f}, in {path}',
+      flush=True,
+    )
+
+
+def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
+  from auto_deeplab.evaluation import evaluation
+
+  found = evaluation.run(
+    place,
+    config,
+    checkpoint=_CHECKPOINT.value,
+    predictions_dir=_WRITE_PREDICTIONS.value,
+  )
+  if _WRITE_PREDICTIONS.value:
+    print(
+      f'Wrote {found.num_predictions} predictions of step {found.step} to '
+      f'{_WRITE_PREDICTIONS.value}.'
+    )
+  if not found.scores:
+    return
+  print(evaluation.table(found.scores))
+  print(
+    f'Wrote {evaluation.write(found, place.run_dir)}. Next:\n  '
+    f'{commands.shown("export")} --run_dir={place.run_dir} '
+    f'--output_dir={place.run_dir}/saved_model'
+  )
+
+
+def main() -> None:
+  config = gin_flags.load(configs.EvalExperiment).evaluation
+  place = run_flags.place(eval_split=_SPLIT.value)
+  if _CONTINUOUS.value:
+    _follow(place, config)
+  else:
+    _evaluate(place, config)
