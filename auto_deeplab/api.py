@@ -155,7 +155,7 @@ def load(
   if config.exists() and 'SearchConfig.' in config.read_text():
     raise ValueError(
       f'{folder} is the folder of a search, which has no trained segmenter. '
-      f'Decode it, by `adl.decode({folder!r})` or python tools/decode.py '
+      f'Decode it, by `adl.decode({folder!r})` or auto-deeplab decode '
       f'--run_dir={folder}, train the genotype, and load that training.'
     )
   return trained_network.load_segmenter(run_dir, checkpoint)

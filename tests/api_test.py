@@ -203,7 +203,7 @@ def test_a_search_is_decoded_and_not_loaded(run_dirs):
     adl.load(search)
   assert str(error.value) == (
     f'{search} is the folder of a search, which has no trained segmenter. '
-    f"Decode it, by `adl.decode('{search}')` or python tools/decode.py "
+    f"Decode it, by `adl.decode('{search}')` or auto-deeplab decode "
     f'--run_dir={search}, train the genotype, and load that training.'
   )
 

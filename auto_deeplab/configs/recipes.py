@@ -35,11 +35,11 @@ Experiment = TypeVar(
 # folder at its root.
 _RECIPES = pathlib.Path(__file__).parents[1] / 'gin_configs'
 
-# What each is called, and the tool that takes its recipes.
+# What each is called, and the verb that takes its recipes.
 _KINDS = {
-  SearchExperiment: ('a search', 'tools/search.py'),
-  TrainExperiment: ('a training', 'tools/train.py'),
-  EvalExperiment: ('an evaluation', 'tools/evaluate.py'),
+  SearchExperiment: ('a search', 'search'),
+  TrainExperiment: ('a training', 'train'),
+  EvalExperiment: ('an evaluation', 'evaluate'),
 }
 
 
@@ -149,9 +149,9 @@ def _require_kind(experiment: type, where: str) -> None:
     f'{", ".join(sorted(bound - used))}, which {_KINDS[experiment][0]} does '
     'not use'
   )
-  for kind, (_, tool) in _KINDS.items():
+  for kind, (_, verb) in _KINDS.items():
     if bound <= {part.__name__ for part in _parts(kind).values()}:
-      raise ValueError(f'{message}; is it a recipe for {tool}?')
+      raise ValueError(f'{message}; is it a recipe for `{verb}`?')
   raise ValueError(f'{message}.')
 
 

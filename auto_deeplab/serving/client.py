@@ -144,7 +144,7 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
   for name in ('saved_model.pb', METADATA_PATH):
     if not os.path.isfile(os.path.join(folder, name)):
       raise ValueError(
-        f'{folder!r} is not a SavedModel that tools/export.py wrote: '
+        f'{folder!r} is not a SavedModel that Auto-DeepLab exported: '
         f'it has no {name!r}.'
       )
   path = os.path.join(folder, METADATA_PATH)

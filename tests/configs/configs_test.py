@@ -343,19 +343,19 @@ def test_a_typo_in_a_file_is_named_by_its_line(tmp_path):
       configs.SearchExperiment,
       ['SegmenterConfig.filter_multiplier = 8', 'TrainConfig.train_steps = 9'],
       'binds SegmenterConfig, TrainConfig, which a search does not use; is it '
-      'a recipe for tools/train.py?',
+      'a recipe for `train`?',
     ),
     (
       configs.TrainExperiment,
       ['SearchConfig.train_steps = 9'],
       'binds SearchConfig, which a training does not use; is it a recipe for '
-      'tools/search.py?',
+      '`search`?',
     ),
     (
       configs.EvalExperiment,
       ['InputConfig.batch_size = 0', 'LossConfig.hard_pixel_fraction = 0.5'],
       'binds InputConfig, LossConfig, which an evaluation does not use; is it '
-      'a recipe for tools/train.py?',
+      'a recipe for `train`?',
     ),
     (
       configs.TrainExperiment,

@@ -96,7 +96,7 @@ class TestModelFolder:
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(
       ValueError,
-      match=f'{tmp_path}.*is not a SavedModel that tools/export.py wrote: it '
+      match=f'{tmp_path}.*is not a SavedModel that Auto-DeepLab exported: it '
       "has no 'assets.extra/metadata.json'",
     ):
       client.SavedModelClient(tmp_path)

@@ -116,7 +116,7 @@ def test_wrong_model_folder_is_one_line(run_predict, pictures, tmp_path):
   assert result.returncode == 1
   assert 'Traceback' not in result.stderr
   assert result.stderr.splitlines()[-1] == (
-    f"predict: '{pictures}' is not a SavedModel that tools/export.py wrote: "
+    f"predict: '{pictures}' is not a SavedModel that Auto-DeepLab exported: "
     "it has no 'saved_model.pb'."
   )
   assert not (tmp_path / 'out').exists()

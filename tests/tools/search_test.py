@@ -28,14 +28,14 @@ from tests.tools import tool_runs
       {},
       "search: no --gin_file is given, the paper's settings are taken; "
       '--gin_file=demo_search has smaller ones.\n'
-      'search: nowhere/dataset.json does not exist; tools/build_tfrecords.py '
+      'search: nowhere/dataset.json does not exist; build_tfrecords '
       'makes it.',
     ),
     (
       {'gin_file': tool_runs.REPOSITORY / 'gin_configs/demo_train.gin'},
       f'search: {tool_runs.REPOSITORY}/gin_configs/demo_train.gin binds '
       'SegmenterConfig, TrainConfig, which a search does not use; is it a '
-      'recipe for tools/train.py?',
+      'recipe for `train`?',
     ),
   ],
 )

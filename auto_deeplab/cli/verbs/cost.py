@@ -28,7 +28,9 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import cost_table
 
 _GENOTYPE = flags.DEFINE_string(
-  'genotype', None, 'File of decode; by default the published genotype.'
+  'genotype',
+  None,
+  'Genotype that decode wrote; by default the published genotype.',
 )
 _FILTER_MULTIPLIER = flags.DEFINE_integer(
   'filter_multiplier',

@@ -44,7 +44,9 @@ _OUTPUT_DIR = flags.DEFINE_string(
   required=True,
 )
 _GENOTYPE = flags.DEFINE_string(
-  'genotype', None, 'File of decode; by default the published genotype.'
+  'genotype',
+  None,
+  'Genotype that decode wrote; by default the published genotype.',
 )
 
 

@@ -33,7 +33,9 @@ FOR_MEMORY = (
 )
 
 _GENOTYPE = flags.DEFINE_string(
-  'genotype', None, 'File of decode; by default the published genotype.'
+  'genotype',
+  None,
+  'Genotype that decode wrote; by default the published genotype.',
 )
 _TRAIN_SPLIT = flags.DEFINE_string(
   'train_split', 'train', 'Split of the data set that is trained on.'

@@ -149,9 +149,7 @@ def load_info(data_dir: str | os.PathLike[str]) -> DatasetInfo:
   """
   path = os.path.join(data_dir, INFO_NAME)
   if not tf.io.gfile.exists(path):
-    raise FileNotFoundError(
-      f'{path} does not exist; tools/build_tfrecords.py makes it.'
-    )
+    raise FileNotFoundError(f'{path} does not exist; build_tfrecords makes it.')
   try:
     with tf.io.gfile.GFile(path, 'r') as file:
       return info_from_text(file.read())
