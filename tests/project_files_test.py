@@ -110,7 +110,7 @@ def build(repository, tmp_path_factory):
     )
   _build('sdist', folder)
   (archive,) = folder.glob('dist/*.tar.gz')
-  shutil.unpack_archive(archive, folder)
+  shutil.unpack_archive(archive, folder, filter='data')
   unpacked = folder / archive.name.removesuffix('.tar.gz')
   _build('wheel', unpacked)
   shutil.copytree(unpacked / 'dist', folder / 'dist', dirs_exist_ok=True)

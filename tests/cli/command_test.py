@@ -153,7 +153,8 @@ def test_a_verb_proposes_others_as_it_was_started(
   assert commands.arguments('x') == [sys.executable, *arguments]
 
 
-def test_errors_name_the_command(tmp_path):
+def test_errors_name_the_command_before_a_library_is_loaded(tmp_path):
+  (tmp_path / 'tensorflow.py').write_text('raise AssertionError')
   arguments = ['--gin_file=trial', '--data_dir=x', '--run_dir=y']
   status, text, errors = run(
     '-m', 'auto_deeplab.cli', 'search', *arguments, cwd=tmp_path

@@ -3,5 +3,5 @@
 """One module a verb of the command: its help, its flags, and its `main()`.
 
 A verb imports TensorFlow, and what imports TensorFlow, within its functions: it
-takes seconds, which neither `--help` nor a mistyped flag should cost.
+takes seconds, which neither `--help` nor a mistyped flag or recipe should cost.
 """

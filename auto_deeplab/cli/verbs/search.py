@@ -24,10 +24,10 @@ FOR_MEMORY = (
 
 
 def main() -> None:
-  from auto_deeplab.experiments import search
-
   config = gin_flags.load(configs.SearchExperiment)
   gin_flags.warn_without_recipe('search')
+  from auto_deeplab.experiments import search
+
   place = run_flags.place(**resume_flags.consents())
   snapshot = search.run(config, place)
   print(

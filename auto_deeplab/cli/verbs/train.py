@@ -59,14 +59,14 @@ _REINITIALIZE_LOGITS = flags.DEFINE_boolean(
 
 
 def main() -> None:
-  from auto_deeplab.experiments import train
-  from auto_deeplab.runs import initialization
-
   config = gin_flags.load(configs.TrainExperiment)
   gin_flags.warn_without_recipe('train')
   genotype = genotype_lib.PUBLISHED
   if _GENOTYPE.value is not None:
     genotype = genotype_lib.Genotype.load(_GENOTYPE.value)
+  from auto_deeplab.experiments import train
+  from auto_deeplab.runs import initialization
+
   start = initialization.Start(
     _INIT_RUN_DIR.value, _INIT_CHECKPOINT.value, _REINITIALIZE_LOGITS.value
   )
