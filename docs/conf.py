@@ -31,6 +31,9 @@ apidoc_modules = [
   {
     'path': '../auto_deeplab',
     'destination': 'reference',
+    # A verb's page is its --help. Verbs share names of flags, so that no two
+    # can be imported by one program.
+    'exclude_patterns': ['**/cli/verbs/**', '**/gin_configs/**'],
     'separate_modules': True,
     'module_first': True,
     'automodule_options': {'members', 'show-inheritance'},
