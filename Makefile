@@ -1,7 +1,9 @@
 # Each target sets up .venv by itself; `make help` lists them.
 
-PYTHON ?= $(shell command -v python3.11 || echo python3)
-VENV := .venv
+# Python 3.11, else 3.13 or 3.12. It decides which TensorFlow is installed; what
+# VENV holds already stays.
+PYTHON ?= $(shell .ci/find_python)
+VENV ?= .venv
 RUN := $(VENV)/bin/python
 # Newer than the files that decide what is installed, if that is installed.
 STAMP := $(VENV)/installed
@@ -42,6 +44,10 @@ test: lint  ## Format, lint, types and all tests (10 to 25 minutes on 2 cores)
 check: lint  ## The same without slow tests and whole chains (5 minutes)
 	$(RUN) -m pytest $(IN_PROCESSES) -m 'not chain and not slow'
 
+.PHONY: test-lane
+test-lane: $(STAMP)  ## Quick tests and whole chains, for a second Python
+	$(RUN) -m pytest $(IN_PROCESSES) -m 'chain or not slow'
+
 .PHONY: lint
 lint: $(STAMP)  ## Format, lint and types alone
 	$(RUN) -m ruff format --check .
@@ -69,7 +75,18 @@ build-file: $(STAMP)  ## Write BUILD anew from the imports
 	$(RUN) -m tests.build_file
 
 .PHONY: setup
-setup: $(STAMP)  ## Make .venv from requirements.lock, or bring it up to date
+setup: $(STAMP)  ## Make .venv from its lock file, or bring it up to date
+
+# What a lock file pins already stays, unless setup.cfg asks for another; delete
+# a line, or the file, to have the newest.
+LOCK = $(VENV)/bin/uv pip compile setup.cfg locks/build.in --quiet \
+  --extra dev --extra serving --extra docs --extra gpu --no-annotate \
+  --python-platform x86_64-unknown-linux-gnu --custom-compile-command 'make lock'
+
+.PHONY: lock
+lock: $(STAMP)  ## Write the lock files anew from setup.cfg
+	$(LOCK) --python-version 3.11 -o locks/tensorflow-2.15.txt
+	$(LOCK) --python-version 3.12 -o locks/tensorflow-2.20.txt
 
 .PHONY: clean
 clean:  ## Delete caches and build outputs; .venv and runs stay
@@ -85,17 +102,19 @@ help:
 # Takes its versions from the lock file, the builds of packages that come as
 # source included. What pip says is of interest only if it fails.
 PIP_INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check \
-  --no-input -c requirements.lock
+  --no-input -c $$lock
 
-$(STAMP): requirements.lock setup.cfg pyproject.toml
-	@.ci/check_python "$(PYTHON)" "$(VENV)"
-	echo "Installing requirements.lock into $(VENV); the first time this takes \
-	minutes and about 3 GB."
-	$(RUN) -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV)
+$(STAMP): $(wildcard locks/*.txt) setup.cfg pyproject.toml
+	@lock=$$(.ci/lock_for "$(PYTHON)" "$(VENV)")
+	# By its real name: the Pythons of uv make no environment by a link to them.
+	$(RUN) -m pip --version > /dev/null 2>&1 ||
+	  "$$(realpath "$$(command -v "$(PYTHON)")")" -m venv $(VENV)
+	echo "Installing $$lock for $$($(RUN) --version) into $(VENV); the first time \
+	this takes minutes and about 3 GB."
 	{
 	  $(PIP_INSTALL) pip &&
 	  $(PIP_INSTALL) setuptools wheel &&
-	  $(PIP_INSTALL) --build-constraint requirements.lock -e '.[dev,serving]' &&
+	  $(PIP_INSTALL) --build-constraint $$lock -e '.[dev,serving]' &&
 	  $(RUN) -m pip check
 	} > $(VENV)/install.log 2>&1 || {
 	  tail -n 20 $(VENV)/install.log >&2
@@ -106,6 +125,7 @@ $(STAMP): requirements.lock setup.cfg pyproject.toml
 
 # Sphinx is for `make docs` alone: the first one installs it.
 $(DOCS_STAMP): $(STAMP)
-	@echo "Installing what builds the pages into $(VENV)."
-	$(PIP_INSTALL) --build-constraint requirements.lock -e '.[docs]'
+	@lock=$$(.ci/lock_for "$(PYTHON)" "$(VENV)")
+	echo "Installing what builds the pages into $(VENV)."
+	$(PIP_INSTALL) --build-constraint $$lock -e '.[docs]'
 	touch $@

@@ -22,18 +22,16 @@ docs/design.md names the rooms of the package.
 """
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
+
+from auto_deeplab import environment
 
 # For type checkers: what `__getattr__` finds.
 if TYPE_CHECKING:
   from auto_deeplab.api import decode, load, segmenter, supernet
   from auto_deeplab.architecture.genotype import Genotype
 
-# To be set before TensorFlow is imported, which switches oneDNN on by itself
-# only where the CPU has AVX-512 VNNI or the like. Without it the convolutions
-# take several times as long on all others.
-os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+environment.prepare()
 
 __version__ = '0.1.0'
 

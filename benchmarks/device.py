@@ -89,7 +89,7 @@ LIMITS = {
 
 def save(answers: device_answers.Answers, path: pathlib.Path) -> None:
   """Writes answers for `load`."""
-  arrays = {
+  arrays: Any = {
     f'{name}:{i}': value
     for name, values in answers.items()
     for i, value in enumerate(values)

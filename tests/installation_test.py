@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What is installed is what requirements.lock says, and no more."""
+"""What is installed is what its lock file says, and no more."""
 
 import importlib.metadata
 import os
@@ -12,6 +12,8 @@ import sysconfig
 
 from packaging import requirements, utils
 import pytest
+
+from auto_deeplab import environment
 
 _PIN = re.compile(r'(?P<name>[a-z0-9-]+)==(?P<version>[\w.+!]+)( +#.*)?')
 
@@ -29,15 +31,38 @@ def _locked(text: str) -> dict[str, str]:
     pin = _PIN.fullmatch(line)
     if not pin or pin['name'] in versions:
       raise ValueError(
-        f'requirements.lock:{number}: "{line}" is not one exact version.'
+        f'line {number} of the lock, "{line}", is not one exact version.'
       )
     versions[pin['name']] = pin['version']
   return versions
 
 
 @pytest.fixture(scope='module')
-def locked(repository):
-  return _locked((repository / 'requirements.lock').read_text())
+def lock_path(repository):
+  """The lock file that make takes for this Python."""
+  done = subprocess.run(
+    [repository / '.ci/lock_for', sys.executable, 'none'],
+    cwd=repository,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  return repository / done.stdout.strip()
+
+
+@pytest.fixture(scope='module')
+def locked(lock_path):
+  return _locked(lock_path.read_text())
+
+
+def test_the_lock_is_that_of_the_tensorflow_that_is_installed(lock_path):
+  version = environment.tensorflow_version()
+  assert lock_path.name == f'tensorflow-{version}.txt'
+
+
+def test_each_lock_pins_each_package_once(repository):
+  for path in (repository / 'locks').glob('*.txt'):
+    assert len(_locked(path.read_text())) > 100
 
 
 def test_what_is_installed_is_locked(locked):
@@ -50,7 +75,7 @@ def test_what_is_installed_is_locked(locked):
   }
   assert 'tensorflow' in installed
   different = {
-    name: f'{version}, and {locked.get(name, "nothing")} in requirements.lock'
+    name: f'{version}, and {locked.get(name, "nothing")} in the lock file'
     for name, version in installed.items()
     if locked.get(name) != version
   }
@@ -84,13 +109,13 @@ def test_the_cuda_libraries_are_those_that_tensorflow_names(locked):
 )
 def test_a_line_that_locks_nothing_is_refused(line):
   with pytest.raises(
-    ValueError, match=r'^requirements.lock:2: ".*" is not one exact version.$'
+    ValueError, match=r'^line 2 of the lock, ".*", is not one exact version\.$'
   ):
     _locked(f'absl-py==1.4.0\n{line}\n')
 
 
 def test_a_second_version_is_refused():
-  with pytest.raises(ValueError, match='lock:2: "pip==2" is not one exact'):
+  with pytest.raises(ValueError, match='line 2 of the lock, "pip==2", is'):
     _locked('pip==1\npip==2\n')
 
 
@@ -107,15 +132,15 @@ def test_the_package_installed_is_this_checkout(repository, tmp_path):
 
 
 @pytest.fixture
-def check_python(repository, tmp_path):
-  """Runs .ci/check_python on a pretended Python."""
+def lock_for(repository, tmp_path):
+  """Runs .ci/lock_for on a pretended Python."""
 
   def run(answer: str, status: int = 0, venv: str = 'none'):
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\n{answer}\nexit {status}\n')
     python.chmod(0o755)
     return subprocess.run(
-      [repository / '.ci/check_python', python, tmp_path / venv],
+      [repository / '.ci/lock_for', python, tmp_path / venv],
       capture_output=True,
       text=True,
       check=False,
@@ -124,37 +149,58 @@ def check_python(repository, tmp_path):
   return run
 
 
-def test_python_3_11_is_taken(check_python):
-  done = check_python('echo 3.11')
-  assert (done.returncode, done.stderr) == (0, '')
+@pytest.mark.parametrize(
+  ('version', 'tensorflow'),
+  [('3.11', '2.15'), ('3.12', '2.20'), ('3.13', '2.20')],
+)
+def test_each_python_has_its_lock(lock_for, repository, version, tensorflow):
+  done = lock_for(f'echo {version}')
+  path = f'locks/tensorflow-{tensorflow}.txt'
+  assert (done.returncode, done.stdout, done.stderr) == (0, f'{path}\n', '')
+  assert (repository / path).exists()
 
 
-def test_another_python_is_refused(check_python, tmp_path):
-  done = check_python('echo 3.13')
+@pytest.mark.parametrize('version', ['3.10', '3.14'])
+def test_another_python_is_refused(lock_for, tmp_path, version):
+  done = lock_for(f'echo {version}')
+  assert (done.returncode, done.stdout) == (1, '')
+  assert 'Python 3.11, 3.12 or 3.13 is needed, on which' in done.stderr
+  assert f'`{tmp_path}/python` is Python {version}.' in done.stderr
+
+
+def test_a_python_that_does_not_start_is_refused(lock_for, tmp_path):
+  done = lock_for('', status=127)
   assert done.returncode == 1
-  assert (
-    'Python 3.11 is needed: TensorFlow 2.15 runs on no later' in done.stderr
-  )
-  assert f'`{tmp_path}/python` is Python 3.13.' in done.stderr
+  assert f'`{tmp_path}/python` is not there or does\nnot start.' in done.stderr
+  assert 'make PYTHON=' in done.stderr
 
 
-def test_a_python_that_does_not_start_is_refused(check_python, tmp_path):
-  done = check_python('', status=127)
-  assert done.returncode == 1
-  assert f'`{tmp_path}/python` is not there or does not start.' in done.stderr
-  assert 'apt install python3.11 python3.11-venv' in done.stderr
-
-
-def test_a_python_without_venv_is_refused(check_python):
-  done = check_python('case "$2" in *ensurepip*) exit 1;; esac; echo 3.11')
+def test_a_python_without_venv_is_refused(lock_for):
+  done = lock_for('case "$2" in *ensurepip*) exit 1;; esac; echo 3.12')
   assert done.returncode == 1
   assert 'cannot make virtual environments' in done.stderr
-  assert 'apt install python3.11-venv' in done.stderr
+  assert 'apt install python3.12-venv' in done.stderr
 
 
-def test_a_venv_of_another_python_is_refused(check_python, tmp_path):
+def test_an_environment_keeps_its_python(lock_for, tmp_path):
   (tmp_path / 'old/bin').mkdir(parents=True)
   os.symlink(tmp_path / 'python', tmp_path / 'old/bin/python')
-  done = check_python('echo 3.9', venv='old')
+  assert lock_for('echo 3.11', venv='old').stdout.endswith('2.15.txt\n')
+  done = lock_for('echo 3.9', venv='old')
   assert done.returncode == 1
-  assert f'{tmp_path}/old holds Python 3.9, not 3.11: delete it' in done.stderr
+  assert f'{tmp_path}/old holds Python 3.9, not 3.11, 3.12 or' in done.stderr
+
+
+def test_a_python_that_starts_is_found(repository, tmp_path):
+  for name, status in (('python3.11', 127), ('python3.12', 0)):
+    (tmp_path / name).write_text(f'#!/bin/sh\nexit {status}\n')
+    (tmp_path / name).chmod(0o755)
+  done = subprocess.run(
+    [repository / '.ci/find_python'],
+    # Before those of the system.
+    env={'PATH': f'{tmp_path}:/usr/bin:/bin'},
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout.strip() == str(tmp_path / 'python3.12')

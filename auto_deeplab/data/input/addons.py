@@ -2,19 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the package takes from tensorflow-addons, whose development has ended.
 
-Only this file imports it: whoever replaces it needs to look no further.
+Only this file imports it. No TensorFlow beyond 2.15 can load it: there the same
+is computed by TensorFlow's own operations, equal but for roundings.
 """
 
+import importlib.util
 import math
 import warnings
 
 import tensorflow as tf
 
-with warnings.catch_warnings():
-  # That its development has ended, and that nobody has tried it with this
-  # TensorFlow; the tests of the augmentation do.
-  warnings.simplefilter('ignore', UserWarning)
-  import tensorflow_addons as tfa
+# Looked for, not tried: where it is, it is to be loaded or to fail.
+HAS_ADDONS = importlib.util.find_spec('tensorflow_addons') is not None
+
+if HAS_ADDONS:
+  with warnings.catch_warnings():
+    # That its development has ended, and that nobody has tried it with this
+    # TensorFlow; the tests of the augmentation do.
+    warnings.simplefilter('ignore', UserWarning)
+    import tensorflow_addons as tfa
+
+# NTSC's RGB to YIQ, row by row of R, G, B, and back.
+_TO_YIQ = (
+  (0.299, 0.596, 0.211),
+  (0.587, -0.274, -0.523),
+  (0.114, -0.322, 0.312),
+)
+_FROM_YIQ = (
+  (1.0, 1.0, 1.0),
+  (0.95617069, -0.2726886, -1.103744),
+  (0.62143257, -0.64681324, 1.70062309),
+)
 
 
 def rotate(
@@ -34,13 +52,42 @@ def rotate(
   Returns:
     Of the shape and type of `pixels`.
   """
-  turned = tfa.image.rotate(
-    pixels,
-    degrees * (math.pi / 180),
-    interpolation=interpolation,
-    fill_value=float(fill_value),
-  )
+  angle = degrees * (math.pi / 180)
+  if HAS_ADDONS:
+    turned = tfa.image.rotate(
+      pixels,
+      angle,
+      interpolation=interpolation,
+      fill_value=float(fill_value),
+    )
+  else:
+    turned = rotate_without_addons(pixels, angle, fill_value, interpolation)
   return tf.ensure_shape(turned, pixels.shape)
+
+
+def rotate_without_addons(
+  pixels: tf.Tensor, angle: tf.Tensor, fill_value: int, interpolation: str
+) -> tf.Tensor:
+  """Does what `rotate` does, by an angle in radians."""
+  size = tf.shape(pixels)[:2]
+  # Of the last pixel: the centre, which stays, lies halfway.
+  y, x = tf.unstack(tf.cast(size - 1, tf.float32))
+  cos, sin = tf.cos(angle), tf.sin(angle)
+  # Whence each pixel comes, in homogeneous coordinates.
+  to_source = [
+    *(cos, -sin, (x - (cos * x - sin * y)) / 2),
+    *(sin, cos, (y - (sin * x + cos * y)) / 2),
+    *(0.0, 0.0),
+  ]
+  turned = tf.raw_ops.ImageProjectiveTransformV3(
+    images=tf.reshape(pixels, [1, size[0], size[1], -1]),
+    transforms=tf.stack(to_source)[tf.newaxis],
+    output_shape=size,
+    fill_value=float(fill_value),
+    interpolation=interpolation.upper(),
+    fill_mode='CONSTANT',
+  )
+  return tf.reshape(turned, tf.shape(pixels))
 
 
 def adjust_colors(
@@ -61,13 +108,36 @@ def adjust_colors(
   Returns:
     uint8 [height, width, 3]; what leaves 0..255 is clipped.
   """
-  # As floats: of bytes it lets what leaves their range begin anew at the other
-  # end of it.
-  changed = tf.image.convert_image_dtype(image, tf.float32)
-  with warnings.catch_warnings():
-    # Of a version of tensorflow-addons that never came.
-    warnings.simplefilter('ignore', DeprecationWarning)
-    changed = tfa.image.adjust_hsv_in_yiq(
-      changed, hue * (math.pi / 180), saturation, brightness
-    )
+  angle = hue * (math.pi / 180)
+  # As floats: of bytes addons lets what leaves their range begin anew at the
+  # other end of it.
+  floats = tf.image.convert_image_dtype(image, tf.float32)
+  if HAS_ADDONS:
+    with warnings.catch_warnings():
+      # Of a version of tensorflow-addons that never came.
+      warnings.simplefilter('ignore', DeprecationWarning)
+      changed = tfa.image.adjust_hsv_in_yiq(
+        floats, angle, saturation, brightness
+      )
+  else:
+    changed = adjust_without_addons(floats, angle, saturation, brightness)
   return tf.image.convert_image_dtype(changed, tf.uint8, saturate=True)
+
+
+def adjust_without_addons(
+  image: tf.Tensor,
+  angle: tf.Tensor,
+  saturation: tf.Tensor,
+  brightness: tf.Tensor,
+) -> tf.Tensor:
+  """Does what `adjust_colors` does: floats, and an angle in radians."""
+  both = brightness * saturation
+  cos, sin = both * tf.cos(angle), both * tf.sin(angle)
+  zero = tf.zeros_like(cos)
+  change = [
+    [brightness + zero, zero, zero],
+    [zero, cos, sin],
+    [zero, -sin, cos],
+  ]
+  matrix = tf.constant(_TO_YIQ) @ tf.stack(change) @ tf.constant(_FROM_YIQ)
+  return image @ matrix

@@ -169,7 +169,7 @@ def _color(
   rng: np.random.Generator, palette: Sequence[datasets.Color], spread: float
 ) -> np.ndarray:
   """Returns a colour near one of the palette: brightness and hue both move."""
-  color = np.asarray(palette[rng.integers(len(palette))])
+  color = np.asarray(palette[int(rng.integers(len(palette)))])
   shift = rng.uniform(-1, 1) + 0.5 * rng.uniform(-1, 1, 3)
   return np.clip(color + spread * shift, 0, 255)
 

@@ -37,3 +37,38 @@ def test_saturation_and_hue_stop_at_the_ends():
     found = _adjusted(hue, saturation).astype(float)
     np.testing.assert_allclose(found, np.clip(exact, 0, 255), atol=1)
     assert np.any((exact < -5) | (exact > 260))
+
+
+needs_addons = pytest.mark.skipif(
+  not addons.HAS_ADDONS, reason='tensorflow-addons is not here'
+)
+
+
+@needs_addons
+@pytest.mark.parametrize('size', [(1, 1), (1, 7), (13, 1), (31, 46)])
+@pytest.mark.parametrize('degrees', [0.0, 30.0, -72.7, 90.0, 179.0])
+def test_without_addons_turns_are_the_same(size, degrees):
+  pixels = tf.constant(IMAGE[: size[0], : size[1]])
+  angle = tf.constant(degrees)
+  for kind, picture in (('bilinear', pixels), ('nearest', pixels[..., 0])):
+    turned = addons.rotate_without_addons(
+      picture, angle * (np.pi / 180), 7, kind
+    )
+    expected = addons.rotate(picture, angle, 7, kind)
+    np.testing.assert_array_equal(turned, expected)
+
+
+@needs_addons
+@pytest.mark.parametrize('hue', [0.0, 17.0, -155.0])
+@pytest.mark.parametrize('saturation', [0.0, 1.0, 1.9])
+@pytest.mark.parametrize('brightness', [0.2, 1.7])
+def test_without_addons_colours_are_the_same(
+  monkeypatch, hue, saturation, brightness
+):
+  expected = _adjusted(hue, saturation, brightness)
+  monkeypatch.setattr(addons, 'HAS_ADDONS', False)
+  found = _adjusted(hue, saturation, brightness)
+  difference = np.abs(found.astype(int) - expected)
+  # Where a value lies between two grey levels the last bit decides.
+  assert difference.max() <= 1
+  assert np.mean(difference > 0) < 1e-3

@@ -67,7 +67,8 @@ def test_a_true_mask_in_a_mat_file_is_read(shared_dir):
   root = shared_dir / 'data' / 'samples' / 'sbd' / SBD
   label = pascal.SbdLabel(root / 'cls' / '2007_000063.mat')
   values = label()
-  assert (values.shape, values.dtype) == ((375, 500), np.uint8)
+  assert values.shape == (375, 500)
+  assert values.dtype == np.uint8
   voc = shared_dir / 'data' / 'samples' / 'voc' / VOC / 'SegmentationClass'
   indices = np.array(Image.open(voc / '2007_000063.png'))
   assert np.mean(values == indices) > 0.9  # All but VOC's void borders.
