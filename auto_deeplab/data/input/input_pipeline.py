@@ -80,19 +80,24 @@ def train_dataset(
     dataset = dataset.shard(
       input_context.num_input_pipelines, input_context.input_pipeline_id
     )
+  dataset = _cropped(dataset, stream, config)
+  dataset = dataset.batch(batch_size, drop_remainder=True)
+  # tf.data does not know that of a stream that is filtered. Several workers
+  # would agree before each batch on whether all of them have one.
+  return _with_options(dataset, tf.data.INFINITE_CARDINALITY)
+
+
+def _cropped(
+  records: tf.data.Dataset, stream: int, config: InputConfig
+) -> tf.data.Dataset:
+  """Returns the crops of numbered records, as the stream draws them."""
 
   def crop(position: tf.Tensor, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     draws = augmentation.draw(stream, position)
     example = tfrecord.parse_example(serialized)
     return augmentation.augment(example, draws, config)
 
-  dataset = dataset.map(
-    crop, tf.data.AUTOTUNE, deterministic=config.deterministic
-  )
-  dataset = dataset.batch(batch_size, drop_remainder=True)
-  # tf.data does not know that of a stream that is filtered. Several workers
-  # would agree before each batch on whether all of them have one.
-  return _with_options(dataset, tf.data.INFINITE_CARDINALITY)
+  return records.map(crop, tf.data.AUTOTUNE, deterministic=config.deterministic)
 
 
 def eval_dataset(
