@@ -70,7 +70,8 @@ def test_writes_all_pictures_without_the_model_code(
   assert lines[1].startswith(f'[2/2] {pictures}/b.jpg (')
   assert lines[2:] == [
     f'Wrote label maps and overlays of 2 pictures to {output_dir}.',
-    "['auto_deeplab.serving', 'auto_deeplab.serving.client']",
+    "['auto_deeplab.environment', 'auto_deeplab.serving', "
+    "'auto_deeplab.serving.client']",
   ]
   assert sorted(path.name for path in output_dir.iterdir()) == [
     'a.npz',
