@@ -194,7 +194,7 @@ def test_the_table_holds_every_layer():
     and issubclass(value, tf.keras.layers.Layer)
     and value.__module__ == module.__name__
     # A base of models has nothing to compute.
-    and value.call is not tf.keras.Model.call
+    and getattr(value, 'call', None) is not tf.keras.Model.call
   }
   assert layers == TABLE.keys()
 
