@@ -425,7 +425,7 @@ def test_gradients_equal_finite_differences(tiny, index):
   loss, net, gradients = tiny
   variable, gradient = net.arch_variables[index], gradients[index].numpy()
   start, step = variable.numpy(), 0.02
-  largest = np.abs(gradient).max()
+  largest = float(np.abs(gradient).max())
   assert largest > 1e-4
   entries = np.argsort(-np.abs(gradient), axis=None)[:4]
   for entry in entries:
