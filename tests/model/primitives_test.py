@@ -89,3 +89,9 @@ def test_atrous_is_relu_convolution_norm():
 def test_a_kind_is_computed_by_one_class():
   with pytest.raises(ValueError, match=r'^Skip computes Skip already\.$'):
     base.computes(primitives_lib.Skip)(skip.Skip)
+
+
+def test_no_connection_has_no_layer():
+  nothing = base.of(primitives_lib.get('none'))
+  with pytest.raises(ValueError, match=r"^'none' is no operation, and has no"):
+    nothing.layer(8, NORM, 1)
