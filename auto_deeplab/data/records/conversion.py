@@ -275,13 +275,17 @@ def _locked(staging: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _kept_if_useful(staging: pathlib.Path, is_new: bool) -> Iterator[None]:
-  """After a failure, leaves the staging folder only if a shard is finished."""
+  """After a failure, leaves the staging folder only if a shard is finished.
+
+  Ctrl-C may come after all was published: then the folder is gone, or half so,
+  and the data set beside it stays.
+  """
   try:
     yield
   except BaseException:
-    if not any(path.suffix == '.tfrecord' for path in staging.iterdir()):
-      shutil.rmtree(staging)
-      if is_new:
+    if not any(staging.glob('*.tfrecord')):
+      shutil.rmtree(staging, ignore_errors=True)
+      if is_new and not any(staging.parent.iterdir()):
         staging.parent.rmdir()
     raise
 

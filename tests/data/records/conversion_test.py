@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 
 import numpy as np
 from PIL import Image
@@ -144,6 +145,27 @@ def test_a_failure_before_the_first_shard_leaves_nothing(folder, tmp_path):
   with pytest.raises(ValueError, match=r'train_1\.jpg is empty'):
     folder.convert(tmp_path / 'data', num_shards=1)
   assert not (tmp_path / 'data').exists()
+
+
+@pytest.mark.parametrize('removed', ['all', 'half'])
+def test_ctrl_c_after_the_last_file_leaves_the_data_set(
+  folder, tmp_path, monkeypatch, removed
+):
+  folder.fill(num_train=2)
+  rmtree = shutil.rmtree
+
+  def interrupted(path, **kwargs):
+    monkeypatch.setattr(shutil, 'rmtree', rmtree)
+    (path / 'lock').unlink()
+    if removed == 'all':
+      rmtree(path)
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(shutil, 'rmtree', interrupted)
+  with pytest.raises(KeyboardInterrupt):
+    folder.convert(tmp_path / 'data')
+  assert not (tmp_path / 'data' / '.incomplete').exists()
+  assert len(_examples(tmp_path / 'data', 'train')) == 2
 
 
 def test_bad_pictures_are_counted_within_their_shard(folder, tmp_path):
