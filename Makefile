@@ -1,8 +1,8 @@
 # Each target sets up .venv by itself; `make help` lists them.
 
-# Python 3.11, else 3.13 or 3.12. It decides which TensorFlow is installed; what
-# VENV holds already stays.
-PYTHON ?= $(shell .ci/find_python)
+# The newest of 3.13, 3.12 and 3.11 that is here, if none is named. It decides
+# which TensorFlow is installed; of a VENV that is there its own Python stays.
+PYTHON ?=
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 # Newer than the files that decide what is installed, if that is installed.
@@ -21,11 +21,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 ##@ Use
 
 .PHONY: demo
-demo: $(STAMP)  ## The whole chain on synthetic images, into runs/demo
+demo: lane  ## The whole chain on synthetic images, into runs/demo
 	@$(RUN) tools/demo.py
 
 .PHONY: camvid
-camvid: $(STAMP)  ## The whole chain on CamVid: make camvid CAMVID=FOLDER
+camvid: lane  ## The whole chain on CamVid: make camvid CAMVID=FOLDER
 	@test -f "$(CAMVID)/val.txt" || { echo "make camvid needs CamVid in SegNet's \
 	layout, the folder of val.txt: make camvid CAMVID=FOLDER" >&2; exit 1; }
 	$(RUN) tools/demo.py --dataset=camvid --data_dir="$(CAMVID)"
@@ -37,16 +37,22 @@ camvid: $(STAMP)  ## The whole chain on CamVid: make camvid CAMVID=FOLDER
 IN_PROCESSES := -n auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: test
-test: lint  ## Format, lint, types and all tests (10 to 25 minutes on 2 cores)
+test: lane lint  ## Format, lint, types and all tests (10 to 25 minutes on 2 cores)
 	$(RUN) -m pytest $(IN_PROCESSES)
 
 .PHONY: check
-check: lint  ## The same without slow tests and whole chains (5 minutes)
+check: lane lint  ## The same without slow tests and whole chains (5 minutes)
 	$(RUN) -m pytest $(IN_PROCESSES) -m 'not chain and not slow'
 
 .PHONY: test-lane
-test-lane: $(STAMP)  ## Quick tests and whole chains, for a second Python
+test-lane: lane  ## Quick tests and whole chains, for a second Python
 	$(RUN) -m pytest $(IN_PROCESSES) -m 'chain or not slow'
+
+# Says what all that follows runs on.
+.PHONY: lane
+lane: $(STAMP)
+	@lock=$$(.ci/lock_for "$(PYTHON)" "$(VENV)")
+	echo "$$($(RUN) --version), $$(basename $$lock .txt), in $(VENV)"
 
 .PHONY: lint
 lint: $(STAMP)  ## Format, lint and types alone
@@ -107,8 +113,10 @@ PIP_INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check \
 $(STAMP): $(wildcard locks/*.txt) setup.cfg pyproject.toml
 	@lock=$$(.ci/lock_for "$(PYTHON)" "$(VENV)")
 	# By its real name: the Pythons of uv make no environment by a link to them.
-	$(RUN) -m pip --version > /dev/null 2>&1 ||
-	  "$$(realpath "$$(command -v "$(PYTHON)")")" -m venv $(VENV)
+	$(RUN) -m pip --version > /dev/null 2>&1 || {
+	  python="$(PYTHON)"
+	  "$$(realpath "$$(command -v "$${python:-$$(.ci/find_python)}")")" -m venv $(VENV)
+	}
 	echo "Installing $$lock for $$($(RUN) --version) into $(VENV); the first time \
 	this takes minutes and about 3 GB."
 	{

@@ -172,7 +172,7 @@ def test_a_python_that_does_not_start_is_refused(lock_for, tmp_path):
   done = lock_for('', status=127)
   assert done.returncode == 1
   assert f'`{tmp_path}/python` is not there or does\nnot start.' in done.stderr
-  assert 'make PYTHON=' in done.stderr
+  assert re.search('apt install python3|make PYTHON=', done.stderr)
 
 
 def test_a_python_without_venv_is_refused(lock_for):
@@ -191,16 +191,65 @@ def test_an_environment_keeps_its_python(lock_for, tmp_path):
   assert f'{tmp_path}/old holds Python 3.9, not 3.11, 3.12 or' in done.stderr
 
 
-def test_a_python_that_starts_is_found(repository, tmp_path):
-  for name, status in (('python3.11', 127), ('python3.12', 0)):
-    (tmp_path / name).write_text(f'#!/bin/sh\nexit {status}\n')
-    (tmp_path / name).chmod(0o755)
+def test_another_python_than_that_of_the_environment_is_refused(
+  lock_for, tmp_path
+):
+  os.makedirs(tmp_path / 'old/bin')
+  os.symlink(sys.executable, tmp_path / 'old/bin/python')
+  done = lock_for('echo 3.10', venv='old')
+  assert (done.returncode, done.stdout) == (1, '')
+  version = sysconfig.get_python_version()
+  assert f'{tmp_path}/old holds Python {version}, and' in done.stderr
+  assert '3.10: name another folder, VENV=.venv-3.10, or' in done.stderr
+
+
+def test_an_environment_alone_decides(repository, tmp_path, lock_path):
+  os.makedirs(tmp_path / 'bin')
+  os.symlink(sys.executable, tmp_path / 'bin/python')
   done = subprocess.run(
-    [repository / '.ci/find_python'],
-    # Before those of the system.
-    env={'PATH': f'{tmp_path}:/usr/bin:/bin'},
+    [repository / '.ci/lock_for', '', tmp_path],
     capture_output=True,
     text=True,
     check=True,
   )
-  assert done.stdout.strip() == str(tmp_path / 'python3.12')
+  assert repository / done.stdout.strip() == lock_path
+
+
+@pytest.fixture
+def find_python(repository, tmp_path):
+  """Runs .ci/find_python among Pythons that start with these statuses."""
+
+  def run(asked: list[str], folder='a', **statuses: int) -> str:
+    for name, status in statuses.items():
+      path = tmp_path / folder / name.replace('_', '.')
+      path.parent.mkdir(exist_ok=True)
+      path.write_text(f'#!/bin/bash\nexit {status}\n')
+      path.chmod(0o755)
+    for name in ('env', 'bash'):
+      if not (tmp_path / name).exists():
+        (tmp_path / name).symlink_to(f'/usr/bin/{name}')
+    done = subprocess.run(
+      [repository / '.ci/find_python', *asked],
+      env={'PATH': f'{tmp_path}:{tmp_path}/a:{tmp_path}/b'},
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    assert done.returncode == (0 if done.stdout else 1)
+    return done.stdout.strip().removeprefix(f'{tmp_path}/')
+
+  return run
+
+
+def test_the_newest_python_is_found(find_python):
+  assert find_python([]) == ''
+  assert find_python([], python3_11=0, python3_10=0) == 'a/python3.11'
+  assert find_python([], python3_12=0, python3_14=0) == 'a/python3.12'
+  assert find_python([], python3_13=0) == 'a/python3.13'
+  assert find_python(['3.12']) == 'a/python3.12'
+  assert find_python(['3.9']) == ''
+
+
+def test_a_name_without_a_python_is_passed_over(find_python):
+  assert find_python([], python3_13=127, python3_12=0) == 'a/python3.12'
+  assert find_python([], folder='b', python3_13=0) == 'b/python3.13'

@@ -2,18 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the package takes from tensorflow-addons, whose development has ended.
 
-Only this file imports it. No TensorFlow beyond 2.15 can load it: there the same
-is computed by TensorFlow's own operations, equal but for roundings.
+Only this file imports it. No TensorFlow beyond 2.15 can load it: there, and
+where it is not installed, the same is computed by TensorFlow's own operations,
+equal but for roundings.
 """
 
 import importlib.util
 import math
 import warnings
 
+from absl import logging
 import tensorflow as tf
 
+from auto_deeplab import environment
+
+_IS_LOADABLE = environment.tensorflow_version() == '2.15'
 # Looked for, not tried: where it is, it is to be loaded or to fail.
-HAS_ADDONS = importlib.util.find_spec('tensorflow_addons') is not None
+HAS_ADDONS = (
+  _IS_LOADABLE and importlib.util.find_spec('tensorflow_addons') is not None
+)
 
 if HAS_ADDONS:
   with warnings.catch_warnings():
@@ -69,6 +76,7 @@ def rotate_without_addons(
   pixels: tf.Tensor, angle: tf.Tensor, fill_value: int, interpolation: str
 ) -> tf.Tensor:
   """Does what `rotate` does, by an angle in radians."""
+  _say_that_it_is_missed()
   size = tf.shape(pixels)[:2]
   # Of the last pixel: the centre, which stays, lies halfway.
   y, x = tf.unstack(tf.cast(size - 1, tf.float32))
@@ -131,6 +139,7 @@ def adjust_without_addons(
   brightness: tf.Tensor,
 ) -> tf.Tensor:
   """Does what `adjust_colors` does: floats, and an angle in radians."""
+  _say_that_it_is_missed()
   both = brightness * saturation
   cos, sin = both * tf.cos(angle), both * tf.sin(angle)
   zero = tf.zeros_like(cos)
@@ -141,3 +150,14 @@ def adjust_without_addons(
   ]
   matrix = tf.constant(_TO_YIQ) @ tf.stack(change) @ tf.constant(_FROM_YIQ)
   return image @ matrix
+
+
+def _say_that_it_is_missed() -> None:
+  """Says once that other roundings than those of addons are to be expected."""
+  if _IS_LOADABLE and not HAS_ADDONS:
+    logging.log_first_n(
+      logging.WARNING,
+      'tensorflow-addons is not installed: pictures are turned and recoloured '
+      "by TensorFlow's own operations, equal but for roundings.",
+      1,
+    )

@@ -1,6 +1,9 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Colours that leave their range stop at its end."""
+"""Colours stop at the end of their range; all is the same without addons."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -72,3 +75,35 @@ def test_without_addons_colours_are_the_same(
   # Where a value lies between two grey levels the last bit decides.
   assert difference.max() <= 1
   assert np.mean(difference > 0) < 1e-3
+
+
+# As if it had never been installed.
+_PROGRAM = """
+import sys
+sys.modules['tensorflow_addons'] = None
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *args: (
+  None if name == 'tensorflow_addons' else find_spec(name, *args)
+)
+import tensorflow as tf
+from auto_deeplab.data.input import addons
+image = tf.zeros([4, 4, 3], tf.uint8)
+for _ in range(2):
+  for value in (0.5, 1.0):
+    addons.rotate(image, tf.constant(value), 0, 'nearest')
+    addons.adjust_colors(
+      image, hue=value, saturation=tf.constant(value), brightness=value
+    )
+"""
+
+
+@needs_addons
+def test_that_addons_is_missed_is_said_once():
+  done = subprocess.run(
+    [sys.executable, '-c', _PROGRAM],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stderr.count('tensorflow-addons is not installed') == 1
