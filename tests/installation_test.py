@@ -94,14 +94,18 @@ def test_what_an_extra_names_is_locked(locked, extra):
 
 def test_the_cuda_libraries_are_those_that_tensorflow_names(locked):
   named = {
-    requirement.name: str(requirement.specifier)
+    requirement.name: requirement.specifier
     for requirement in map(
       requirements.Requirement, importlib.metadata.requires('tensorflow') or []
     )
     if requirement.marker and 'and-cuda' in str(requirement.marker)
   }
   assert len(named) == 12
-  assert {name: f'=={locked[name]}' for name in named} == named
+  # TensorFlow 2.15 names one version of each, 2.20 a range.
+  others = {
+    name: locked[name] for name in named if locked[name] not in named[name]
+  }
+  assert others == {}
 
 
 @pytest.mark.parametrize(
