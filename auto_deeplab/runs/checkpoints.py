@@ -9,6 +9,9 @@
 A checkpoint is written to `.saving` beside its place and moved there once it is
 on the disk, its index last. So what is named `ckpt-400.index` is whole, however
 the process is killed, the power fails or the disk is full.
+
+It holds the version of its format, which is that of its run folder. One without
+is of version 1, as are those of TensorFlow 1.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +29,9 @@ from auto_deeplab.training import cluster
 
 _FILE = re.compile(r'ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})')
 _STEP_KEY = 'global_step/.ATTRIBUTES/VARIABLE_VALUE'
+
+VERSION = 1
+_VERSION_KEY = 'format_version/.ATTRIBUTES/VARIABLE_VALUE'
 
 # A file that ends too early is an IndexError; objects that the file lacks are
 # an AssertionError, other shapes a ValueError.
@@ -102,7 +108,7 @@ def write(
   shutil.rmtree(temporary, ignore_errors=True)  # Of one that was killed.
   try:
     temporary.mkdir(parents=True)
-    checkpoint.write(str(temporary / path.name))
+    _with_version(checkpoint).write(str(temporary / path.name))
     _move(temporary, path)
   except cluster.LOSSES:
     raise  # Of another worker, whom `cluster` names: it is no fault of the disk.
@@ -115,6 +121,11 @@ def write(
   finally:
     shutil.rmtree(temporary, ignore_errors=True)
   return str(path)
+
+
+def _with_version(checkpoint: tf.train.Checkpoint) -> tf.train.Checkpoint:
+  version = tf.Variable(VERSION, trainable=False)
+  return tf.train.Checkpoint(root=checkpoint, format_version=version)
 
 
 def _move(temporary: pathlib.Path, path: pathlib.Path) -> None:
@@ -185,7 +196,7 @@ def newest_step(folder: str | os.PathLike[str]) -> int:
   """Returns the step of the newest checkpoint, 0 if there is none.
 
   Raises:
-    ValueError: the checkpoint is damaged.
+    ValueError: the checkpoint is damaged, or of a newer version.
   """
   path = newest(folder)
   if path is None:
@@ -250,8 +261,8 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
   """Restores every object of `checkpoint`, which has a `model`.
 
   Raises:
-    ValueError: the file is damaged, holds something else, or a variable of
-      the model that is not finite.
+    ValueError: the file is damaged, of a newer version, holds something else,
+      or a variable of the model that is not finite.
   """
   with refusing(path):
     status = checkpoint.read(path)
@@ -269,8 +280,29 @@ def refusing(path: str) -> Iterator[None]:
     path: of the checkpoint that is read within.
 
   Raises:
-    ValueError: in the place of any of them.
+    ValueError: in the place of any of them; or the checkpoint is of a newer
+      version, whatever is in it.
   """
+  with _refusing(path):
+    version = _version(path)
+  if version > VERSION:
+    raise ValueError(
+      f'checkpoint {path} is of version {version}, and this auto_deeplab reads '
+      f'version {VERSION}: install a newer one.'
+    )
+  with _refusing(path):
+    yield
+
+
+def _version(path: str) -> int:
+  reader = tf.train.load_checkpoint(path)
+  if not reader.has_tensor(_VERSION_KEY):
+    return 1
+  return int(reader.get_tensor(_VERSION_KEY))
+
+
+@contextlib.contextmanager
+def _refusing(path: str) -> Iterator[None]:
   try:
     yield
   except _REFUSALS as e:

@@ -1,6 +1,9 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A damaged checkpoint is named, and passed over only if the user says so."""
+"""A damaged checkpoint is named, and passed over only if the user says so.
+
+One of a newer version is named as well, and never passed over.
+"""
 
 import pytest
 import tensorflow as tf
@@ -76,3 +79,30 @@ def test_where_none_is_whole_nothing_begins_anew(folder, skip_damaged):
   assert message.startswith(f'checkpoint {folder}/ckpt-6 is damaged: ')
   assert message.endswith('; none before it is whole.')
   assert checkpoints.steps(folder) == [2, 4, 6]
+
+
+def test_one_of_a_newer_version_is_named(folder, monkeypatch):
+  monkeypatch.setattr(checkpoints, 'VERSION', 2)
+  state = tf.train.Checkpoint(model=tf.Module(), global_step=tf.Variable(8))
+  path = checkpoints.write(state, folder, 8)
+  monkeypatch.undo()
+  checkpoints.require_whole(folder, skip_damaged=True)
+  for read in (
+    lambda: checkpoints.newest_step(folder),
+    lambda: checkpoints.restore(state, path),
+  ):
+    with pytest.raises(ValueError) as error:
+      read()
+    assert str(error.value) == (
+      f'checkpoint {path} is of version 2, and this auto_deeplab reads version '
+      '1: install a newer one.'
+    )
+
+
+def test_one_without_a_version_is_of_the_first(tmp_path):
+  step = tf.Variable(8, dtype=tf.int64)
+  state = tf.train.Checkpoint(model=tf.Module(), global_step=step)
+  path = state.write(str(tmp_path / 'ckpt-8'))
+  step.assign(0)
+  checkpoints.restore(state, path)
+  assert (int(step.numpy()), checkpoints.newest_step(tmp_path)) == (8, 8)

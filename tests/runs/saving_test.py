@@ -86,7 +86,12 @@ def test_the_newest_are_kept_and_can_be_read(tmp_path):
   ]
   assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / 'ckpt-6')
   run.step.assign(0)
-  run.saver.checkpoint.read(str(tmp_path / 'ckpt-4')).assert_consumed()
+  version = tf.Variable(0)
+  checkpoint = tf.train.Checkpoint(
+    global_step=run.step, weights=run.weights, format_version=version
+  )
+  checkpoint.read(str(tmp_path / 'ckpt-4')).assert_consumed()
+  assert version.numpy() == checkpoints.VERSION
   assert (int(run.step), float(run.weights[0])) == (4, 4.0)
 
 
@@ -137,7 +142,7 @@ def test_a_lost_worker_is_no_full_disk(tmp_path, monkeypatch):
     raise tf.errors.UnavailableError(None, None, 'Connection reset by peer')
 
   run = Run(tmp_path)
-  monkeypatch.setattr(run.saver.checkpoint, 'write', lose)
+  monkeypatch.setattr(tf.train.Checkpoint, 'write', lose)
   with pytest.raises(tf.errors.UnavailableError):
     run.go_to(2)
   assert names(tmp_path) == []

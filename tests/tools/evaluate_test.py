@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.evaluation import evaluation, metrics
@@ -120,3 +121,18 @@ def test_a_checkpoint_of_another_configuration_is_refused(folder, tmp_path):
     'configuration, or is damaged: '
   )
   assert not list(run_dir.glob('*evaluation*'))
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused(folder, tmp_path):
+  run_dir = shutil.copytree(folder / 'run', tmp_path / 'run')
+  path = run_dir / 'checkpoints/ckpt-1'
+  newer = tf.train.Checkpoint(format_version=tf.Variable(2))
+  newer.write(str(path))
+  result = tool_runs.run(
+    'evaluate', cwd=folder, data_dir='data', run_dir=run_dir
+  )
+  assert result.returncode == 1
+  assert result.stderr == (
+    f'evaluate: checkpoint {path} is of version 2, and this auto_deeplab reads '
+    'version 1: install a newer one.\n'
+  )
