@@ -320,14 +320,12 @@ def load_snapshot(path: str | os.PathLike[str]) -> Snapshot:
 
 
 def _snapshot_from(arrays: Mapping[str, np.ndarray]) -> Snapshot:
-  for key in ('format', 'version', 'step', 'alphas', 'betas'):
+  fixed = {'format': FORMAT, 'version': VERSION}
+  for key in (*fixed, 'step', 'alphas', 'betas'):
     if key not in arrays:
       raise ValueError(f'the snapshot lacks the array {key!r}.')
-  for key, expected in (('format', FORMAT), ('version', VERSION)):
-    if arrays[key].tolist() != expected:
-      raise ValueError(
-        f'`{key}` ({arrays[key].tolist()!r}) must be {expected!r}.'
-      )
+    if key in fixed and (found := arrays[key].tolist()) != fixed[key]:
+      raise ValueError(f'`{key}` ({found!r}) must be {fixed[key]!r}.')
   names = arrays.get('primitives', np.array(primitives_lib.PAPER)).tolist()
   alphas, betas = arrays['alphas'], arrays['betas']
   return Snapshot(int(arrays['step']), alphas, betas, tuple(names))

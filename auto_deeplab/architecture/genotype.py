@@ -282,17 +282,29 @@ def _check_document(document: Any) -> None:
     raise ValueError(
       f'A genotype must be a JSON object, not {type(document).__name__}.'
     )
-  expected = {'format': FORMAT, 'version': VERSION, 'inputs': list(INPUTS)}
-  known = (*expected, 'cell', 'backbone')
-  missing = [key for key in known if key not in document]
-  if missing:
-    raise ValueError(f'The genotype lacks the key {missing[0]!r}.')
+  # Before the keys, which another version may have more or less of.
+  _check_values(document, {'format': FORMAT, 'version': VERSION})
+  known = ('format', 'version', 'inputs', 'cell', 'backbone')
   unknown = [key for key in document if key not in (*known, 'searched')]
   if unknown:
     raise ValueError(f'The genotype has the unknown key {unknown[0]!r}.')
+  _check_values(document, {'inputs': list(INPUTS)})
+  for key in known:
+    _require_key(document, key)
+
+
+def _check_values(
+  document: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
   for key, value in expected.items():
+    _require_key(document, key)
     if document[key] != value or isinstance(document[key], bool):
       raise ValueError(f'`{key}` ({document[key]!r}) must be {value!r}.')
+
+
+def _require_key(document: Mapping[str, Any], key: str) -> None:
+  if key not in document:
+    raise ValueError(f'The genotype lacks the key {key!r}.')
 
 
 def _readable(document: Mapping[str, Any]) -> str:

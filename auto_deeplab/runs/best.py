@@ -35,14 +35,17 @@ class Best:
     """Returns `step`, `checkpoint` (its name) and the score, if there is one.
 
     Raises:
-      ValueError: the file does not parse.
+      ValueError: the file does not parse, or lacks one of these.
     """
     try:
-      return json.loads(self._list.read_text())
+      best = json.loads(self._list.read_text())
+      return {key: best[key] for key in ('step', 'checkpoint', SCORE)}
     except FileNotFoundError:
       return None
-    except json.JSONDecodeError as e:
-      raise ValueError(f'{self._list} is damaged: {e}') from e
+    except (ValueError, KeyError, TypeError) as e:
+      raise ValueError(
+        f'{self._list} is damaged, or of another version: {e!r}'
+      ) from e
 
   def update(
     self, path: str | os.PathLike[str], step: int, score: float

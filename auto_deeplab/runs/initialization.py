@@ -136,11 +136,12 @@ def _load(path: pathlib.Path) -> dict[str, Any]:
     return {}
   try:
     values = json.loads(path.read_text())
-    if {key: values[key] for key in _FORMAT} == _FORMAT:
-      return values
-  except (ValueError, KeyError, TypeError):
-    pass
-  raise ValueError(f'{path} is damaged, or of another version.')
+    found = {key: values[key] for key in _FORMAT}
+  except (ValueError, KeyError, TypeError) as e:
+    raise ValueError(f'{path} is damaged: {e!r}') from e
+  if found != _FORMAT:
+    raise ValueError(f'{path} has {found}, which must be {_FORMAT}.')
+  return values
 
 
 def _check(start: Start, checkpoint: str, info: datasets.DatasetInfo) -> None:

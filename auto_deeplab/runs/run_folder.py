@@ -35,6 +35,7 @@ And RUN/lock, as long as a process writes the folder (`run_lock`).
 
 from collections.abc import Mapping
 import difflib
+import json
 import os
 import pathlib
 import sys
@@ -114,6 +115,7 @@ class RunFolder:
       if not path.exists() or path.read_text() == content:
         continue
       if not _is_class_table_of(path, content):
+        _check_version(path, content)
         raise ValueError(
           f'{path} differs from what this run was asked to use; take another '
           'run folder.'
@@ -226,6 +228,24 @@ class RunFolder:
       if str(self.config) in str(e):
         raise
       raise ValueError(f'{self.config}: {e}') from e
+
+
+def _check_version(path: pathlib.Path, content: str) -> None:
+  """Refuses a JSON file of another version than the content it should have."""
+  found, ours = map(_version, (path.read_text(), content))
+  if found != ours:
+    raise ValueError(
+      f'{path} is of version {found}, and this auto_deeplab reads version '
+      f'{ours}; go on with the one that wrote it.'
+    )
+
+
+def _version(text: str) -> Any:
+  try:
+    return json.loads(text)['version']
+  except (ValueError, KeyError, TypeError):
+    return None
+
 
 def _is_class_table_of(path: pathlib.Path, content: str) -> bool:
   """Whether a file is a `dataset.json` of no pictures, but these classes.

@@ -151,15 +151,15 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
   try:
     metadata = json.loads(Path(path).read_text(encoding='utf-8'))
     found = metadata['format'], metadata['version']
-    _ = metadata['class_names'], metadata['colors']
+    if found == (FORMAT, VERSION):
+      _ = metadata['class_names'], metadata['colors']
+      return metadata
   except (ValueError, TypeError, KeyError) as e:
     raise ValueError(f'{path!r} is damaged: {e!r}') from e
-  if found != (FORMAT, VERSION):
-    raise ValueError(
-      f'{folder!r} is of format {found[0]!r}, version {found[1]}; this client '
-      f'reads {FORMAT!r}, version {VERSION}.'
-    )
-  return metadata
+  raise ValueError(
+    f'{folder!r} is of format {found[0]!r}, version {found[1]}; this client '
+    f'reads {FORMAT!r}, version {VERSION}.'
+  )
 
 
 def load_image(path: str | os.PathLike) -> np.ndarray:

@@ -350,6 +350,7 @@ def test_a_negative_step_is_refused():
   ('change', 'message'),
   [
     ({'version': 2}, '`version` (2) must be 1.'),
+    ({'version': 2, 'betas': None}, '`version` (2) must be 1.'),
     ({'format': 'x'}, "`format` ('x') must be 'auto_deeplab.architecture'."),
     ({'alphas': np.zeros((3, 8))}, '`alphas` has 3 edges'),
     ({'betas': np.zeros((2, 4))}, '`betas` has shape (2, 4)'),

@@ -214,6 +214,7 @@ def test_a_bad_backbone_is_refused(backbone, message):
   ('change', 'message'),
   [
     ({'version': 2}, '`version` (2) must be 1.'),
+    ({'version': 2, 'decoder': {}}, '`version` (2) must be 1.'),
     ({'version': True}, '`version` (True) must be 1.'),
     ({'format': 'darts'}, "`format` ('darts') must be 'auto_deeplab.genotype'"),
     (

@@ -54,12 +54,15 @@ def test_one_beyond_the_resumed_step_is_forgotten(tmp_path):
   )
 
 
-def test_a_damaged_file_is_named(tmp_path):
+@pytest.mark.parametrize('text', ['{"step": 4', '{"step": 4}', '[]'])
+def test_a_damaged_file_is_named(tmp_path, text):
   (tmp_path / 'best').mkdir()
-  (tmp_path / 'best' / 'best.json').write_text('{"step": 4')
+  (tmp_path / 'best' / 'best.json').write_text(text)
   with pytest.raises(ValueError) as error:
     best.path_of(tmp_path)
-  assert str(error.value).startswith(f'{tmp_path}/best/best.json is damaged: ')
+  assert str(error.value).startswith(
+    f'{tmp_path}/best/best.json is damaged, or of another version: '
+  )
 
 
 def test_a_training_keeps_its_best(tmp_path):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training begins with another's weights, or says why it cannot."""
 
+import json
 import shutil
 
 import numpy as np
@@ -246,12 +247,19 @@ def test_a_run_that_goes_on_finds_what_it_began_with(source, tmp_path):
   shutil.copytree(run_dir / 'checkpoints', new.checkpoints)
   shutil.rmtree(run_dir)
   assert _find(start, new.path) == path
-  (new.path / 'start.json').write_text('{}')
-  with pytest.raises(ValueError) as error:
-    _find(start, new.path)
-  assert str(error.value) == (
-    f'{new.path}/start.json is damaged, or of another version.'
-  )
+  newer = json.loads(text) | {'version': 2}
+  for bad, reason in (
+    ('{}', "is damaged: KeyError('format')"),
+    (
+      json.dumps(newer),
+      "has {'format': 'auto_deeplab.start', 'version': 2}, which must be "
+      "{'format': 'auto_deeplab.start', 'version': 1}.",
+    ),
+  ):
+    (new.path / 'start.json').write_text(bad)
+    with pytest.raises(ValueError) as error:
+      _find(start, new.path)
+    assert str(error.value) == f'{new.path}/start.json {reason}'
 
 
 def test_a_run_with_a_past_of_its_own_is_not_begun_anew(source, tmp_path):

@@ -100,6 +100,16 @@ def test_another_file_is_named(folder):
   )
 
 
+def test_a_file_of_another_version_is_named(folder):
+  folder.claim(tiny.train_config(), {'genotype.json': '{"version": 2}'})
+  with pytest.raises(ValueError) as error:
+    folder.check(tiny.train_config(), {'genotype.json': '{"version": 1}'})
+  assert str(error.value) == (
+    f'{folder.path}/genotype.json is of version 2, and this auto_deeplab reads '
+    'version 1; go on with the one that wrote it.'
+  )
+
+
 def test_the_folder_of_a_search_takes_no_training(folder):
   folder.claim(tiny.search_config(), {})
   with pytest.raises(ValueError) as error:

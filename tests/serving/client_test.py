@@ -105,13 +105,17 @@ class TestModelFolder:
     'change, message',
     [
       ({'version': 2}, "saved_model', version 2; this client reads .* 1"),
+      ({'version': 2, 'colors': None}, "saved_model', version 2; this client"),
       ({'format': 'other'}, "is of format 'other', version 1; this client"),
     ],
   )
   def test_other_version(self, model_dir, tmp_path, change, message):
     folder = shutil.copytree(model_dir, tmp_path / 'copy')
     path = folder / 'assets.extra' / 'metadata.json'
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    metadata = json.loads(path.read_text()) | change
+    path.write_text(
+      json.dumps({k: v for k, v in metadata.items() if v is not None})
+    )
     with pytest.raises(ValueError, match=message):
       client.SavedModelClient(folder)
 
