@@ -4,6 +4,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import types
 
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab import environment
+from tests import import_graph
 
 
 @pytest.fixture
@@ -63,3 +65,36 @@ def test_another_keras_is_refused(monkeypatch, variables):
   monkeypatch.setitem(sys.modules, 'tensorflow', tensorflow)
   with pytest.raises(ImportError, match=r'Keras 3\.12\.0 is in its place'):
     environment.prepare()
+
+
+def run(program: str) -> subprocess.CompletedProcess:
+  """Runs a program as a user does, whose environment says nothing of Keras."""
+  return subprocess.run(
+    [sys.executable, '-c', program],
+    cwd=import_graph.ROOT,
+    env={k: v for k, v in os.environ.items() if k != 'TF_USE_LEGACY_KERAS'},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def test_tensorflow_may_be_imported_first_while_its_keras_is_not_used():
+  done = run(
+    'import tensorflow as tf, auto_deeplab; print(tf.keras.Model.__module__)'
+  )
+  assert done.stdout == f'{tf.keras.Model.__module__}\n', done.stderr
+
+
+@pytest.mark.skipif(
+  environment.tensorflow_version() == '2.15', reason='It has no other Keras.'
+)
+def test_keras_3_that_was_used_first_is_refused():
+  done = run('import tensorflow as tf; tf.keras.layers; import auto_deeplab')
+  assert done.returncode == 1
+  assert re.fullmatch(
+    r'ImportError: auto_deeplab needs the Keras of tf-keras, and Keras 3\.\S+ '
+    'is in its place: import auto_deeplab before tensorflow, or set '
+    r'TF_USE_LEGACY_KERAS=1\.',
+    done.stderr.splitlines()[-1],
+  )
