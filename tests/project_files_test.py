@@ -197,3 +197,48 @@ print(config.schedule.train_steps)
     f'{tmp_path}/installed/auto_deeplab/__init__.py',
     '4000000',
   ]
+
+
+@pytest.fixture(scope='module')
+def context(repository):
+  """What the Dockerfile can copy: the names that .dockerignore lets in."""
+  lines = (repository / '.dockerignore').read_text().splitlines()
+  rules = [line for line in lines if not line.startswith('#')]
+  assert rules[0] == '*'
+  return {rule.removeprefix('!') for rule in rules if rule.startswith('!')}
+
+
+def test_the_container_takes_the_lock_of_its_python(
+  repository, context, tmp_path
+):
+  text = (repository / 'Dockerfile').read_text()
+  (version,) = re.findall(
+    r'^ARG BASE=python:(3\.\d+)-slim$', text, re.MULTILINE
+  )
+  (lock,) = re.findall(r'^ARG LOCK=(\S+)', text, re.MULTILINE)
+  python = tmp_path / 'python'
+  python.write_text(f'#!/bin/sh\necho {version}\n')
+  python.chmod(0o755)
+  done = subprocess.run(
+    [repository / '.ci/lock_for', python, tmp_path / 'none'],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout.strip() == lock
+  assert 'locks' in context
+
+
+def test_the_container_installs_the_whole_package(
+  repository, context, package, tmp_path
+):
+  for name in context:
+    if (repository / name).is_dir():
+      # As a builder copies a folder: links stay links.
+      shutil.copytree(repository / name, tmp_path / name, symlinks=True)
+    else:
+      shutil.copy(repository / name, tmp_path)
+  _build('wheel', tmp_path)
+  (wheel,) = tmp_path.glob('dist/*.whl')
+  names = zipfile.ZipFile(wheel).namelist()
+  assert {name for name in names if '.dist-info/' not in name} == package
