@@ -242,3 +242,18 @@ def test_the_container_installs_the_whole_package(
   (wheel,) = tmp_path.glob('dist/*.whl')
   names = zipfile.ZipFile(wheel).namelist()
   assert {name for name in names if '.dist-info/' not in name} == package
+
+
+@pytest.mark.parametrize('version', ['2.15', '2.20'])
+def test_the_table_of_gpus_is_that_of_the_locks(repository, version):
+  page = (repository / 'docs/memory_and_precision.md').read_text()
+  (row,) = re.findall(rf'^\|.*\| {version} \| (.*)\|$', page, re.MULTILINE)
+  built, locked, _ = (cell.strip() for cell in row.split('|'))
+  text = (repository / f'locks/tensorflow-{version}.txt').read_text()
+  (cuda,) = re.findall(
+    r'^nvidia-cuda-runtime-cu12==(\d+\.\d+)', text, re.MULTILINE
+  )
+  (cudnn,) = re.findall(r'^nvidia-cudnn-cu12==(\d+\.\d+)', text, re.MULTILINE)
+  assert f'CUDA {cuda}, cuDNN {cudnn}' == (
+    built if locked == 'those' else locked
+  )
