@@ -239,6 +239,10 @@ def _with_options(
 ) -> tf.data.Dataset:
   """Returns batches of a stated number, made ahead and in order."""
   options = tf.data.Options()
+  # As many calls at once as there are cores. The thread that would tune their
+  # number often misses that it is to end, and its iterator, and so the process,
+  # then waits up to a minute for it.
+  options.autotune.enabled = False
   options.deterministic = True
   # `train_dataset` shares out the examples itself.
   options.experimental_distribute.auto_shard_policy = (

@@ -53,6 +53,11 @@ def test_batches_have_static_shapes_and_legal_values(converted):
     assert set(np.unique(batch['label'])) <= {0, 1, 2, 255}
 
 
+def test_no_thread_tunes_what_an_iterator_would_wait_for(converted):
+  dataset = input_pipeline.train_dataset(converted, 'train', CONFIG, seed=0)
+  assert dataset.options().autotune.enabled is False
+
+
 @pytest.mark.parametrize('half', [None, 'A'])
 @pytest.mark.parametrize('num_pipelines', [1, 2])
 def test_the_stream_is_known_to_be_endless(converted, half, num_pipelines):
