@@ -113,12 +113,14 @@ PIP_INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check \
 $(STAMP): $(wildcard locks/*.txt) setup.cfg pyproject.toml
 	@lock=$$(.ci/lock_for "$(PYTHON)" "$(VENV)")
 	# By its real name: the Pythons of uv make no environment by a link to them.
-	$(RUN) -m pip --version > /dev/null 2>&1 || {
+	[[ -e $(RUN) ]] || {
 	  python="$(PYTHON)"
 	  "$$(realpath "$$(command -v "$${python:-$$(.ci/find_python)}")")" -m venv $(VENV)
 	}
+	# Those that uv makes have no pip.
+	$(RUN) -m pip --version > /dev/null 2>&1 || $(RUN) -m ensurepip > /dev/null
 	echo "Installing $$lock for $$($(RUN) --version) into $(VENV); the first time \
-	this takes minutes and about 3 GB."
+	this takes minutes and 3.5 GB."
 	{
 	  $(PIP_INSTALL) pip &&
 	  $(PIP_INSTALL) setuptools wheel &&

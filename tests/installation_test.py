@@ -195,6 +195,15 @@ def test_an_environment_keeps_its_python(lock_for, tmp_path):
   assert f'{tmp_path}/old holds Python 3.9, not 3.11, 3.12 or' in done.stderr
 
 
+def test_an_environment_whose_python_has_gone_is_refused(lock_for, tmp_path):
+  (tmp_path / 'old/bin').mkdir(parents=True)
+  os.symlink(tmp_path / 'gone', tmp_path / 'old/bin/python')
+  done = lock_for('echo 3.12', venv='old')
+  assert done.returncode == 1
+  assert f'{tmp_path}/old holds Python that does not start, not' in done.stderr
+  assert f'delete it with `rm -rf {tmp_path}/old`' in done.stderr
+
+
 def test_another_python_than_that_of_the_environment_is_refused(
   lock_for, tmp_path
 ):
@@ -204,7 +213,7 @@ def test_another_python_than_that_of_the_environment_is_refused(
   assert (done.returncode, done.stdout) == (1, '')
   version = sysconfig.get_python_version()
   assert f'{tmp_path}/old holds Python {version}, and' in done.stderr
-  assert '3.10: name another folder, VENV=.venv-3.10, or' in done.stderr
+  assert 'is 3.10:\nname another folder, VENV=.venv-3.10, or' in done.stderr
 
 
 def test_an_environment_alone_decides(repository, tmp_path, lock_path):
@@ -234,7 +243,9 @@ def find_python(repository, tmp_path):
         (tmp_path / name).symlink_to(f'/usr/bin/{name}')
     done = subprocess.run(
       [repository / '.ci/find_python', *asked],
-      env={'PATH': f'{tmp_path}:{tmp_path}/a:{tmp_path}/b'},
+      env={
+        'PATH': f'{tmp_path}:{tmp_path}/a:{tmp_path}/b:{tmp_path}/with space'
+      },
       capture_output=True,
       text=True,
       check=False,
@@ -257,3 +268,9 @@ def test_the_newest_python_is_found(find_python):
 def test_a_name_without_a_python_is_passed_over(find_python):
   assert find_python([], python3_13=127, python3_12=0) == 'a/python3.12'
   assert find_python([], folder='b', python3_13=0) == 'b/python3.13'
+
+
+def test_a_folder_of_the_path_may_have_a_space(find_python):
+  assert find_python([], folder='with space', python3_13=0) == (
+    'with space/python3.13'
+  )
