@@ -22,6 +22,8 @@ docs/design.md names the rooms of the package.
 """
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from auto_deeplab import environment
@@ -31,7 +33,13 @@ if TYPE_CHECKING:
   from auto_deeplab.api import decode, load, segmenter, supernet
   from auto_deeplab.architecture.genotype import Genotype
 
-environment.prepare()
+try:
+  environment.prepare()
+except ImportError as e:
+  # The command cannot catch what the first of its imports raises.
+  if os.path.basename(sys.argv[0]) == 'auto-deeplab':
+    sys.exit(f'auto-deeplab: {e}')
+  raise
 
 __version__ = '0.1.0'
 

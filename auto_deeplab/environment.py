@@ -12,6 +12,7 @@ import importlib.util
 import os
 import re
 import sys
+from types import ModuleType
 
 _VERSIONS = ('2.15', '2.20')
 
@@ -19,6 +20,7 @@ _VERSIONS = ('2.15', '2.20')
 _METADATA = re.compile(r'tensorflow(?:_cpu|_macos)?-(\d+\.\d+)\S*\.dist-info')
 
 _LEGACY_KERAS = 'TF_USE_LEGACY_KERAS'
+_TRUE = ('1', 'true', 'True')  # As TensorFlow reads it.
 
 
 def tensorflow_version() -> str | None:
@@ -28,11 +30,22 @@ def tensorflow_version() -> str | None:
   import what knows of installed packages.
   """
   spec = importlib.util.find_spec('tensorflow')
-  for folder in (spec and spec.submodule_search_locations) or ():
+  if spec is None or spec.origin is None:  # A folder of that name is none.
+    return None
+  for folder in spec.submodule_search_locations or ():
     for name in os.listdir(os.path.dirname(folder)):
       if found := _METADATA.fullmatch(name):
         return found[1]
-  return None
+  return _version_by_metadata()
+
+
+def _version_by_metadata() -> str:
+  """Returns that of a build by another name, such as tf-nightly."""
+  from importlib import metadata
+
+  for name in metadata.packages_distributions().get('tensorflow', ()):
+    return '.'.join(metadata.version(name).split('.')[:2])
+  return 'unknown'
 
 
 def prepare() -> None:
@@ -50,17 +63,41 @@ def prepare() -> None:
     return
   if version not in _VERSIONS:
     raise ImportError(
-      f'auto_deeplab needs TensorFlow {" or ".join(_VERSIONS)}; {version} is '
-      'installed.'
+      f'auto_deeplab needs TensorFlow {" or ".join(_VERSIONS)}; the version '
+      f'that is installed is {version}.'
     )
+  tensorflow = sys.modules.get('tensorflow')
   if version == '2.15':
-    return  # Its own Keras; with this setting it would be another one.
-  os.environ.setdefault(_LEGACY_KERAS, '1')
-  keras = getattr(sys.modules.get('tensorflow'), 'keras', None)
+    _keep_own_keras(tensorflow)
+  else:
+    _take_legacy_keras(tensorflow)
+
+
+def _keep_own_keras(tensorflow: ModuleType | None) -> None:
+  """Has TensorFlow 2.15 take its own Keras, and not tf-keras 2.15."""
+  asked = os.environ.get(_LEGACY_KERAS)
+  if asked in _TRUE and tensorflow is not None:
+    raise ImportError(
+      f'auto_deeplab needs the own Keras of TensorFlow 2.15, and '
+      f'{_LEGACY_KERAS}={asked} has put another in its place: unset it, and '
+      'start Python anew.'
+    )
+  os.environ.pop(_LEGACY_KERAS, None)
+
+
+def _take_legacy_keras(tensorflow: ModuleType | None) -> None:
+  """Has a later TensorFlow take tf-keras, and not Keras 3."""
+  asked = os.environ.setdefault(_LEGACY_KERAS, '1')
+  if asked not in _TRUE:
+    raise ImportError(
+      f'auto_deeplab needs the Keras of tf-keras: unset {_LEGACY_KERAS} '
+      f'({asked!r}), and start Python anew.'
+    )
+  keras = getattr(tensorflow, 'keras', None)
   taken = getattr(keras, '__version__', '')
   if taken.startswith('3.'):
     raise ImportError(
       f'auto_deeplab needs the Keras of tf-keras, and Keras {taken} is in its '
       'place: import auto_deeplab before tensorflow, or set '
-      f'{_LEGACY_KERAS}=1.'
+      f'{_LEGACY_KERAS}=1, and start Python anew.'
     )
