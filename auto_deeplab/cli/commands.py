@@ -24,4 +24,5 @@ def arguments(verb: str) -> list[str]:
   if _is_tool():
     folder = os.path.dirname(sys.argv[0])
     return [sys.executable, os.path.join(folder, f'{verb}.py')]
-  return [sys.executable, '-m', 'auto_deeplab.cli', verb]
+  # -P: what lies in the working folder is no module of ours.
+  return [sys.executable, '-P', '-m', 'auto_deeplab.cli', verb]

@@ -142,7 +142,11 @@ def test_what_is_no_verb_is_refused(monkeypatch):
   ('started', 'shown', 'arguments'),
   [
     ('/clone/tools/train.py', 'python tools/x.py', ['/clone/tools/x.py']),
-    ('auto-deeplab train', 'auto-deeplab x', ['-m', 'auto_deeplab.cli', 'x']),
+    (
+      'auto-deeplab train',
+      'auto-deeplab x',
+      ['-P', '-m', 'auto_deeplab.cli', 'x'],
+    ),
   ],
 )
 def test_a_verb_proposes_others_as_it_was_started(
