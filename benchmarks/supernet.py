@@ -26,7 +26,8 @@ Columns, in CPU seconds unless said:
   peak_GiB              the most memory the process held
   w_nodes, a_nodes      nodes of a graph that a weight and an architecture step
                         execute (`benchmarks/graph.py` says what counts); the
-                        crop does not matter
+                        crop does not matter. 0 where paths are drawn, which
+                        have no graph; their steps differ, so take more rounds
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,7 @@ flags.DEFINE_boolean('json', False, 'Print JSON.')
 flags.DEFINE_string('case', None, 'Internal: the one case to run, as JSON.')
 
 NUM_CLASSES = 19
+_NUM_PATHS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Case:
   recompute: bool = False
   channel_divisor: int = 1
   draw_primitives: bool = False
+  draw_path: bool = False
 
 
 CASES = (
@@ -85,6 +88,7 @@ CASES = (
   Case('mixed_bfloat16'),
   Case('float32', channel_divisor=4),
   Case('float32', draw_primitives=True),
+  Case('float32', draw_primitives=True, draw_path=True),
 )
 
 
@@ -108,21 +112,27 @@ def measure_case(case: Case) -> dict[str, float]:
         recompute=case.recompute,
         channel_divisor=case.channel_divisor,
         draw_primitives=case.draw_primitives,
+        draw_path=case.draw_path,
       ),
       NUM_CLASSES,
     )
   with _timing(columns, 'build_s'):
-    networks.build(
-      supernet,
-      configs.InputConfig(size, batch_size=FLAGS.batch_size),
-      moved='weights',
-    )
+    if case.draw_path:
+      supernet.build(None)
+    else:
+      networks.build(
+        supernet,
+        configs.InputConfig(size, batch_size=FLAGS.batch_size),
+        moved='weights',
+      )
   batch = _make_batch()
   compiled = _make_steps(supernet)
   steps = {k: functools.partial(_run, v, batch) for k, v in compiled.items()}
   for name, run in steps.items():
     with _timing(columns, f'{name}_first_s'):
-      run()
+      # Of drawn paths so many that all levels were met.
+      for _ in range(_NUM_PATHS if case.draw_path else 1):
+        run()
   columns['ready_wall_s'] = _seconds_of_this_process()
   walls = measure.alternating_seconds(steps, FLAGS.num_rounds)
   dtype = tf.keras.mixed_precision.global_policy().compute_dtype
@@ -140,7 +150,7 @@ def measure_case(case: Case) -> dict[str, float]:
   columns['w_share'] = share * madds / convolution.MULTIPLY_ADDS
   columns['peak_GiB'] = measure.peak_rss_bytes() / 2**30
   for name, step in compiled.items():
-    columns[f'{name}_nodes'] = _num_nodes(step, batch)
+    columns[f'{name}_nodes'] = 0 if case.draw_path else _num_nodes(step, batch)
   return columns
 
 
@@ -187,6 +197,7 @@ def _make_steps(
       variables,
       optimizer,
       config.weight_decay,
+      is_compiled=not supernet.config.draw_path,
     )
 
   return {

@@ -280,14 +280,18 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
   }
 
 
+def snapshot_path(run_dir: str | os.PathLike[str], step: int) -> pathlib.Path:
+  """Returns where the snapshot of a step is kept, whether it is or not."""
+  return pathlib.Path(run_dir) / SNAPSHOT_FOLDER / f'step-{step:08d}.npz'
+
+
 def save_snapshot(run_dir: str | os.PathLike[str], snapshot: Snapshot) -> str:
   """Writes a snapshot into the folder of a run, atomically.
 
   Returns:
     The path of the file.
   """
-  folder = pathlib.Path(run_dir) / SNAPSHOT_FOLDER
-  path = folder / f'step-{snapshot.step:08d}.npz'
+  path = snapshot_path(run_dir, snapshot.step)
   with artifact.writing(path) as file:
     np.savez(
       file,

@@ -192,6 +192,7 @@ def get(name: str) -> Primitive:
 
 
 NONE = 'none'
+SKIP_CONNECT = 'skip_connect'
 
 # The eight of the paper (section 3.1), the search space unless a recipe says
 # otherwise. Their order is that of the columns of alphas.
@@ -201,7 +202,7 @@ PAPER = tuple(
     Nothing(NONE),
     MaxPool('max_pool_3x3', 3),
     AvgPool('avg_pool_3x3', 3),
-    Skip('skip_connect'),
+    Skip(SKIP_CONNECT),
     SeparableConv('sep_conv_3x3', 3),
     SeparableConv('sep_conv_5x5', 5),
     AtrousConv('atrous_conv_3x3', 3),

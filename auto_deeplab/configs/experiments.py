@@ -27,6 +27,9 @@ class SearchConfig:
       epochs (14,880) in the paper, earlier leads to bad optima.
     snapshot_interval: steps between two snapshots of alphas and betas; a
       multiple of `RuntimeConfig.steps_per_loop`.
+    probe_batches: batches of half B, the same each time, on which each snapshot
+      scores the supernet as it is, and as the decoded network alone; 0 skips
+      that. Twice as many forward passes as these a snapshot.
     unrolled: whether alphas and betas follow the second-order gradient of
       DARTS, which looks one weight step ahead; the paper's is of first order.
       An architecture step then costs four forward and backward passes. Only
@@ -37,12 +40,13 @@ class SearchConfig:
   train_steps: int = 29760
   arch_start_step: int = 14880
   snapshot_interval: int = 1000
+  probe_batches: int = 8
   unrolled: bool = False
 
   def __post_init__(self):
     rules.require_types(self)
     rules.require_positive(self, 'train_steps', 'snapshot_interval')
-    rules.require_non_negative(self, 'arch_start_step')
+    rules.require_non_negative(self, 'arch_start_step', 'probe_batches')
     rules.require(
       self.arch_start_step < self.train_steps,
       self,

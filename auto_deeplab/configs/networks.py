@@ -33,6 +33,10 @@ class SupernetConfig:
       which takes 4. Divides `filter_multiplier`; 1, all, is the paper's.
     draw_primitives: whether each step draws one primitive an edge and computes
       it alone, as in GDAS (Dong and Yang, CVPR 2019); the paper mixes all.
+    draw_path: whether each step also draws one path through the lattice, a
+      transition a node, and computes its cells alone. Only with
+      `draw_primitives`. A cell then takes H[l-2] from the level where the path
+      was, as a decoded network does, through a projection from each level.
     gumbel_temperature: of the softmax that the gradient of such a draw follows.
     primitives: names of those that an edge mixes, in the order of alphas; the
       paper's eight. `none` may be among them or not.
@@ -48,6 +52,7 @@ class SupernetConfig:
   recompute: bool = False
   channel_divisor: int = 1
   draw_primitives: bool = False
+  draw_path: bool = False
   gumbel_temperature: float = 1.0
   primitives: tuple[str, ...] = primitives_lib.PAPER
 
@@ -65,6 +70,12 @@ class SupernetConfig:
       'filter_multiplier',
       'channel_divisor',
       'gumbel_temperature',
+    )
+    rules.require(
+      self.draw_primitives or not self.draw_path,
+      self,
+      'draw_path',
+      'False where `draw_primitives` is',
     )
     _require_stem(self)
     _require_batch_norm(self)

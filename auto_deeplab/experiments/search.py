@@ -23,7 +23,8 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
-from auto_deeplab.experiments import opening, parts
+from auto_deeplab.evaluation import one_shot
+from auto_deeplab.experiments import opening, parts, snapshots
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.runs import outer_loop
 from auto_deeplab.runs import run as run_lib
@@ -64,6 +65,7 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
     )
     if run.step < config.schedule.train_steps:
       _rehearse(search)
+    probe = _make_probe(config, info, place, strategy, search)
     run.claim()
     outer_loop.run(
       'search',
@@ -71,7 +73,9 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
       search,
       strategy,
       num_steps=config.schedule.train_steps,
-      actions=[functools.partial(_snapshot, config.schedule, run, search)],
+      actions=[
+        snapshots.Snapshots(config.schedule, run, search.supernet, probe)
+      ],
     )
   return decode.latest_snapshot(run.path)
 
@@ -116,12 +120,16 @@ def make_searcher(
     seed=config.runtime.seed,
   )
   global_step = orbit.utils.create_global_step()
-  networks.build(supernet, config.input, strategy, moved='weights')
+  if config.supernet.draw_path:
+    supernet.build(None)  # It has no graph.
+  else:
+    networks.build(supernet, config.input, strategy, moved='weights')
   make_step = functools.partial(
     parts.make_step,
     strategy,
     train_steps=config.schedule.train_steps,
     use_xla=config.runtime.use_xla,
+    is_compiled=not config.supernet.draw_path,
   )
   weight_step = make_step(
     _forward(supernet, lambda: 2 * global_step, 'weights'),
@@ -191,16 +199,21 @@ def _rehearse(search: searcher.Searcher) -> None:
   )
 
 
-def _snapshot(
-  schedule: configs.SearchConfig,
-  run: run_lib.Run,
+def _make_probe(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  place: run_lib.Place,
+  strategy: tf.distribute.Strategy,
   search: searcher.Searcher,
-) -> None:
-  """Writes and logs alphas and betas, if due."""
-  step = run.step
-  if step % schedule.snapshot_interval == 0 or step == schedule.train_steps:
-    alphas, betas = (v.numpy() for v in search.supernet.arch_variables)
-    names = search.supernet.config.primitives
-    snapshot = decode.Snapshot(step, alphas, betas, names)
-    decode.save_snapshot(run.path, snapshot)
-    run.record_row(decode.describe(snapshot))
+) -> one_shot.OneShot | None:
+  """Makes what scores the supernet on the first batches of half B."""
+  number = config.schedule.probe_batches
+  if not number:
+    return None
+  batches = iter(parts.distribute(strategy, config, place, 0, half='B'))
+  return one_shot.OneShot(
+    search.supernet,
+    strategy,
+    [next(batches) for _ in range(number)],
+    info.num_classes,
+  )

@@ -21,94 +21,10 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import deeplab, pixels
-from auto_deeplab.model.ops import channels, layers, normalization, sizes
+from auto_deeplab.model import deeplab, drawn_path, pixels
+from auto_deeplab.model import nodes as nodes_lib
+from auto_deeplab.model.ops import normalization, sizes
 from auto_deeplab.model.search import search_cell
-
-
-class _Projection(tf.keras.layers.Layer):
-  """Brings a node's input to the node's size and width.
-
-  From the finer level: ReLU, 3x3 of stride 2, BN. From the coarser: bilinear,
-  then as from the same: ReLU, 1x1, BN.
-  """
-
-  def __init__(
-    self,
-    direction: int,
-    filters: int,
-    norm: normalization.NormSettings,
-    **kwargs,
-  ):
-    super().__init__(**kwargs)
-    if direction == lattice.DOWN:
-      self.conv = layers.ConvBn(filters, 3, norm, strides=2)
-    else:
-      self.conv = layers.ConvBn(filters, 1, norm)
-    self.is_strided = direction == lattice.DOWN
-
-  def call(self, x: tf.Tensor, size, training=None) -> tf.Tensor:
-    """`[n, h, w, c]` -> `[n, *size, filters]`."""
-    if not self.is_strided:
-      x = sizes.resize_aligned(x, size)
-    return self.conv(tf.nn.relu(x), training=training)
-
-
-class _Node(tf.keras.layers.Layer):
-  """One cell of the lattice with the projections of its inputs."""
-
-  def __init__(
-    self,
-    directions: Sequence[int],
-    config: configs.SupernetConfig,
-    filters: int,
-    norm: normalization.NormSettings,
-    **kwargs,
-  ):
-    super().__init__(**kwargs)
-    self.projections = [_Projection(d, filters, norm) for d in directions]
-    self.previous_projection = _Projection(lattice.SAME, filters, norm)
-    self.cell = search_cell.SearchCell(
-      config.num_blocks,
-      filters,
-      norm,
-      names=config.primitives,
-      recompute=config.recompute,
-      channel_divisor=config.channel_divisor,
-      is_drawn=config.draw_primitives,
-    )
-
-  def call(
-    self,
-    inputs: list[tf.Tensor],
-    previous: tf.Tensor,
-    architecture: search_cell.Architecture,
-    beta_weights: Sequence[tf.Tensor],
-    size,
-    training=None,
-  ) -> tf.Tensor:
-    """Computes H[l, s].
-
-    Args:
-      inputs: the source of each incoming transition, `[n, h', w', c']`.
-      previous: H[l-2] at this level, or the nearest there is.
-      architecture: what weighs the primitives.
-      beta_weights: of each transition, its probability, scalar.
-      size: (height, width) of this level.
-      training: whether batch norm takes the statistics of the batch.
-
-    Returns:
-      `[n, *size, num_blocks * filters]`.
-    """
-    stacked = channels.concat_batches(
-      [p(x, size, training=training) for p, x in zip(self.projections, inputs)]
-    )
-    previous = self.previous_projection(previous, size, training=training)
-    outputs = self.cell(stacked, previous, architecture, training=training)
-    parts = tf.split(outputs, len(inputs), axis=0)
-    return tf.add_n(
-      [tf.cast(w, y.dtype) * y for w, y in zip(beta_weights, parts)]
-    )
 
 
 @tf.keras.saving.register_keras_serializable(package='auto_deeplab')
@@ -155,13 +71,7 @@ class Supernet(pixels.PictureModel):
     # save them.
     self.nodes = [
       [
-        _Node(
-          [direction for _, direction in lattice.incoming(layer, level)],
-          config,
-          lattice.block_filters(level, config.filter_multiplier),
-          norm,
-          name=f'node_{layer}_{level}',
-        )
+        self._make_node(layer, level, norm)
         for level in lattice.reachable_levels(layer)
       ]
       for layer in range(config.num_layers)
@@ -169,13 +79,12 @@ class Supernet(pixels.PictureModel):
     self.heads = [
       deeplab.SearchHead(
         level,
-        config.num_blocks
-        * lattice.block_filters(level, config.filter_multiplier),
+        channels,
         num_classes,
         norm,
         name=f'head_{level}',
       )
-      for level in lattice.reachable_levels(config.num_layers - 1)
+      for level, channels in self._channels(config.num_layers - 1).items()
     ]
     self._seed = seed
     self._add_architecture_variables(seed)
@@ -197,8 +106,45 @@ class Supernet(pixels.PictureModel):
     own = configs.SupernetConfig(**config['config'])
     return cls(**config | {'config': own})
 
+  def _make_node(
+    self, layer: int, level: int, norm: normalization.NormSettings
+  ) -> tf.keras.layers.Layer:
+    name = f'node_{layer}_{level}'
+    if self.config.draw_path:
+      return nodes_lib.PathNode(layer, level, self.config, norm, name=name)
+    return nodes_lib.Node(
+      [direction for _, direction in lattice.incoming(layer, level)],
+      self.config,
+      lattice.block_filters(level, self.config.filter_multiplier),
+      norm,
+      name=name,
+    )
+
+  def build(self, input_shape) -> None:
+    """Makes what a drawn path would leave out; all else comes by itself."""
+    if self.config.draw_path:
+      self.stem(tf.zeros([1, 4, 4, 3]))
+      half, stem = self.config.stem_filters[1:]
+      before, last = {0: half}, {0: stem}
+      for layer, nodes in enumerate(self.nodes):
+        for node in nodes:
+          node.make_variables(last, before)
+        before, last = last, self._channels(layer)
+      for head, channels in zip(self.heads, last.values()):
+        head(tf.zeros([1, 2, 2, channels]))
+    self.built = True
+
+  def _channels(self, layer: int) -> dict[int, int]:
+    """Returns the channels of a layer's outputs, by level."""
+    config = self.config
+    return {
+      level: config.num_blocks
+      * lattice.block_filters(level, config.filter_multiplier)
+      for level in lattice.reachable_levels(layer)
+    }
+
   @property
-  def every_node(self) -> list[_Node]:
+  def every_node(self) -> list[tf.keras.layers.Layer]:
     """The nodes, layer by layer: Keras' files keep no lists of lists."""
     return list(itertools.chain(*self.nodes))
 
@@ -253,18 +199,46 @@ class Supernet(pixels.PictureModel):
       return tf.nn.softmax(self.alphas, axis=-1), None
     logits = tf.convert_to_tensor(self.alphas)
     if draw is not None:
-      logits += self._gumbel_noise(draw)
+      logits += self._gumbel_noise(draw, logits.shape)
     soft = tf.nn.softmax(logits / self.config.gumbel_temperature, axis=-1)
     choices = tf.argmax(logits, axis=-1, output_type=tf.int32)
     hard = tf.one_hot(choices, logits.shape[-1])
     # In this order the sum is exactly one-hot.
     return hard + (soft - tf.stop_gradient(soft)), choices
 
-  def _gumbel_noise(self, draw: tf.Tensor) -> tf.Tensor:
+  def _path(
+    self,
+    draw: tf.Tensor | None,
+    weights: tuple[tf.Tensor, tf.Tensor] | None,
+  ) -> tuple[tuple[int, ...], Sequence[tf.Tensor | float]]:
+    """Returns the path of a call, and what weighs its transitions."""
+    if not tf.executing_eagerly():
+      raise ValueError(
+        'a supernet that draws paths computes another network each time: it is '
+        'to be called eagerly, not within a tf.function or by `fit`.'
+      )
+    if weights is None:
+      return self._draw_path(draw)
+    path = drawn_path.along_largest(np.asarray(weights[1]))
+    return path, [1.0] * len(path)
+
+  def _draw_path(
+    self, draw: tf.Tensor | None
+  ) -> tuple[tuple[int, ...], list[tf.Tensor]]:
+    """Returns a path, and what weighs its transitions."""
+    logits = tf.convert_to_tensor(self.betas)
+    if draw is not None:
+      # Other numbers than those of the primitives.
+      logits += self._gumbel_noise(-1 - draw, logits.shape)
+    path = drawn_path.along_largest(logits.numpy())
+    temperature = self.config.gumbel_temperature
+    return path, drawn_path.weights(logits, path, temperature)
+
+  def _gumbel_noise(self, draw: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """Returns -log(-log(u)), equal for equal draws, as on all replicas."""
     seed = tf.stack([tf.cast(self._seed, tf.int64), tf.cast(draw, tf.int64)])
     smallest = np.finfo(np.float32).tiny
-    u = tf.random.stateless_uniform(self.alphas.shape, seed, smallest, 1.0)
+    u = tf.random.stateless_uniform(shape, seed, smallest, 1.0)
     return -tf.math.log(-tf.math.log(u))
 
   def transition_probabilities(self) -> tf.Tensor:
@@ -274,8 +248,10 @@ class Supernet(pixels.PictureModel):
     masked = tf.where(mask, self.betas, np.float32(-1e9))
     return tf.nn.softmax(masked, axis=-1) * mask.astype(np.float32)
 
-  def _incoming_probabilities(self) -> dict[tuple[int, int], list[tf.Tensor]]:
-    """Returns those of each node's transitions, scalars, by layer and level."""
+  def _by_node(
+    self, transitions: tf.Tensor
+  ) -> dict[tuple[int, int], list[tf.Tensor]]:
+    """Returns what weighs each node's inputs, scalars, by layer and level."""
     places = {
       (layer, level): [
         (layer, *each) for each in lattice.incoming(layer, level)
@@ -286,10 +262,7 @@ class Supernet(pixels.PictureModel):
     # All at once: of its own, each would be a slice and have its constants.
     values = iter(
       tf.unstack(
-        tf.gather_nd(
-          self.transition_probabilities(),
-          list(itertools.chain(*places.values())),
-        )
+        tf.gather_nd(transitions, list(itertools.chain(*places.values())))
       )
     )
     return {
@@ -303,6 +276,7 @@ class Supernet(pixels.PictureModel):
     training=None,
     draw: tf.Tensor | None = None,
     moved: str | None = None,
+    weights: tuple[tf.Tensor, tf.Tensor] | None = None,
   ) -> tf.Tensor:
     """Computes the logits: the sum of the four levels' upsampled logits.
 
@@ -315,18 +289,29 @@ class Supernet(pixels.PictureModel):
       moved: 'weights' or 'architecture' if the step moves these alone: the
         cells then take the others as constants, which spares their gradients.
         None takes all gradients.
+      weights: of primitives and transitions, float32 of the shapes of alphas
+        and betas, in the place of what those give; as of
+        `architecture.discretization`.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
 
     Raises:
       ValueError: if `moved` is another word, or images are too small, of
-        another dtype, or beyond [-1, 1].
+        another dtype, or beyond [-1, 1]; or if paths are drawn and this is no
+        eager call.
     """
     images = pixels.as_floats(images, self.compute_dtype)
     sizes.check_map_size(images)
-    architecture = search_cell.Architecture(*self._draw(draw), moved)
-    outputs = self._lattice(images, architecture, training)
+    drawn = self._draw(draw) if weights is None else (weights[0], None)
+    architecture = search_cell.Architecture(*drawn, moved)
+    if self.config.draw_path:
+      path = self._path(draw, weights)
+      return self._along_path(images, architecture, *path, training)
+    transitions = (
+      self.transition_probabilities() if weights is None else weights[1]
+    )
+    outputs = self._lattice(images, architecture, transitions, training)
     size = sizes.spatial_size(images)
     return tf.add_n(
       [
@@ -339,10 +324,11 @@ class Supernet(pixels.PictureModel):
     self,
     images: tf.Tensor,
     architecture: search_cell.Architecture,
+    transitions: tf.Tensor,
     training,
   ) -> list[tf.Tensor]:
     """Returns the last layer's outputs, finest level first."""
-    probabilities = self._incoming_probabilities()
+    beta_weights = self._by_node(transitions)
     half, stem = self.stem(images, training=training)
     map_sizes = sizes.pyramid(sizes.spatial_size(stem), lattice.NUM_LEVELS)
     before, last = [half], [stem]
@@ -356,10 +342,37 @@ class Supernet(pixels.PictureModel):
             # The nearest size where H[l-2] has no such level.
             before[min(level, len(before) - 1)],
             architecture,
-            probabilities[layer, level],
+            beta_weights[layer, level],
             map_sizes[level],
             training=training,
           )
         )
       before, last = last, outputs
     return last
+
+  def _along_path(
+    self,
+    images: tf.Tensor,
+    architecture: search_cell.Architecture,
+    path: Sequence[int],
+    weights: Sequence[tf.Tensor | float],
+    training,
+  ) -> tf.Tensor:
+    """Returns the logits of the cells along a path."""
+    half, stem = self.stem(images, training=training)
+    map_sizes = sizes.pyramid(sizes.spatial_size(stem), lattice.NUM_LEVELS)
+    before, last, levels = half, stem, (0, 0)
+    for nodes, level, weight in zip(self.nodes, path, weights, strict=True):
+      x = nodes[level](
+        last,
+        before,
+        levels,
+        architecture,
+        weight,
+        map_sizes[level],
+        training=training,
+      )
+      before, last, levels = last, x, (level, levels[0])
+    return sizes.resize_aligned(
+      self.heads[levels[0]](last, training=training), sizes.spatial_size(images)
+    )

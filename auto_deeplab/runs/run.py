@@ -230,8 +230,11 @@ class Run:
     self._summarize({**values, 'steps_per_second': steps_per_second})
 
   def record_row(self, values: Mapping[str, Any]) -> None:
-    """Adds a row of JSON values to `metrics.jsonl`."""
+    """Adds a row of JSON values to `metrics.jsonl`, its numbers to TensorBoard.
+    """
     self._metrics.append(self.step, values)
+    numbers = {k: v for k, v in values.items() if isinstance(v, float)}
+    self._summarize(numbers)
 
   def record_scores(self, scores: Mapping[str, float]) -> None:
     """Adds the scores of an evaluation, and keeps the best checkpoint."""

@@ -6,6 +6,7 @@ The search has two of these (weights; alphas and betas), retraining has one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import itertools
 import math
 from typing import NoReturn
 
@@ -18,7 +19,7 @@ Batch = Mapping[str, tf.Tensor]
 
 
 class GradientStep:
-  """Forward, backward and update, compiled once.
+  """Forward, backward and update, compiled once unless told otherwise.
 
   Attributes:
     strategy: on whose replicas it runs.
@@ -38,6 +39,7 @@ class GradientStep:
     pixel_loss: objectives.PixelLoss | None = None,
     accumulation_steps: int = 1,
     clip_norm: float = 0.0,
+    is_compiled: bool = True,
   ):
     """Initializes the step and the optimizer's variables.
 
@@ -57,6 +59,9 @@ class GradientStep:
         and what draws random numbers, the step is the same for any number.
       clip_norm: largest norm of the gradient, which is scaled down to it; 0
         does not clip. Not for the optimizer to do: its norm is what is logged.
+      is_compiled: whether the step is a graph; of a `forward` that computes
+        another network each time it cannot be. Variables that this leaves out
+        then stay as they are, momentum included.
     """
     self.strategy = strategy
     if use_xla:
@@ -70,13 +75,18 @@ class GradientStep:
       optimizer, tf.keras.mixed_precision.LossScaleOptimizer
     )
     optimizer.build(self.variables)
+    if not is_compiled:
+      # It would number anew the variables that a step takes, as if they were
+      # all.
+      inner = getattr(optimizer, 'inner_optimizer', optimizer)
+      inner.build = lambda variables: None
     self._clip_norm = clip_norm
     self._num_parts = accumulation_steps
     self._sums: list[tf.Variable] = []
     if accumulation_steps > 1:
       shapes = [tf.TensorShape([]), *(v.shape for v in self.variables)]
       self._sums = [_replica_sum(shape) for shape in shapes]
-    self._compiled = tf.function(self._run)
+    self._compiled = tf.function(self._run) if is_compiled else self._run
 
   def state(self) -> list[tf.Variable]:
     """Returns all that a step moves but what its network moves by itself.
@@ -186,13 +196,20 @@ class GradientStep:
       as well: whether the scaled gradient overflowed, so that the optimizer
       moves nothing and halves the scale. At a scale of 1 that is no excuse.
     """
-    gradients = objectives.sum_over_replicas(gradients)
+    is_taken = [gradient is not None for gradient in gradients]
+    taken = list(itertools.compress(self.variables, is_taken))
+    gradients = objectives.sum_over_replicas(
+      list(itertools.compress(gradients, is_taken))
+    )
     if self.weight_decay:
       gradients = objectives.add_weight_decay(
-        gradients, self.variables, self.weight_decay
+        gradients, taken, self.weight_decay
       )
     # The norm is a sum of these, so that naming a variable costs nothing.
-    half_squares = tf.stack([tf.nn.l2_loss(g) for g in gradients])
+    left = iter(gradients)
+    half_squares = tf.stack(
+      [tf.nn.l2_loss(next(left)) if i else tf.zeros([]) for i in is_taken]
+    )
     norm = tf.sqrt(2.0 * tf.reduce_sum(half_squares))
     values = {
       'gradient_norm': norm,
@@ -204,7 +221,7 @@ class GradientStep:
     if self._clip_norm:
       gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, norm)
     self.optimizer.apply_gradients(
-      zip(gradients, self.variables), skip_gradients_aggregation=True
+      zip(gradients, taken), skip_gradients_aggregation=True
     )
     return values
 

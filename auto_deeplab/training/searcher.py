@@ -3,8 +3,7 @@
 """The search: weights on trainA, alphas and betas on trainB, in turn."""
 
 import collections
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Iterator
 import functools
 from typing import Any
 
@@ -13,7 +12,12 @@ import tensorflow as tf
 
 from auto_deeplab.architecture import decode
 from auto_deeplab.model import supernet as supernet_lib
-from auto_deeplab.training import gradient_step, optimizers, unrolled_step
+from auto_deeplab.training import (
+  gradient_step,
+  optimizers,
+  undoing,
+  unrolled_step,
+)
 
 Batch = gradient_step.Batch
 ArchitectureStep = gradient_step.GradientStep | unrolled_step.UnrolledStep
@@ -156,7 +160,7 @@ class Searcher(orbit.StandardTrainer):
     """
     step = self.architecture_step
     moved = [*step.state(), *self.supernet.non_trainable_variables]
-    with self._undoing(moved):
+    with undoing.undoing(self.weight_step.strategy, moved):
       values = self._move_architecture(batch_a, self._first_b)
     log = gradient_step.StepLog({'architecture': step.variables})
     log.add(self._step, 'architecture', values)
@@ -178,17 +182,5 @@ class Searcher(orbit.StandardTrainer):
     architecture steps begin hours later.
     """
     batch_a = next(iter(self.train_dataset))
-    with self._undoing(self.state()):
+    with undoing.undoing(self.weight_step.strategy, self.state()):
       list(self._move(batch_a, self._first_b))
-
-  @contextlib.contextmanager
-  def _undoing(self, variables: Sequence[tf.Variable]) -> Iterator[None]:
-    """Puts variables back, on each replica to what they were there."""
-    local = self.weight_step.strategy.experimental_local_results
-    parts = [part for variable in variables for part in local(variable)]
-    saved = [part.numpy() for part in parts]
-    try:
-      yield
-    finally:
-      for part, value in zip(parts, saved):
-        part.assign(value)

@@ -85,7 +85,8 @@ def test_a_broken_search_ends_as_the_unbroken_one(
   snapshot = decode.load_snapshot(decode.latest_snapshot(broken))
   assert snapshot.step == 2
   logged = {'step': 2, **decode.describe(snapshot)}
-  assert [r for r in runs.metrics(broken) if 'genotype' in r][-1] == logged
+  row = [r for r in runs.metrics(broken) if 'genotype' in r][-1]
+  assert logged.items() <= row.items()
   assert [p.name for p in broken.glob('checkpoints/*.index')] == [
     'ckpt-2.index'
   ]

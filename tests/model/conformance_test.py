@@ -16,7 +16,7 @@ import tensorflow as tf
 from auto_deeplab import configs, model
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.model import cells, deeplab, segmenter, supernet
+from auto_deeplab.model import cells, deeplab, nodes, segmenter, supernet
 from auto_deeplab.model.ops import layers, normalization
 from auto_deeplab.model.primitives import atrous, pooling, separable, skip
 from auto_deeplab.model.search import search_cell
@@ -140,16 +140,21 @@ TABLE: dict[type, Case] = {
   deeplab.SearchHead: Case(
     lambda: deeplab.SearchHead(3, FILTERS, 3, NORM), in_float32=True
   ),
-  supernet._Projection: Case(
-    lambda: supernet._Projection(lattice.UP, FILTERS, NORM),
+  nodes.Projection: Case(
+    lambda: nodes.Projection(lattice.UP, FILTERS, NORM),
     ((3, 3, FILTERS),),
     ((SIZE, SIZE),),
   ),
-  supernet._Node: Case(
-    lambda: supernet._Node([lattice.SAME, lattice.UP], SUPERNET, FILTERS, NORM),
+  nodes.Node: Case(
+    lambda: nodes.Node([lattice.SAME, lattice.UP], SUPERNET, FILTERS, NORM),
     (MAP, (3, 3, 8), (12, 12, FILTERS)),
     (ALPHA, np.array([0.75, 0.25], np.float32), (SIZE, SIZE)),
     takes_list=True,
+  ),
+  nodes.PathNode: Case(
+    lambda: nodes.PathNode(1, 0, SUPERNET, NORM),
+    ((3, 3, FILTERS), (12, 12, 5)),
+    ((1, 0), ALPHA, 1.0, (SIZE, SIZE)),
   ),
   supernet.Supernet: Case(
     lambda: supernet.Supernet(SUPERNET, 3), (PICTURE,), in_float32=True

@@ -325,7 +325,10 @@ def test_a_draw_has_the_gradient_of_its_softmax(drawing):
   with tf.GradientTape(persistent=True) as tape:
     hard = tf.reduce_sum(weights * drawing.alpha_weights(draw))
     soft = tf.reduce_sum(
-      weights * tf.nn.softmax(drawing.alphas + drawing._gumbel_noise(draw))
+      weights
+      * tf.nn.softmax(
+        drawing.alphas + drawing._gumbel_noise(draw, drawing.alphas.shape)
+      )
     )
   gradient = tape.gradient(hard, drawing.alphas)
   assert np.abs(gradient).max() > 0.01
@@ -483,3 +486,15 @@ def test_images_of_less_than_four_pixels_are_refused(net):
   message = re.escape('the image size (33x2) must be at least 4 pixels')
   with pytest.raises(ValueError, match=message):
     net(pictures(33, 2))
+
+
+def test_weights_take_the_place_of_alphas_and_betas(net):
+  images = pictures(33, 33)
+  net.alphas.assign(tf.random.normal(net.alphas.shape, seed=3))
+  net.betas.assign(tf.random.normal(net.betas.shape, seed=4))
+  own = net.alpha_weights(), net.transition_probabilities()
+  logits = net(images)
+  net.alphas.assign(tf.zeros_like(net.alphas))
+  net.betas.assign(tf.zeros_like(net.betas))
+  assert np.abs(logits - net(images)).max() > 1e-3
+  np.testing.assert_allclose(net(images, weights=own), logits, atol=1e-6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from auto_deeplab import configs
 from auto_deeplab.training import (
   distribution,
   gradient_step,
@@ -421,3 +422,43 @@ def test_the_log_names_a_loss_that_is_not_finite():
   log.add(3, 'train', _values(loss=float('nan')))
   with pytest.raises(ValueError, match=r'^train/loss is nan at step 3; the'):
     log.flush()
+
+
+@pytest.mark.parametrize('optimizer', ['sgd', 'adamw'])
+def test_what_a_forward_leaves_out_stays_momentum_included(optimizer):
+  used, unused = (tf.Variable([1.0, 2.0], name=n) for n in ('used', 'unused'))
+  config = configs.WeightOptimizerConfig(optimizer=optimizer)
+  order: list[tf.Variable] = []
+
+  def forward(images):
+    variable = order.pop(0)
+    return tf.cast(images, tf.float32)[..., :2] * variable
+
+  step = gradient_step.GradientStep(
+    tf.distribute.get_strategy(),
+    forward,
+    [unused, used],
+    optimizers.make_optimizer(config, train_steps=10),
+    weight_decay=0.1,
+    clip_norm=1.0,
+    is_compiled=False,
+  )
+  batch = {
+    'image': tf.ones([1, 2, 2, 3]),
+    'label': tf.zeros([1, 2, 2], tf.int32),
+  }
+  order[:] = [unused, used, used]
+  step(batch)
+  after_its_own = unused.numpy()
+  assert np.abs(after_its_own - [1.0, 2.0]).max() > 1e-5
+  np.testing.assert_array_equal(used, [1.0, 2.0])
+  values = step(batch)
+  # By its momentum it would move on.
+  np.testing.assert_array_equal(unused, after_its_own)
+  first = used.numpy()
+  assert np.abs(first - [1.0, 2.0]).max() > 1e-5
+  assert values['gradient_norms'].numpy().tolist()[0] == 0
+  assert values['gradient_norms'].numpy()[1] > 0
+  step(batch)
+  assert np.abs(used - first).max() > 1e-5
+  assert int(step.optimizer.iterations) == 3

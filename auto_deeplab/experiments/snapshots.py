@@ -1,0 +1,119 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a search leaves and shows at each snapshot of alphas and betas."""
+
+from collections.abc import Mapping
+import sys
+
+import tqdm
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import (
+  decode,
+  discretization,
+  primitives,
+  signals,
+)
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.evaluation import one_shot
+from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.runs import run as run_lib
+
+
+class Snapshots:
+  """Writes, scores and tells of a snapshot, where one is due.
+
+  A row of `metrics.jsonl` has what `decode.describe` and `signals.describe`
+  say, and where there is a probe
+
+    probe/loss, probe/mean_iou                    of the supernet as it is
+    probe/decoded_loss, probe/decoded_mean_iou    of the decoded network alone
+  """
+
+  def __init__(
+    self,
+    schedule: configs.SearchConfig,
+    run: run_lib.Run,
+    supernet: supernet_lib.Supernet,
+    probe: one_shot.OneShot | None = None,
+  ):
+    """Initializes the snapshots.
+
+    Args:
+      schedule: says when one is due.
+      run: resumed.
+      supernet: whose alphas and betas are kept.
+      probe: scores the supernet; None skips that.
+    """
+    self._schedule = schedule
+    self._run = run
+    self._supernet = supernet
+    self._probe = probe
+
+  def __call__(self) -> None:
+    step, interval = self._run.step, self._schedule.snapshot_interval
+    if step % interval and step != self._schedule.train_steps:
+      return
+    alphas, betas = (v.numpy() for v in self._supernet.arch_variables)
+    names = self._supernet.config.primitives
+    snapshot = decode.Snapshot(step, alphas, betas, names)
+    before = self._before(step)
+    decode.save_snapshot(self._run.path, snapshot)
+    genotype = snapshot.decode()
+    found = signals.describe(snapshot, before) | self._scores(genotype)
+    self._run.record_row(decode.describe(snapshot) | found)
+    # Above the bar, where there is one.
+    line = _line(step, genotype, found)
+    # Before that every genotype is a random one.
+    if step > self._schedule.arch_start_step:
+      line += _warning(genotype)
+    tqdm.tqdm.write(line, file=sys.stderr)
+
+  def _before(self, step: int) -> decode.Snapshot | None:
+    """Returns the snapshot before that of a step, if there is one."""
+    interval = self._schedule.snapshot_interval
+    path = decode.snapshot_path(
+      self._run.path, (step - 1) // interval * interval
+    )
+    return decode.load_snapshot(path) if path.exists() else None
+
+  def _scores(self, genotype: genotype_lib.Genotype) -> dict[str, float]:
+    if self._probe is None:
+      return {}
+    names = self._supernet.config.primitives
+    decoded = self._probe.score(discretization.weights(genotype, names))
+    mixed = self._probe.score_mixture()
+    return {
+      **{f'probe/{key}': value for key, value in mixed.items()},
+      **{f'probe/decoded_{key}': value for key, value in decoded.items()},
+    }
+
+
+def _line(
+  step: int, genotype: genotype_lib.Genotype, found: Mapping[str, float]
+) -> str:
+  """Returns what a person wants to know of a snapshot, in one line."""
+  parts = [f'search: snapshot of step {step}']
+  if 'probe/loss' in found:
+    parts.append(
+      f'mIoU on B {found["probe/mean_iou"]:.3f}, of the decoded network alone '
+      f'{found["probe/decoded_mean_iou"]:.3f}'
+    )
+  parts.append(
+    f'margins alpha {found["margin/alpha"]:.3f} beta {found["margin/beta"]:.3f}'
+  )
+  num_edges = genotype_lib.EDGES_PER_BLOCK * genotype.num_blocks
+  if 'changed/edges' in found:
+    parts.append(
+      f'{found["changed/edges"]:.0f} of {num_edges} edges and '
+      f'{found["changed/layers"]:.0f} of {genotype.num_layers} layers changed'
+    )
+  return '; '.join(parts)
+
+
+def _warning(genotype: genotype_lib.Genotype) -> str:
+  """Returns the end of that line for a cell of skip connections."""
+  if not signals.is_collapsed(genotype):
+    return ''
+  share = signals.shares(genotype)[primitives.SKIP_CONNECT]
+  return f'; {share:.0%} of the edges are skip_connect, the known collapse'
