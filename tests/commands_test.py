@@ -26,6 +26,7 @@ _KINDS = {
   'search': configs.SearchExperiment,
   'train': configs.TrainExperiment,
   'evaluate': configs.EvalExperiment,
+  'study': configs.StudyExperiment,
 }
 _TOOL = re.compile(r"auto-deeplab (\w+)((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)")
 _FLAG = re.compile(r"--(\w+)(?:=(?:'([^']*)'|([^\s']+)))?")

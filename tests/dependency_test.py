@@ -30,6 +30,7 @@ ROOMS = (
   'interop',
   'serving',
   'reporting',
+  'studies',
   'cli',
   'cli/verbs',
   'tools',

@@ -12,7 +12,6 @@ A lane is a Python with its TensorFlow, and `lanes_test.py` starts this on two.
 import pathlib
 import shutil
 import sys
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,7 +65,7 @@ def leave(folder: pathlib.Path) -> None:
   )
 
 
-def find(folder: pathlib.Path) -> dict[str, Any]:
+def find(folder: pathlib.Path) -> dict[str, np.ndarray]:
   """Reads all that `leave` wrote; texts are arrays of one string."""
   snapshot = decode.load_snapshot(decode.latest_snapshot(folder / 'search'))
   (pictures,) = input_pipeline.eval_dataset(

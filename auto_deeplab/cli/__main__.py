@@ -24,6 +24,7 @@ VERBS = (
   'evaluate',
   'export',
   'predict',
+  'study',
   'cost',
   'import_checkpoint',
   'check_parity',

@@ -35,6 +35,14 @@ def load(
   return configs.load(kind, _GIN_FILE.value, _GIN_BINDINGS.value, defaults)
 
 
+def given() -> list[str]:
+  """Returns these flags as they were given, to start another process with."""
+  return [
+    *(f'--gin_file={name}' for name in _GIN_FILE.value),
+    *(f'--gin_bindings={line}' for line in _GIN_BINDINGS.value),
+  ]
+
+
 def warn_without_recipe(tool: str) -> None:
   """Says that the paper's settings, of days on GPUs, are what will run."""
   if not _GIN_FILE.value:

@@ -3,8 +3,9 @@
 """Every knob of the project, as frozen dataclasses that gin binds.
 
 A recipe (`gin_configs/*.gin`) binds fields of these classes; `load` parses it
-into one `SearchExperiment`, `TrainExperiment` or `EvalExperiment`, and `to_gin`
-writes that back as text which parses to an equal configuration.
+into one `SearchExperiment`, `TrainExperiment`, `EvalExperiment` or
+`StudyExperiment`, and `to_gin` writes that back as text which parses to an
+equal configuration.
 
 Defaults are the paper's (Liu et al., CVPR 2019); where the paper is silent the
 docstring says so.
@@ -15,6 +16,7 @@ from auto_deeplab.configs.experiments import (
   EvalExperiment,
   SearchConfig,
   SearchExperiment,
+  StudyExperiment,
   TrainConfig,
   TrainExperiment,
 )
@@ -30,6 +32,7 @@ from auto_deeplab.configs.optimizers import (
 )
 from auto_deeplab.configs.recipes import Experiment, load, to_gin
 from auto_deeplab.configs.runtime import PRECISIONS, STRATEGIES, RuntimeConfig
+from auto_deeplab.configs.studies import StudyConfig
 
 __all__ = [
   'CLASS_WEIGHTS',
@@ -48,6 +51,8 @@ __all__ = [
   'SearchConfig',
   'SearchExperiment',
   'SegmenterConfig',
+  'StudyConfig',
+  'StudyExperiment',
   'SupernetConfig',
   'TrainConfig',
   'TrainExperiment',

@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""All of the configuration of a search, a training, an evaluation."""
+"""All of the configuration of a search, a training, an evaluation, a study."""
 
 import dataclasses
 
@@ -14,6 +14,7 @@ from auto_deeplab.configs.optimizers import (
   WeightOptimizerConfig,
 )
 from auto_deeplab.configs.runtime import RuntimeConfig
+from auto_deeplab.configs.studies import StudyConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,3 +190,10 @@ class EvalExperiment:
   """All of an evaluation's configuration; the network has its training's."""
 
   evaluation: EvalConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyExperiment:
+  """All of a study's configuration; its runs have recipes of their own."""
+
+  study: StudyConfig

@@ -21,6 +21,7 @@ import gin
 from auto_deeplab.configs.experiments import (
   EvalExperiment,
   SearchExperiment,
+  StudyExperiment,
   TrainExperiment,
 )
 
@@ -28,7 +29,11 @@ from auto_deeplab.configs.experiments import (
 _UNREADABLE = (SyntaxError, TypeError, AttributeError, tokenize.TokenError)
 
 Experiment = TypeVar(
-  'Experiment', SearchExperiment, TrainExperiment, EvalExperiment
+  'Experiment',
+  SearchExperiment,
+  TrainExperiment,
+  EvalExperiment,
+  StudyExperiment,
 )
 
 # Recipes that a user names, and not where they lie. In a clone, a link to the
@@ -40,6 +45,7 @@ _KINDS = {
   SearchExperiment: ('a search', 'search'),
   TrainExperiment: ('a training', 'train'),
   EvalExperiment: ('an evaluation', 'evaluate'),
+  StudyExperiment: ('a study', 'study'),
 }
 
 
@@ -65,7 +71,8 @@ def load(
   """Parses recipes into one configuration.
 
   Args:
-    experiment: `SearchExperiment`, `TrainExperiment` or `EvalExperiment`.
+    experiment: `SearchExperiment`, `TrainExperiment`, `EvalExperiment` or
+      `StudyExperiment`.
     gin_files: paths or names of recipes, later ones override earlier ones.
     gin_bindings: lines such as `'InputConfig.batch_size = 4'`, stronger than
       any file.
@@ -201,7 +208,10 @@ def _proposal(
 
 
 def to_gin(
-  experiment: SearchExperiment | TrainExperiment | EvalExperiment,
+  experiment: SearchExperiment
+  | TrainExperiment
+  | EvalExperiment
+  | StudyExperiment,
 ) -> str:
   """Returns every value as gin text; `load` of it gives an equal experiment."""
   lines = []

@@ -153,15 +153,26 @@ _EVALUATIONS = {
   },
 }
 
+_STUDIES = {
+  'demo_study': {
+    'study.num_random': 32,
+    'study.num_repeated': 8,
+    'study.train_seeds': (0, 1, 2),
+    'study.search_seeds': (0, 1, 2),
+  },
+}
+
 _RECIPES = {
   **{name: (configs.SearchExperiment, n) for name, n in _SEARCHES.items()},
   **{name: (configs.TrainExperiment, n) for name, n in _TRAININGS.items()},
   **{name: (configs.EvalExperiment, n) for name, n in _EVALUATIONS.items()},
+  **{name: (configs.StudyExperiment, n) for name, n in _STUDIES.items()},
 }
 _TOOLS = {
   configs.SearchExperiment: 'tools/search.py',
   configs.TrainExperiment: 'tools/train.py',
   configs.EvalExperiment: 'tools/evaluate.py',
+  configs.StudyExperiment: 'tools/study.py',
 }
 
 

@@ -1,0 +1,72 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a study compares."""
+
+import dataclasses
+from typing import Any
+
+from auto_deeplab.configs import rules
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig:
+  """Genotypes of several origins, all trained by one recipe.
+
+  Attributes:
+    train_recipe: name or path of the recipe of each training.
+    train_settings: bindings that are stronger than it.
+    search_recipe: of each search; random genotypes have its layers, blocks and
+      primitives.
+    search_settings: bindings that are stronger than it.
+    num_random: random genotypes, drawn from all that the lattice and the cell
+      allow (`architecture.genotype.random_genotype`).
+    num_repeated: how many of them are trained with every seed, and not with
+      the first alone: what they tell of the seeds is needed to judge the rest.
+    train_seeds: seeds of the trainings; searched genotypes have them all.
+    search_seeds: seeds of the searches, one search each; there may be none.
+  """
+
+  train_recipe: str = 'demo_train'
+  train_settings: tuple[str, ...] = ()
+  search_recipe: str = 'demo_search'
+  search_settings: tuple[str, ...] = ()
+  num_random: int = 32
+  num_repeated: int = 8
+  train_seeds: tuple[int, ...] = (0, 1, 2)
+  search_seeds: tuple[int, ...] = (0, 1, 2)
+
+  def __post_init__(self):
+    rules.require_types(self)
+    rules.require_non_negative(self, 'num_random', 'num_repeated')
+    rules.require(
+      self.num_repeated <= self.num_random,
+      self,
+      'num_repeated',
+      f'at most `num_random` ({self.num_random})',
+    )
+    for field in ('train_settings', 'search_settings'):
+      _require_list(self, field, str, 'a list of bindings')
+    for field in ('train_seeds', 'search_seeds'):
+      _require_list(self, field, int, 'a list of integers, 0 or more')
+      seeds = getattr(self, field)
+      rules.require(
+        all(seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds),
+        self,
+        field,
+        '0 or more each, without repetition',
+      )
+    rules.require(
+      len(self.train_seeds) > 0, self, 'train_seeds', 'at least one'
+    )
+
+
+def _require_list(config: Any, field: str, kind: type, rule: str) -> None:
+  """Checks a list of strings or of whole numbers, and makes it a tuple."""
+  values = getattr(config, field)
+  rules.require(
+    isinstance(values, (tuple, list)) and all(type(v) is kind for v in values),
+    config,
+    field,
+    rule,
+  )
+  object.__setattr__(config, field, tuple(values))

@@ -1,0 +1,101 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks of a study."""
+
+import pytest
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
+
+
+def test_each_genotype_is_trained_with_its_seeds(study):
+  assert [task.name for task in study.tasks()] == [
+    'searches/seed-7',
+    'genotypes/magnitude-7',
+    'trainings/magnitude-7/seed-0',
+    'trainings/random-00/seed-0',
+    'trainings/random-01/seed-0',
+    'trainings/random-02/seed-0',
+    'trainings/magnitude-7/seed-4',
+    'trainings/random-00/seed-4',
+    'trainings/random-01/seed-4',
+  ]
+
+
+def test_a_searched_genotype_waits_for_its_search(study):
+  needs = {task.name: task.needs for task in study.tasks()}
+  assert needs['genotypes/magnitude-7'] == ('searches/seed-7',)
+  assert needs['trainings/magnitude-7/seed-4'] == ('genotypes/magnitude-7',)
+  assert needs['searches/seed-7'] == needs['trainings/random-00/seed-0'] == ()
+
+
+def test_commands_have_recipe_settings_and_seed(changed):
+  study = changed(train_settings=('TrainConfig.train_steps = 5',))
+  tasks = {task.name: task for task in study.tasks()}
+  training = tasks['trainings/magnitude-7/seed-4']
+  root = study.study_dir
+  assert training.verb == 'train'
+  assert training.arguments == (
+    '--gin_file=demo_train',
+    '--gin_bindings=TrainConfig.train_steps = 5',
+    '--gin_bindings=RuntimeConfig.seed = 4',
+    f'--genotype={root}/genotypes/magnitude-7/genotype.json',
+    '--data_dir=DATA',
+    f'--run_dir={root}/trainings/magnitude-7/seed-4',
+  )
+  assert tasks['searches/seed-7'].arguments[:2] == (
+    '--gin_file=demo_search',
+    '--gin_bindings=RuntimeConfig.seed = 7',
+  )
+  assert study.load_trained().schedule.train_steps == 5
+
+
+def test_random_genotypes_are_those_of_the_search_space(changed):
+  study = changed(
+    search_settings=(
+      'SupernetConfig.num_layers = 7',
+      'SupernetConfig.num_blocks = 2',
+      "SupernetConfig.primitives = ('none', 'skip_connect')",
+    ),
+  )
+  study.draw()
+  drawn = [
+    genotype_lib.Genotype.load(study.genotype_path(name))
+    for name in study.random_names()
+  ]
+  assert len(set(drawn)) == 3
+  for genotype in drawn:
+    assert (genotype.num_layers, genotype.num_blocks) == (7, 2)
+    names = {name for block in genotype.cell for _, name in block}
+    assert names == {'skip_connect'}
+
+
+def test_more_random_genotypes_leave_those_that_are_there(study, changed):
+  study.draw()
+  before = study.genotype_path('random-02').stat().st_mtime_ns
+  more = changed(num_random=5)
+  more.draw()
+  assert study.genotype_path('random-02').stat().st_mtime_ns == before
+  assert more.genotype_path('random-04').exists()
+
+
+@pytest.mark.parametrize(
+  ('fields', 'message'),
+  [
+    (
+      {'num_random': -1, 'num_repeated': -1},
+      r'random` \(-1\) must be at least',
+    ),
+    ({'num_repeated': 33}, r'repeated` \(33\) must be at most `num_random`'),
+    ({'train_seeds': ()}, r'train_seeds` \(\(\)\) must be at least one'),
+    ({'train_seeds': (1, 1)}, 'must be 0 or more each, without repetition'),
+    ({'search_seeds': (-1,)}, 'must be 0 or more each, without repetition'),
+    ({'search_seeds': (True,)}, 'must be a list of integers'),
+    ({'train_seeds': 3}, 'must be a list of integers'),
+    ({'train_settings': 'A.b = 1'}, 'must be a list of bindings'),
+    ({'train_recipe': 3}, 'must be of type str'),
+  ],
+)
+def test_a_configuration_is_checked(fields, message):
+  with pytest.raises(ValueError, match=message):
+    configs.StudyConfig(**fields)
