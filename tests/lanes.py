@@ -12,6 +12,7 @@ A lane is a Python with its TensorFlow, and `lanes_test.py` starts this on two.
 import pathlib
 import shutil
 import sys
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -65,7 +66,7 @@ def leave(folder: pathlib.Path) -> None:
   )
 
 
-def find(folder: pathlib.Path) -> dict[str, np.ndarray]:
+def find(folder: pathlib.Path) -> dict[str, Any]:
   """Reads all that `leave` wrote; texts are arrays of one string."""
   snapshot = decode.load_snapshot(decode.latest_snapshot(folder / 'search'))
   (pictures,) = input_pipeline.eval_dataset(
