@@ -118,7 +118,7 @@ def measure_case(case: Case) -> dict[str, float]:
     )
   with _timing(columns, 'build_s'):
     if case.draw_path:
-      supernet.build(None)
+      supernet.make_path_variables()
     else:
       networks.build(
         supernet,

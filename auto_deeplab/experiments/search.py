@@ -121,7 +121,7 @@ def make_searcher(
   )
   global_step = orbit.utils.create_global_step()
   if config.supernet.draw_path:
-    supernet.build(None)  # It has no graph.
+    supernet.make_path_variables()  # It has no graph.
   else:
     networks.build(supernet, config.input, strategy, moved='weights')
   make_step = functools.partial(

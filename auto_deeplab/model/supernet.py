@@ -87,6 +87,7 @@ class Supernet(pixels.PictureModel):
       for level, channels in self._channels(config.num_layers - 1).items()
     ]
     self._seed = seed
+    self._has_path_variables = False
     self._add_architecture_variables(seed)
 
   def get_config(self) -> dict[str, Any]:
@@ -120,18 +121,24 @@ class Supernet(pixels.PictureModel):
       name=name,
     )
 
-  def build(self, input_shape) -> None:
-    """Makes what a drawn path would leave out; all else comes by itself."""
-    if self.config.draw_path:
-      self.stem(tf.zeros([1, 4, 4, 3]))
-      half, stem = self.config.stem_filters[1:]
-      before, last = {0: half}, {0: stem}
-      for layer, nodes in enumerate(self.nodes):
-        for node in nodes:
-          node.make_variables(last, before)
-        before, last = last, self._channels(layer)
-      for head, channels in zip(self.heads, last.values()):
-        head(tf.zeros([1, 2, 2, channels]))
+  def make_path_variables(self) -> None:
+    """Makes what the first path that is drawn would leave out as well.
+
+    The first call does that by itself. No `build`: Keras would then no longer
+    build a supernet of all paths by a call.
+    """
+    if self._has_path_variables:
+      return
+    self._has_path_variables = True
+    self.stem(tf.zeros([1, 4, 4, 3]))
+    half, stem = self.config.stem_filters[1:]
+    before, last = {0: half}, {0: stem}
+    for layer, nodes in enumerate(self.nodes):
+      for node in nodes:
+        node.make_variables(last, before)
+      before, last = last, self._channels(layer)
+    for head, channels in zip(self.heads, last.values()):
+      head(tf.zeros([1, 2, 2, channels]))
     self.built = True
 
   def _channels(self, layer: int) -> dict[int, int]:
@@ -306,6 +313,7 @@ class Supernet(pixels.PictureModel):
     drawn = self._draw(draw) if weights is None else (weights[0], None)
     architecture = search_cell.Architecture(*drawn, moved)
     if self.config.draw_path:
+      self.make_path_variables()
       path = self._path(draw, weights)
       return self._along_path(images, architecture, *path, training)
     transitions = (

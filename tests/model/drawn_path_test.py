@@ -29,7 +29,7 @@ def make(seed=0):
     draw_path=True,
   )
   net = supernet.Supernet(config, CLASSES, seed=seed)
-  net.build(None)
+  net.make_path_variables()
   # Else the logits are as good as zero.
   for head in net.heads:
     head.logits.kernel.assign(head.logits.kernel * 100)
@@ -185,6 +185,12 @@ def test_all_variables_are_there_before_the_first_path(net):
   for number in range(12):
     net(pictures(), training=True, draw=tf.constant(number))
   assert len(net.variables) == variables
+
+
+def test_the_first_call_makes_them_too(net):
+  other = supernet.Supernet(net.config, CLASSES)
+  other(pictures())
+  assert len(other.variables) == len(net.variables)
 
 
 def test_a_graph_would_hold_one_path_for_good_and_is_refused(net):
