@@ -230,8 +230,7 @@ class Run:
     self._summarize({**values, 'steps_per_second': steps_per_second})
 
   def record_row(self, values: Mapping[str, Any]) -> None:
-    """Adds a row of JSON values to `metrics.jsonl`, its numbers to TensorBoard.
-    """
+    """Adds a row of JSON values to `metrics.jsonl`, floats to TensorBoard."""
     self._metrics.append(self.step, values)
     numbers = {k: v for k, v in values.items() if isinstance(v, float)}
     self._summarize(numbers)
