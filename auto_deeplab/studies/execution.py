@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the tasks of a study, several at a time, each a process of its own.
 
+On Linux, which can keep a process to some of the cores.
+
 A task that ended well leaves a record and is not done again. One that was
 stopped goes on where it was, as the runs that it consists of do.
 """
@@ -225,13 +227,18 @@ class _Children:
     """Handles the signal: has each save what it has, and end."""
     self.asked = number
     for pid in tuple(self._pids):
-      os.kill(pid, signal.SIGTERM)
+      _end(pid)
 
   def error(self) -> BaseException:
     """Returns what to raise after the signal."""
     message = 'asked to end; the same command goes on from there.'
     is_person = self.asked == signal.SIGINT
     return KeyboardInterrupt(message) if is_person else Stopped(message)
+
+  def _begin(self, pid: int) -> None:
+    self._pids.add(pid)
+    if self.asked is not None:  # While it was started.
+      _end(pid)
 
   def run(
     self, arguments: Sequence[str], output: IO[bytes], cores: set[int]
@@ -243,13 +250,18 @@ class _Children:
     process = subprocess.Popen(
       arguments, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
     )
-    self._pids.add(process.pid)
+    self._begin(process.pid)
     # At once, before it starts a thread for each core that it sees.
     os.sched_setaffinity(process.pid, cores)
     _, status, usage = os.wait4(process.pid, 0)
     self._pids.discard(process.pid)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def _end(pid: int) -> None:
+  with contextlib.suppress(ProcessLookupError):  # It has just ended.
+    os.kill(pid, signal.SIGTERM)
 
 
 @contextlib.contextmanager
