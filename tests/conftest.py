@@ -31,6 +31,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
   )
 
 
+@pytest.fixture(autouse=True)
+def environment_stays():
+  """Sees to it that no test changes what the processes of others start with.
+
+  `monkeypatch.delenv` of what is not there undoes nothing later.
+  """
+
+  def environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k != 'PYTEST_CURRENT_TEST'}
+
+  before = environment()
+  yield
+  assert environment() == before
+
+
 @pytest.fixture(scope='session')
 def repository() -> pathlib.Path:
   """Root of the repository."""

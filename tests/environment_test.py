@@ -18,10 +18,12 @@ from tests import import_graph
 @pytest.fixture
 def variables(monkeypatch):
   """The environment without what this process was started with."""
-  monkeypatch.delenv('TF_USE_LEGACY_KERAS', raising=False)
-  monkeypatch.delenv('TF_ENABLE_ONEDNN_OPTS', raising=False)
+  names = ('TF_USE_LEGACY_KERAS', 'TF_ENABLE_ONEDNN_OPTS')
+  own = {k: v for k, v in os.environ.items() if k not in names}
+  # A copy: what is set in it would reach the processes of other tests.
+  monkeypatch.setattr(os, 'environ', own)
   monkeypatch.setitem(sys.modules, 'tensorflow', None)
-  return os.environ
+  return own
 
 
 def pretend(monkeypatch, version):
