@@ -24,6 +24,14 @@ class StudyConfig:
       the first alone: what they tell of the seeds is needed to judge the rest.
     train_seeds: seeds of the trainings; searched genotypes have them all.
     search_seeds: seeds of the searches, one search each; there may be none.
+    methods: by which each search is decoded, as `decode --method` takes them;
+      each makes an arm of as many genotypes as there are searches.
+    select_recipe: recipe of each tournament of short trainings.
+    select_settings: bindings that are stronger than it.
+    select_candidates: random genotypes in each, other ones than those above.
+    select_seeds: seeds of the tournaments, one winner each; there may be none.
+    with_published: whether the published cell is an arm, on as many layers of
+      the published path as the search has. It has five blocks.
   """
 
   train_recipe: str = 'demo_train'
@@ -34,6 +42,12 @@ class StudyConfig:
   num_repeated: int = 8
   train_seeds: tuple[int, ...] = (0, 1, 2)
   search_seeds: tuple[int, ...] = (0, 1, 2)
+  methods: tuple[str, ...] = ('magnitude',)
+  select_recipe: str = 'demo_train'
+  select_settings: tuple[str, ...] = ()
+  select_candidates: int = 16
+  select_seeds: tuple[int, ...] = ()
+  with_published: bool = False
 
   def __post_init__(self):
     rules.require_types(self)
@@ -44,9 +58,11 @@ class StudyConfig:
       'num_repeated',
       f'at most `num_random` ({self.num_random})',
     )
-    for field in ('train_settings', 'search_settings'):
+    rules.require_positive(self, 'select_candidates')
+    for field in ('train_settings', 'search_settings', 'select_settings'):
       _require_list(self, field, str, 'a list of bindings')
-    for field in ('train_seeds', 'search_seeds'):
+    _require_list(self, 'methods', str, 'a list of names')
+    for field in ('train_seeds', 'search_seeds', 'select_seeds'):
       _require_list(self, field, int, 'a list of integers, 0 or more')
       seeds = getattr(self, field)
       rules.require(

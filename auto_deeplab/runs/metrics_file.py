@@ -6,7 +6,7 @@
     RUN/unfinished_loop.json   the columns of a loop that was asked to end
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import json
 import os
 import pathlib
@@ -64,11 +64,13 @@ class MetricsFile:
 
   def scores_of(self, step: int) -> dict[str, float]:
     """Returns the scores of a step's evaluation; empty if there are none."""
-    if not self._path.exists():
-      return {}
-    rows = map(_parse, self._path.read_text().splitlines())
-    found = (_scores_of(row) for row in rows if row and row['step'] == step)
+    found = (_scores_of(row) for row in self.rows() if row['step'] == step)
     return next(filter(None, found), {})
+
+  def rows(self) -> Iterator[dict[str, Any]]:
+    """Yields all rows, but one that a crash has cut short."""
+    if self._path.exists():
+      yield from filter(None, map(_parse, self._path.read_text().splitlines()))
 
 
 class UnfinishedLoop:

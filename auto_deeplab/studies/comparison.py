@@ -126,6 +126,20 @@ def _with_interval(
   return Estimate(mean, count, error, (mean - half, mean + half))
 
 
+def best_of(scores: Sequence[float], number: float) -> float:
+  """Returns the mean of the largest of some draws, with replacement.
+
+  What a random search of as many trainings ends with, if it is told the scores
+  themselves.
+
+  Args:
+    scores: to draw from, at least one.
+    number: of draws, 1 or more; between two whole numbers the formula goes on.
+  """
+  shares = np.arange(len(scores) + 1) / len(scores)
+  return float(np.sum(np.sort(scores) * np.diff(shares**number)))
+
+
 def percentile(score: float, others: Sequence[float]) -> float:
   """Returns the share of others that lie below, those that are equal half.
 

@@ -70,6 +70,14 @@ def load_record(study: Study, task: Task) -> Record:
   return record
 
 
+def save_record(study: Study, task: Task, record: Record) -> None:
+  """Writes the record of a task."""
+  document = {'format': _FORMAT, 'version': _VERSION}
+  with artifact.writing(_record_path(study, task)) as file:
+    document |= dataclasses.asdict(record)
+    file.write((json.dumps(document, indent=1) + '\n').encode())
+
+
 def left(study: Study, only: Sequence[str] = ()) -> list[Task]:
   """Returns the tasks that are not done, in order.
 
@@ -173,10 +181,7 @@ def _run(
     cpu_seconds=round(record.cpu_seconds + seconds, 2),
     is_done=status == 0,
   )
-  document = {'format': _FORMAT, 'version': _VERSION}
-  with artifact.writing(_record_path(study, task)) as file:
-    document |= dataclasses.asdict(record)
-    file.write((json.dumps(document, indent=1) + '\n').encode())
+  save_record(study, task, record)
   if children.asked is not None:
     raise children.error()
   if status:

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runs of a study, and where each lies.
 
-STUDY/config.gin                             what is compared
 STUDY/genotypes/random-00/genotype.json      drawn with seed 0
 STUDY/searches/seed-0/                       the run of a search
-STUDY/genotypes/magnitude-0/genotype.json    decoded from it
+STUDY/genotypes/magnitude-0/genotype.json    decoded from it by a method
+STUDY/genotypes/select-0/genotype.json       won tournament 0
 STUDY/trainings/random-00/seed-0/            the run of a training
 STUDY/records/TASK.json                      what a task took
 STUDY/logs/TASK.log                          what it printed
@@ -13,6 +13,7 @@ STUDY/logs/TASK.log                          what it printed
 
 from collections.abc import Iterator
 import dataclasses
+import itertools
 import os
 import pathlib
 
@@ -39,6 +40,10 @@ class Task:
   needs: tuple[str, ...] = ()
 
 
+# The arms that are no method of decoding.
+RANDOM, SELECTED, PUBLISHED = 'random', 'select', 'published'
+
+
 @dataclasses.dataclass(frozen=True)
 class Study:
   """What is compared, and where.
@@ -53,19 +58,28 @@ class Study:
   data_dir: str
   study_dir: str
 
-  def random_names(self) -> list[str]:
-    """Names of the random genotypes, in the order of their seeds."""
-    return [f'random-{seed:02d}' for seed in range(self.config.num_random)]
+  def arms(self) -> dict[str, list[str]]:
+    """Returns the names of the genotypes of each arm.
 
-  def searched_names(self) -> list[str]:
-    """Names of the searched genotypes, in the order of their searches."""
-    return [f'magnitude-{seed}' for seed in self.config.search_seeds]
+    Random ones in the order of their seeds, searched ones in that of their
+    searches.
+    """
+    config = self.config
+    arms = {RANDOM: [f'{RANDOM}-{i:02d}' for i in range(config.num_random)]}
+    for method in config.methods:
+      arms[method] = [f'{method}-{seed}' for seed in config.search_seeds]
+    arms[SELECTED] = [f'{SELECTED}-{seed}' for seed in config.select_seeds]
+    arms[PUBLISHED] = [PUBLISHED] * config.with_published
+    return {name: genotypes for name, genotypes in arms.items() if genotypes}
+
+  def random_names(self) -> list[str]:
+    """Names of the random genotypes."""
+    return self.arms().get(RANDOM, [])
 
   def seeds_of(self, name: str) -> tuple[int, ...]:
     """Seeds with which a genotype is trained."""
     seeds = self.config.train_seeds
-    names = self.random_names()
-    if name in names[self.config.num_repeated :]:
+    if name in self.random_names()[self.config.num_repeated :]:
       return seeds[:1]
     return seeds
 
@@ -99,11 +113,25 @@ class Study:
     Trainings of the first seed come first, so that a study that is stopped has
     seen all genotypes.
     """
-    return [*self._searches(), *self._trainings()]
+    return [*self._choices(), *self._trainings()]
+
+  def tasks_behind(self, name: str) -> list[Task]:
+    """Returns the tasks that a genotype is the result of, in order."""
+    tasks = {task.name: task for task in self._choices()}
+    task = tasks.get(_genotype(name))
+    if task is None:
+      return []
+    return [*(tasks[need] for need in task.needs), task]
 
   def draw(self) -> None:
-    """Writes the random genotypes that are not there yet."""
+    """Writes the genotypes that need no search and are not there yet."""
     space = self.load_searched().supernet
+    if self.config.with_published:
+      published = dataclasses.replace(
+        genotype_lib.PUBLISHED,
+        backbone=genotype_lib.PUBLISHED.backbone[: space.num_layers],
+      )
+      published.save(self.genotype_path(PUBLISHED))
     for seed, name in enumerate(self.random_names()):
       path = self.genotype_path(name)
       if not path.exists():
@@ -114,32 +142,42 @@ class Study:
           names=space.primitives,
         ).save(path, {'random_seed': seed})
 
-  def _searches(self) -> Iterator[Task]:
-    for seed, name in zip(self.config.search_seeds, self.searched_names()):
+  def _choices(self) -> Iterator[Task]:
+    """Yields what genotypes are the results of: searches and tournaments."""
+    config = self.config
+    for seed in config.search_seeds:
       run_dir = os.path.join(self.study_dir, _search(seed))
+      recipe = _recipe(config.search_recipe, config.search_settings, seed)
+      data = f'--data_dir={self.data_dir}'
       yield Task(
-        _search(seed),
-        'search',
-        (
-          *_recipe(
-            self.config.search_recipe, self.config.search_settings, seed
-          ),
-          f'--data_dir={self.data_dir}',
-          f'--run_dir={run_dir}',
-        ),
+        _search(seed), 'search', (*recipe, data, f'--run_dir={run_dir}')
       )
+      for method in config.methods:
+        name = f'{method}-{seed}'
+        output = f'--output_dir={self.genotype_path(name).parent}'
+        arguments = [f'--run_dir={run_dir}', output]
+        if method != 'magnitude':
+          arguments += [f'--method={method}', data]
+        yield Task(
+          _genotype(name), 'decode', tuple(arguments), needs=(_search(seed),)
+        )
+    for seed in config.select_seeds:
+      name = f'{SELECTED}-{seed}'
       yield Task(
         _genotype(name),
-        'decode',
+        'select',
         (
-          f'--run_dir={run_dir}',
+          *_recipe(config.select_recipe, config.select_settings, seed),
+          f'--data_dir={self.data_dir}',
           f'--output_dir={self.genotype_path(name).parent}',
         ),
-        needs=(_search(seed),),
       )
 
   def _trainings(self) -> Iterator[Task]:
-    names = [*self.searched_names(), *self.random_names()]
+    arms = self.arms()
+    drawn = arms.pop(RANDOM, [])
+    names = [*itertools.chain(*arms.values()), *drawn]
+    made = {task.name for task in self._choices()}
     for seed in self.config.train_seeds:
       for name in names:
         if seed in self.seeds_of(name):
@@ -154,7 +192,7 @@ class Study:
               f'--data_dir={self.data_dir}',
               f'--run_dir={self.run_dir(name, seed)}',
             ),
-            needs=(_genotype(name),) if name in self.searched_names() else (),
+            needs=(_genotype(name),) if _genotype(name) in made else (),
           )
 
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statistics of a study find what scores were made of."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -87,6 +89,15 @@ def test_a_difference_of_single_genotypes_is_unsure():
   assert (equal.mean, equal.interval) == (0.0, (0.0, 0.0))
   with pytest.raises(ValueError, match='an arm without scores'):
     comparison.difference([], [{0: 0.5}])
+
+
+def test_the_best_of_some_is_what_draws_have():
+  scores = [0.1, 0.5, 0.2, 0.9]
+  assert comparison.best_of(scores, 1) == pytest.approx(np.mean(scores))
+  pairs = [max(pair) for pair in itertools.product(scores, repeat=2)]
+  assert comparison.best_of(scores, 2) == pytest.approx(np.mean(pairs))
+  assert comparison.best_of(scores, 1000) == pytest.approx(0.9)
+  assert comparison.best_of([0.3], 7.5) == pytest.approx(0.3)
 
 
 def test_a_percentile_counts_those_below_and_half_of_the_equal():

@@ -29,6 +29,28 @@ def test_a_searched_genotype_waits_for_its_search(study):
   assert needs['searches/seed-7'] == needs['trainings/random-00/seed-0'] == ()
 
 
+def test_a_search_is_decoded_by_each_method(changed):
+  study = changed(methods=('magnitude', 'evaluation'), select_seeds=(5,))
+  assert study.arms() == {
+    'random': ['random-00', 'random-01', 'random-02'],
+    'magnitude': ['magnitude-7'],
+    'evaluation': ['evaluation-7'],
+    'select': ['select-5'],
+  }
+  search, magnitude, evaluation, select = study.tasks()[:4]
+  folder = f'{study.study_dir}/genotypes/evaluation-7'
+  assert magnitude.needs == evaluation.needs == (search.name,)
+  assert evaluation.arguments == (
+    f'--run_dir={study.study_dir}/searches/seed-7',
+    f'--output_dir={folder}',
+    '--method=evaluation',
+    '--data_dir=DATA',
+  )
+  assert (select.verb, select.needs) == ('select', ())
+  assert study.tasks_behind('evaluation-7') == [search, evaluation]
+  assert study.tasks_behind('select-5') == [select]
+
+
 def test_commands_have_recipe_settings_and_seed(changed):
   study = changed(train_settings=('TrainConfig.train_steps = 5',))
   tasks = {task.name: task for task in study.tasks()}
