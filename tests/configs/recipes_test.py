@@ -155,7 +155,7 @@ _EVALUATIONS = {
 
 _STUDIES = {
   'demo_study': {
-    'study.num_random': 32,
+    'study.num_random': 64,
     'study.num_repeated': 8,
     'study.train_seeds': (0, 1, 2),
     'study.search_seeds': (0, 1, 2),
