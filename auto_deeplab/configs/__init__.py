@@ -21,7 +21,11 @@ from auto_deeplab.configs.experiments import (
   TrainExperiment,
 )
 from auto_deeplab.configs.inputs import InputConfig
-from auto_deeplab.configs.losses import CLASS_WEIGHTS, LossConfig
+from auto_deeplab.configs.losses import (
+  CLASS_WEIGHTS,
+  ArchitectureLossConfig,
+  LossConfig,
+)
 from auto_deeplab.configs.networks import SegmenterConfig, SupernetConfig
 from auto_deeplab.configs.optimizers import (
   OPTIMIZERS,
@@ -40,6 +44,7 @@ __all__ = [
   'PRECISIONS',
   'SCHEDULES',
   'STRATEGIES',
+  'ArchitectureLossConfig',
   'ArchitectureOptimizerConfig',
   'EvalConfig',
   'EvalExperiment',

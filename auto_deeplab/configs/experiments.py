@@ -4,10 +4,11 @@
 
 import dataclasses
 
+from auto_deeplab.architecture import primitives
 from auto_deeplab.configs import rules
 from auto_deeplab.configs.evaluation import EvalConfig
 from auto_deeplab.configs.inputs import InputConfig
-from auto_deeplab.configs.losses import LossConfig
+from auto_deeplab.configs.losses import ArchitectureLossConfig, LossConfig
 from auto_deeplab.configs.networks import SegmenterConfig, SupernetConfig
 from auto_deeplab.configs.optimizers import (
   ArchitectureOptimizerConfig,
@@ -66,6 +67,9 @@ class SearchExperiment:
   weight_optimizer: WeightOptimizerConfig
   architecture_optimizer: ArchitectureOptimizerConfig
   schedule: SearchConfig
+  architecture_loss: ArchitectureLossConfig = dataclasses.field(
+    default_factory=ArchitectureLossConfig
+  )
 
   def __post_init__(self):
     _require_snapshots(self.schedule, self.runtime)
@@ -74,6 +78,8 @@ class SearchExperiment:
       _require_unrollable(self.weight_optimizer, self.runtime)
     if self.supernet.draw_primitives:
       _require_drawable(self)
+    if self.architecture_loss.skip_dropout:
+      _require_skips(self.architecture_loss, self.supernet)
 
 
 def _require_snapshots(schedule: SearchConfig, runtime: RuntimeConfig) -> None:
@@ -123,6 +129,24 @@ def _require_drawable(config: SearchExperiment) -> None:
     rules.require(
       not getattr(config.runtime, field), config.runtime, field, rule
     )
+
+
+def _require_skips(
+  loss: ArchitectureLossConfig, supernet: SupernetConfig
+) -> None:
+  """Refuses a dropout that has nothing to drop, or comes to a draw."""
+  rules.require(
+    not supernet.draw_primitives,
+    loss,
+    'skip_dropout',
+    '0 where `SupernetConfig.draw_primitives` is True',
+  )
+  rules.require(
+    primitives.SKIP_CONNECT in supernet.primitives,
+    loss,
+    'skip_dropout',
+    f'0 where `SupernetConfig.primitives` has no {primitives.SKIP_CONNECT}',
+  )
 
 
 @dataclasses.dataclass(frozen=True)

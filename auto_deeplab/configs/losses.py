@@ -1,6 +1,6 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The loss of a retraining."""
+"""What is lost by a retraining, and besides the pixels by a search."""
 
 import dataclasses
 
@@ -46,3 +46,36 @@ class LossConfig:
       'class_weights',
       f'one of {CLASS_WEIGHTS}',
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ArchitectureLossConfig:
+  """What an architecture step adds to the loss of its pixels.
+
+  All of it is off by default, and none of it is of the paper. Weights are of
+  the last step; they grow from 0 at `SearchConfig.arch_start_step`, linearly.
+  `training.architecture_loss` has the formulas.
+
+  Attributes:
+    beta_decay: weight of the mean over the edges of logsumexp alpha (Ye et al.,
+      CVPR 2022), which keeps alphas small and near each other.
+    entropy: weight of the mean entropy, in nats, of softmax alpha and of
+      softmax beta, each (after DiNTS, He et al., CVPR 2021): drives both to a
+      decision.
+    topology: weight of the mean entropy, in nats, of the level that each layer
+      lies at: drives all that flows onto one path.
+    skip_dropout: probability, in [0, 1), at the first step that an edge goes
+      without its `skip_connect`, falling to 0 at the last step, linearly (after
+      P-DARTS, Chen et al., ICCV 2019). Of the steps of the weights as well; not
+      where primitives are drawn.
+  """
+
+  beta_decay: float = 0.0
+  entropy: float = 0.0
+  topology: float = 0.0
+  skip_dropout: float = 0.0
+
+  def __post_init__(self):
+    rules.require_types(self)
+    rules.require_non_negative(self, 'beta_decay', 'entropy', 'topology')
+    rules.require(0 <= self.skip_dropout < 1, self, 'skip_dropout', 'in [0, 1)')

@@ -29,6 +29,7 @@ from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.runs import outer_loop
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import (
+  architecture_loss,
   networks,
   searcher,
   unrolled_step,
@@ -131,17 +132,21 @@ def make_searcher(
     use_xla=config.runtime.use_xla,
     is_compiled=not config.supernet.draw_path,
   )
+  loss = architecture_loss.ArchitectureLoss(
+    config.architecture_loss, config.schedule, supernet, global_step
+  )
   weight_step = make_step(
-    _forward(supernet, lambda: 2 * global_step, 'weights'),
+    _forward(supernet, loss, lambda: 2 * global_step, 'weights'),
     supernet.weight_variables,
     config.weight_optimizer,
   )
   # An unrolled step also takes the gradient by the weights.
   moved = None if config.schedule.unrolled else 'architecture'
   first_order = make_step(
-    _forward(supernet, lambda: 2 * global_step + 1, moved),
+    _forward(supernet, loss, lambda: 2 * global_step + 1, moved),
     supernet.arch_variables,
     config.architecture_optimizer,
+    penalty=loss if loss.is_on else None,
   )
   architecture_step: searcher.ArchitectureStep = first_order
   if config.schedule.unrolled:
@@ -161,6 +166,7 @@ def make_searcher(
 
 def _forward(
   supernet: supernet_lib.Supernet,
+  loss: architecture_loss.ArchitectureLoss,
   draw: Callable[[], tf.Tensor],
   moved: str | None,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -168,12 +174,22 @@ def _forward(
 
   Args:
     supernet: built.
-    draw: numbers what a step draws, where primitives are drawn.
+    loss: drops skip connections, if they are to be.
+    draw: numbers what a step draws.
     moved: as of `Supernet.call`.
   """
-  return lambda images: supernet(
-    images, training=True, draw=draw(), moved=moved
-  )
+
+  def forward(images: tf.Tensor) -> tf.Tensor:
+    number = draw()
+    return supernet(
+      images,
+      training=True,
+      draw=number,
+      moved=moved,
+      weights=loss.weights(number),
+    )
+
+  return forward
 
 
 def _parameters(supernet: supernet_lib.Supernet) -> dict[str, int]:

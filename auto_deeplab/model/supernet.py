@@ -243,10 +243,13 @@ class Supernet(pixels.PictureModel):
 
   def _gumbel_noise(self, draw: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """Returns -log(-log(u)), equal for equal draws, as on all replicas."""
-    seed = tf.stack([tf.cast(self._seed, tf.int64), tf.cast(draw, tf.int64)])
     smallest = np.finfo(np.float32).tiny
-    u = tf.random.stateless_uniform(shape, seed, smallest, 1.0)
+    u = tf.random.stateless_uniform(shape, self.seed_of(draw), smallest, 1.0)
     return -tf.math.log(-tf.math.log(u))
+
+  def seed_of(self, draw: tf.Tensor) -> tf.Tensor:
+    """Returns the seed of stateless random numbers for a draw, int64 `[2]`."""
+    return tf.stack([tf.cast(self._seed, tf.int64), tf.cast(draw, tf.int64)])
 
   def transition_probabilities(self) -> tf.Tensor:
     """Returns softmax of beta over legal directions, 0 elsewhere, float32."""

@@ -40,6 +40,7 @@ class GradientStep:
     accumulation_steps: int = 1,
     clip_norm: float = 0.0,
     is_compiled: bool = True,
+    penalty: Callable[[], tf.Tensor] | None = None,
   ):
     """Initializes the step and the optimizer's variables.
 
@@ -62,6 +63,8 @@ class GradientStep:
       is_compiled: whether the step is a graph; of a `forward` that computes
         another network each time it cannot be. Variables that this leaves out
         then stay as they are, momentum included.
+      penalty: returns a scalar, float32, of the variables and no pixel, which
+        is added to the loss that is differentiated, once a global batch.
     """
     self.strategy = strategy
     if use_xla:
@@ -81,6 +84,7 @@ class GradientStep:
       inner = getattr(optimizer, 'inner_optimizer', optimizer)
       inner.build = lambda variables: None
     self._clip_norm = clip_norm
+    self._penalty = penalty
     self._num_parts = accumulation_steps
     self._sums: list[tf.Variable] = []
     if accumulation_steps > 1:
@@ -107,7 +111,7 @@ class GradientStep:
         gives them.
 
     Returns:
-      `loss`, of the global batch, and what `update` returns.
+      `loss`, of the pixels of the global batch, and what `update` returns.
     """
     return self._compiled(batch)
 
@@ -178,12 +182,20 @@ class GradientStep:
         batch['label'], logits, self.optimizer.iterations, weight
       )
       target = loss
+      if self._penalty is not None:
+        target += tf.cast(self._share_of_penalty(), loss.dtype)
       if self._is_loss_scaled:
         target = self.optimizer.get_scaled_loss(loss)
     gradients = tape.gradient(target, variables)
     if self._is_loss_scaled:
       gradients = self.optimizer.get_unscaled_gradients(gradients)
     return loss, gradients
+
+  def _share_of_penalty(self) -> tf.Tensor:
+    """Returns what a micro-batch of a replica adds to the loss."""
+    assert self._penalty is not None
+    shares = self.strategy.num_replicas_in_sync * self._num_parts
+    return self._penalty() / shares
 
   def update(self, gradients: list[tf.Tensor]) -> dict[str, tf.Tensor]:
     """Moves the variables by what the replicas' shares add up to.
@@ -195,6 +207,7 @@ class GradientStep:
       `gradient_norms`, of each variable. Where the loss is scaled, `is_skipped`
       as well: whether the scaled gradient overflowed, so that the optimizer
       moves nothing and halves the scale. At a scale of 1 that is no excuse.
+      Where there is one, `penalty` as it was before.
     """
     is_taken = [gradient is not None for gradient in gradients]
     taken = list(itertools.compress(self.variables, is_taken))
@@ -215,6 +228,8 @@ class GradientStep:
       'gradient_norm': norm,
       'gradient_norms': tf.sqrt(2.0 * half_squares),
     }
+    if self._penalty is not None:
+      values['penalty'] = self._penalty()
     if self._is_loss_scaled:
       is_scaled = self.optimizer.loss_scale > 1
       values['is_skipped'] = ~tf.math.is_finite(norm) & is_scaled
@@ -344,7 +359,11 @@ class StepLog:
 
 def _numbers(values: Mapping[str, tf.Tensor]) -> dict[str, float]:
   """Returns what is logged of a step."""
-  numbers = {key: float(values[key]) for key in ('loss', 'gradient_norm')}
+  numbers = {
+    key: float(values[key])
+    for key in ('loss', 'penalty', 'gradient_norm')
+    if key in values
+  }
   if 'is_skipped' in values:
     numbers[_SKIPPED] = float(values['is_skipped'])
     if numbers[_SKIPPED]:

@@ -319,6 +319,50 @@ def test_drawn_primitives_go_with_none_of(part, field):
     )
 
 
+@pytest.mark.parametrize(
+  ('supernet', 'rule'),
+  [
+    (
+      {'draw_primitives': True},
+      '0 where `SupernetConfig.draw_primitives` is True.',
+    ),
+    (
+      {'primitives': ('none', 'sep_conv_3x3')},
+      '0 where `SupernetConfig.primitives` has no skip_connect.',
+    ),
+  ],
+)
+def test_skips_are_dropped_where_there_are_some_to_drop(supernet, rule):
+  loss = {'architecture_loss': {'skip_dropout': 0.5}}
+  tiny.search_config(**loss)
+  tiny.search_config(supernet=supernet)
+  message = f'`ArchitectureLossConfig.skip_dropout` (0.5) must be {rule}'
+  with pytest.raises(ValueError, match=re.escape(message)):
+    tiny.search_config(supernet=supernet, **loss)
+
+
+@pytest.mark.parametrize(
+  ('field', 'value', 'rule'),
+  [
+    ('beta_decay', -1.0, 'at least 0.'),
+    ('entropy', -1.0, 'at least 0.'),
+    ('topology', -1.0, 'at least 0.'),
+    ('skip_dropout', 1.0, 'in [0, 1).'),
+  ],
+)
+def test_what_is_added_to_the_architecture_s_loss_is_checked(
+  field, value, rule
+):
+  message = f'`ArchitectureLossConfig.{field}` ({value}) must be {rule}'
+  with pytest.raises(ValueError, match=re.escape(message)):
+    configs.ArchitectureLossConfig(**{field: value})
+
+
+def test_by_default_no_recipe_s_step_has_more_than_its_pixels():
+  off = configs.ArchitectureLossConfig(0.0, 0.0, 0.0, 0.0)
+  assert configs.load(configs.SearchExperiment).architecture_loss == off
+
+
 def test_a_macro_that_is_read_sets_something():
   bindings = ['InputConfig.batch_size = %size', 'size = 6']
   config = configs.load(configs.TrainExperiment, [], bindings)

@@ -109,6 +109,39 @@ def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
     _assert_same_step(one, _run(batch, strategy, use_xla=use_xla))
 
 
+def _penalized(strategy, accumulation_steps):
+  """Returns a step whose penalty is thrice the sum of a kernel, and that."""
+  kernel = _kernel(strategy=strategy)
+  with strategy.scope():
+    step = gradient_step.GradientStep(
+      strategy,
+      lambda x, *index: tf.einsum('nhwi,io->nhwo', x, kernel),
+      [kernel],
+      tf.keras.optimizers.SGD(0.1),
+      accumulation_steps=accumulation_steps,
+      penalty=lambda: 3 * tf.reduce_sum(kernel),
+    )
+  return step, kernel
+
+
+@pytest.mark.parametrize('accumulation_steps', [1, 2])
+def test_a_penalty_is_added_once_whatever_shares_the_batch(
+  batch, mirrored, accumulation_steps
+):
+  batch = _large(batch)
+  kernel = _kernel()
+  with tf.GradientTape() as tape:
+    loss = objectives.PixelLoss()(batch['label'], batch['image'] @ kernel)
+  gradient = tape.gradient(loss, kernel) + 3
+  for strategy in (ONE_DEVICE, mirrored):
+    step, moved = _penalized(strategy, accumulation_steps)
+    dataset = tf.data.Dataset.from_tensors(batch).unbatch().batch(8)
+    (values,) = map(step, strategy.experimental_distribute_dataset(dataset))
+    np.testing.assert_allclose(values['loss'], loss, rtol=1e-5)
+    np.testing.assert_allclose(values['penalty'], 9.0)
+    np.testing.assert_allclose(moved, np.eye(3) - 0.1 * gradient, atol=1e-5)
+
+
 def _momentum(rate):
   return tf.keras.optimizers.SGD(rate, momentum=0.9)
 
@@ -374,6 +407,13 @@ def test_the_log_gives_means_and_forgets():
     log.add(step, 'train', _values(loss))
   assert log.flush() == {'train/loss': 1.5, 'train/gradient_norm': 1.0}
   assert log.flush() == {}
+
+
+def test_the_log_has_a_penalty_where_there_is_one():
+  log = _log()
+  for step, penalty in enumerate((1.0, 4.0)):
+    log.add(step, 'train', _values() | {'penalty': tf.constant(penalty)})
+  assert log.flush()['train/penalty'] == 2.5
 
 
 def test_the_log_counts_what_was_skipped():

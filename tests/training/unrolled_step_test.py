@@ -44,7 +44,7 @@ class RateOfStep(tf.keras.optimizers.schedules.LearningRateSchedule):
 class Toy:
   """A network with one kernel, two alphas and a moving mean, in float64."""
 
-  def __init__(self, strategy=ONE_DEVICE, architecture_rate=1.0):
+  def __init__(self, strategy=ONE_DEVICE, architecture_rate=1.0, penalty=None):
     rng = np.random.default_rng(2)
     with strategy.scope():
       self.kernel = tf.Variable(rng.normal(size=[3, 3]), name='kernel')
@@ -68,6 +68,7 @@ class Toy:
         self._forward,
         [self.alpha],
         tf.keras.optimizers.SGD(architecture_rate),
+        penalty=penalty and (lambda: penalty(self.alpha)),
       )
       self.step = unrolled_step.UnrolledStep(
         self.first_order, self.weight_step, [self.mean]
@@ -121,6 +122,17 @@ def test_follows_the_gradient_of_the_loss_one_weight_step_ahead():
   toy.first_order(BATCH_B)
   first_order = before - toy.alpha.numpy()
   assert np.abs(first_order - expected).max() > 0.1 * np.abs(expected).max()
+
+
+def test_adds_the_gradient_of_a_penalty_once():
+  moved = []
+  for penalty in (None, lambda alpha: 3.0 * tf.reduce_sum(alpha)):
+    toy = Toy(penalty=penalty)
+    before = toy.alpha.numpy()
+    values = toy.step(BATCH_B, BATCH_A)
+    moved.append(before - toy.alpha.numpy())
+  np.testing.assert_allclose(moved[1], moved[0] + 3.0, rtol=1e-9)
+  np.testing.assert_allclose(values['penalty'], 3.0 * np.sum(before))
 
 
 def test_looks_at_where_the_next_weight_step_ends():
