@@ -26,7 +26,11 @@ from auto_deeplab.configs.losses import (
   ArchitectureLossConfig,
   LossConfig,
 )
-from auto_deeplab.configs.networks import SegmenterConfig, SupernetConfig
+from auto_deeplab.configs.networks import (
+  SegmenterConfig,
+  SupernetConfig,
+  TargetNetworkConfig,
+)
 from auto_deeplab.configs.optimizers import (
   OPTIMIZERS,
   SCHEDULES,
@@ -59,6 +63,7 @@ __all__ = [
   'StudyConfig',
   'StudyExperiment',
   'SupernetConfig',
+  'TargetNetworkConfig',
   'TrainConfig',
   'TrainExperiment',
   'WeightOptimizerConfig',

@@ -9,7 +9,11 @@ from auto_deeplab.configs import rules
 from auto_deeplab.configs.evaluation import EvalConfig
 from auto_deeplab.configs.inputs import InputConfig
 from auto_deeplab.configs.losses import ArchitectureLossConfig, LossConfig
-from auto_deeplab.configs.networks import SegmenterConfig, SupernetConfig
+from auto_deeplab.configs.networks import (
+  SegmenterConfig,
+  SupernetConfig,
+  TargetNetworkConfig,
+)
 from auto_deeplab.configs.optimizers import (
   ArchitectureOptimizerConfig,
   WeightOptimizerConfig,
@@ -37,6 +41,10 @@ class SearchConfig:
       An architecture step then costs four forward and backward passes. Only
       with sgd for the weights, and in float32: it takes differences of
       gradients at weights that differ by 0.01 in all.
+    target_multiply_adds: of one picture, that the decoded network is to cost,
+      counted as `TargetNetworkConfig` says (`architecture.cost`, exact); 0 asks
+      for nothing, as the paper. `training.cost_target` says how.
+    target_parameters: the same of trainable parameters; at most one of both.
   """
 
   train_steps: int = 29760
@@ -44,11 +52,25 @@ class SearchConfig:
   snapshot_interval: int = 1000
   probe_batches: int = 8
   unrolled: bool = False
+  target_multiply_adds: float = 0.0
+  target_parameters: float = 0.0
 
   def __post_init__(self):
     rules.require_types(self)
     rules.require_positive(self, 'train_steps', 'snapshot_interval')
-    rules.require_non_negative(self, 'arch_start_step', 'probe_batches')
+    rules.require_non_negative(
+      self,
+      'arch_start_step',
+      'probe_batches',
+      'target_multiply_adds',
+      'target_parameters',
+    )
+    rules.require(
+      not (self.target_multiply_adds and self.target_parameters),
+      self,
+      'target_parameters',
+      '0 where `target_multiply_adds` is not',
+    )
     rules.require(
       self.arch_start_step < self.train_steps,
       self,
@@ -69,6 +91,9 @@ class SearchExperiment:
   schedule: SearchConfig
   architecture_loss: ArchitectureLossConfig = dataclasses.field(
     default_factory=ArchitectureLossConfig
+  )
+  target_network: TargetNetworkConfig = dataclasses.field(
+    default_factory=TargetNetworkConfig
   )
 
   def __post_init__(self):

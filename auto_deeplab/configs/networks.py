@@ -156,6 +156,43 @@ class SegmenterConfig:
     rules.require(0 <= self.dropout_rate < 1, self, 'dropout_rate', 'in [0, 1)')
 
 
+@dataclasses.dataclass(frozen=True)
+class TargetNetworkConfig:
+  """As what the result of a search is counted where a search has a target.
+
+  What the genotype is to be trained as, and the size of a picture at inference.
+  The defaults are Auto-DeepLab-S on Cityscapes, as random baselines are counted
+  (`architecture.baseline`).
+
+  Attributes:
+    input_size: (height, width) of a picture in pixels.
+    filter_multiplier: as the fields below, that of `SegmenterConfig`.
+    stem_filters: channels of the three stem convolutions.
+    aspp_filters: channels of each ASPP branch and of its projection.
+    low_level_filters: channels of the decoder's low-level projection.
+    decoder_filters: channels of the decoder's two 3x3 convolutions.
+  """
+
+  input_size: tuple[int, int] = (1025, 2049)
+  filter_multiplier: int = 20
+  stem_filters: tuple[int, int, int] = (64, 64, 128)
+  aspp_filters: int = 256
+  low_level_filters: int = 48
+  decoder_filters: int = 256
+
+  def __post_init__(self):
+    rules.require_types(self)
+    rules.require_size(self, 'input_size')
+    rules.require_positive(
+      self,
+      'filter_multiplier',
+      'aspp_filters',
+      'low_level_filters',
+      'decoder_filters',
+    )
+    _require_stem(self)
+
+
 def _require_primitives(config: SupernetConfig) -> None:
   names = config.primitives
   rules.require(

@@ -11,16 +11,19 @@ the model follow from the seed and the step, so nothing else needs to be saved.
 """
 
 from collections.abc import Callable
+import dataclasses
 import functools
 import resource
 import sys
 import time
 
+import numpy as np
 import orbit
 import tensorflow as tf
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import decode, lattice
+from auto_deeplab.architecture import cost, cost_table, decode, lattice
+from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.evaluation import one_shot
@@ -30,6 +33,7 @@ from auto_deeplab.runs import outer_loop
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import (
   architecture_loss,
+  cost_target,
   networks,
   searcher,
   unrolled_step,
@@ -75,7 +79,9 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
       strategy,
       num_steps=config.schedule.train_steps,
       actions=[
-        snapshots.Snapshots(config.schedule, run, search.supernet, probe)
+        snapshots.Snapshots(
+          config.schedule, run, search.supernet, probe, search.target
+        )
       ],
     )
   return decode.latest_snapshot(run.path)
@@ -135,6 +141,7 @@ def make_searcher(
   loss = architecture_loss.ArchitectureLoss(
     config.architecture_loss, config.schedule, supernet, global_step
   )
+  target = _make_target(config, info, supernet)
   weight_step = make_step(
     _forward(supernet, loss, lambda: 2 * global_step, 'weights'),
     supernet.weight_variables,
@@ -146,7 +153,7 @@ def make_searcher(
     _forward(supernet, loss, lambda: 2 * global_step + 1, moved),
     supernet.arch_variables,
     config.architecture_optimizer,
-    penalty=loss if loss.is_on else None,
+    penalty=_penalty(loss, target),
   )
   architecture_step: searcher.ArchitectureStep = first_order
   if config.schedule.unrolled:
@@ -161,7 +168,50 @@ def make_searcher(
     dataset_b,
     global_step,
     config.schedule.arch_start_step,
+    target,
   )
+
+
+def _make_target(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  supernet: supernet_lib.Supernet,
+) -> cost_target.CostTarget | None:
+  """Makes what steers to a cost, within the strategy's scope."""
+  schedule = config.schedule
+  for measure in ('multiply_adds', 'parameters'):
+    if target := getattr(schedule, f'target_{measure}'):
+      network = cost.Network(
+        _any_genotype(config.supernet),
+        num_classes=info.num_classes,
+        **dataclasses.asdict(config.target_network),
+      )
+      table = cost_table.make(network, config.supernet.primitives, measure)
+      return cost_target.CostTarget(supernet, table, target)
+  return None
+
+
+def _any_genotype(config: configs.SupernetConfig) -> genotype_lib.Genotype:
+  """Returns one of the search space's size; which, does not matter."""
+  return genotype_lib.random_genotype(
+    np.random.default_rng(0),
+    num_layers=config.num_layers,
+    num_blocks=config.num_blocks,
+    names=config.primitives,
+  )
+
+
+def _penalty(
+  loss: architecture_loss.ArchitectureLoss,
+  target: cost_target.CostTarget | None,
+) -> Callable[[], tf.Tensor] | None:
+  """Returns what is added to the loss of an architecture step, if any is."""
+  terms: list[Callable[[], tf.Tensor]] = []
+  if loss.is_on:
+    terms.append(loss)
+  if target is not None:
+    terms.append(target)
+  return (lambda: tf.add_n([term() for term in terms])) if terms else None
 
 
 def _forward(

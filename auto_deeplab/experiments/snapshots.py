@@ -13,11 +13,16 @@ from auto_deeplab.architecture import (
   discretization,
   primitives,
   signals,
+  within_cost,
 )
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.evaluation import one_shot
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.runs import run as run_lib
+from auto_deeplab.training import cost_target
+
+# In the run folder, of a search that has a target.
+WITHIN_COST = 'genotype_within_cost.json'
 
 
 class Snapshots:
@@ -28,6 +33,9 @@ class Snapshots:
 
     probe/loss, probe/mean_iou                    of the supernet as it is
     probe/decoded_loss, probe/decoded_mean_iou    of the decoded network alone
+
+  and where there is a target `CostTarget.describe`. At the last step it writes
+  the likeliest genotype of that cost, as `WITHIN_COST`.
   """
 
   def __init__(
@@ -36,6 +44,7 @@ class Snapshots:
     run: run_lib.Run,
     supernet: supernet_lib.Supernet,
     probe: one_shot.OneShot | None = None,
+    target: cost_target.CostTarget | None = None,
   ):
     """Initializes the snapshots.
 
@@ -44,11 +53,13 @@ class Snapshots:
       run: resumed.
       supernet: whose alphas and betas are kept.
       probe: scores the supernet; None skips that.
+      target: the cost that the search is steered to, if it is.
     """
     self._schedule = schedule
     self._run = run
     self._supernet = supernet
     self._probe = probe
+    self._target = target
 
   def __call__(self) -> None:
     step, interval = self._run.step, self._schedule.snapshot_interval
@@ -61,12 +72,33 @@ class Snapshots:
     decode.save_snapshot(self._run.path, snapshot)
     genotype = snapshot.decode()
     found = signals.describe(snapshot, before) | self._scores(genotype)
+    if self._target is not None:
+      found |= self._target.describe()
     self._run.record_row(decode.describe(snapshot) | found)
     # Above the bar, where there is one.
     line = _line(step, genotype, found)
     # Before that every genotype is a random one.
     if step > self._schedule.arch_start_step:
       line += _warning(genotype)
+    tqdm.tqdm.write(line, file=sys.stderr)
+    if self._target is not None and step == self._schedule.train_steps:
+      self._keep_within_cost(self._target)
+
+  def _keep_within_cost(self, target: cost_target.CostTarget) -> None:
+    """Writes the likeliest genotype of the target's cost, and says so."""
+    path = self._run.path / WITHIN_COST
+    genotype = target.within()
+    if genotype is None:
+      line = (
+        f'search: no network near the decoded one costs {target.target:,.0f}'
+      )
+    else:
+      genotype.save(path, {'run': str(self._run.path), 'step': self._run.step})
+      line = (
+        f'search: {path} is the likeliest network that costs '
+        f'{target.target:,.0f}, or up to {within_cost.TOLERANCE:.0%} more or '
+        f'less: {target.cost_of(genotype):,.0f}'
+      )
     tqdm.tqdm.write(line, file=sys.stderr)
 
   def _before(self, step: int) -> decode.Snapshot | None:
@@ -103,6 +135,9 @@ def _line(
     f'margins alpha {found["margin/alpha"]:.3f} beta {found["margin/beta"]:.3f}'
   )
   num_edges = genotype_lib.EDGES_PER_BLOCK * genotype.num_blocks
+  if 'cost/target' in found:
+    ratio = found['cost/decoded'] / found['cost/target']
+    parts.append(f'costs {ratio:.2f} of the target')
   if 'changed/edges' in found:
     parts.append(
       f'{found["changed/edges"]:.0f} of {num_edges} edges and '

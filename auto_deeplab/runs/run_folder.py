@@ -19,6 +19,8 @@ At the end of each loop of steps, or at multiples of an interval:
     RUN/summaries/       the same for TensorBoard
     RUN/checkpoints/     weights, alphas, betas, optimizers, step
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
+    RUN/genotype_within_cost.json   of a search with a target: at its end, the
+                         likeliest network of that cost
 
 After an evaluation:
 

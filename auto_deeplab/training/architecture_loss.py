@@ -70,20 +70,31 @@ def level_probabilities(transitions: tf.Tensor) -> tf.Tensor:
   Returns:
     `[num_layers, NUM_LEVELS]`; each row sums to 1.
   """
+  reached = tf.one_hot(0, lattice.NUM_LEVELS)
+  rows = []
+  for move in tf.unstack(moves(transitions)):
+    reached = tf.linalg.matvec(move, reached, transpose_a=True)
+    rows.append(reached)
+  return tf.stack(rows)
+
+
+def moves(transitions: tf.Tensor) -> tf.Tensor:
+  """Returns the probabilities of transitions by the level where they arrive.
+
+  Args:
+    transitions: by direction, `[num_layers, NUM_LEVELS, NUM_DIRECTIONS]`.
+
+  Returns:
+    `[num_layers, NUM_LEVELS, NUM_LEVELS]`: from the level of the layer before
+    to that of the layer.
+  """
   targets = np.zeros(
     [lattice.NUM_LEVELS, lattice.NUM_DIRECTIONS, lattice.NUM_LEVELS], np.float32
   )
   for level in range(lattice.NUM_LEVELS):
     for direction in lattice.outgoing(level):
       targets[level, direction, lattice.target_level(level, direction)] = 1
-  # Of each column, from a source level to the level where it arrives.
-  moves = tf.einsum('lsd,sdt->lst', transitions, targets)
-  reached = tf.one_hot(0, lattice.NUM_LEVELS)
-  rows = []
-  for move in tf.unstack(moves):
-    reached = tf.linalg.matvec(move, reached, transpose_a=True)
-    rows.append(reached)
-  return tf.stack(rows)
+  return tf.einsum('lsd,sdt->lst', transitions, targets)
 
 
 def _entropy(probabilities: tf.Tensor) -> tf.Tensor:

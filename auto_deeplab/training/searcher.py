@@ -13,6 +13,7 @@ import tensorflow as tf
 from auto_deeplab.architecture import decode
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.training import (
+  cost_target,
   gradient_step,
   optimizers,
   undoing,
@@ -40,6 +41,7 @@ class Searcher(orbit.StandardTrainer):
     weight_step: moves its weights.
     architecture_step: moves alphas and betas.
     global_step: int64 variable, counts the steps made.
+    target: what steers it to a cost, if anything does.
     log: what the steps of a loop returned.
   """
 
@@ -52,6 +54,7 @@ class Searcher(orbit.StandardTrainer):
     dataset_b: tf.distribute.DistributedDataset,
     global_step: tf.Variable,
     arch_start_step: int,
+    target: cost_target.CostTarget | None = None,
   ):
     """Initializes the searcher.
 
@@ -64,6 +67,7 @@ class Searcher(orbit.StandardTrainer):
         betas, or from the present one if that has passed.
       global_step: int64, counts the steps made.
       arch_start_step: the first step that moves alphas and betas.
+      target: steers to a cost, after each of these; None asks for none.
     """
     # The steps are compiled; the loop around them runs on the host, which
     # knows the step and so needs no conditional in a graph.
@@ -80,6 +84,7 @@ class Searcher(orbit.StandardTrainer):
     # Of trainA the last batch. (An attribute that is a dict would be wrapped.)
     self._last_a: collections.deque[Batch] = collections.deque(maxlen=1)
     self._arch_start_step = arch_start_step
+    self.target = target
     self.log = gradient_step.StepLog(
       {
         'weights': weight_step.variables,
@@ -94,7 +99,7 @@ class Searcher(orbit.StandardTrainer):
       'model': self.supernet,
       'weight_optimizer': self.weight_step.optimizer,
       'architecture_optimizer': self.architecture_step.optimizer,
-    }
+    } | (self.target.checkpointed() if self.target else {})
 
   def train_loop_begin(self) -> None:
     self._step = int(self.global_step.numpy())
@@ -106,6 +111,8 @@ class Searcher(orbit.StandardTrainer):
     batch_b = self._next_b() if has_begun else None
     for name, values in self._move(batch_a, batch_b):
       self.log.add(self._step, name, values)
+    if has_begun and self.target is not None:
+      self.target.steer()
     self._step += 1
     self.global_step.assign(self._step)
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import primitives
+from auto_deeplab.architecture import cost, genotype, primitives
 from tests import tiny
 
 
@@ -361,6 +361,24 @@ def test_what_is_added_to_the_architecture_s_loss_is_checked(
 def test_by_default_no_recipe_s_step_has_more_than_its_pixels():
   off = configs.ArchitectureLossConfig(0.0, 0.0, 0.0, 0.0)
   assert configs.load(configs.SearchExperiment).architecture_loss == off
+
+
+def test_a_search_has_one_target_at_most():
+  configs.SearchConfig(target_parameters=1e6)
+  message = (
+    '`SearchConfig.target_parameters` (1000000.0) must be 0 where '
+    '`target_multiply_adds` is not.'
+  )
+  with pytest.raises(ValueError, match=re.escape(message)):
+    configs.SearchConfig(target_multiply_adds=1e9, target_parameters=1e6)
+
+
+def test_a_target_is_counted_as_random_baselines_are():
+  counted = cost.Network(
+    genotype.PUBLISHED,
+    **dataclasses.asdict(configs.TargetNetworkConfig()),
+  )
+  assert counted == cost.Network(genotype.PUBLISHED)
 
 
 def test_a_macro_that_is_read_sets_something():

@@ -7,6 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
+from auto_deeplab.architecture import cost, decode, genotype, within_cost
+from auto_deeplab.experiments import snapshots
 from tests.experiments import runs
 
 TERMS = {'beta_decay': 0.5, 'entropy': 0.5, 'topology': 0.5}
@@ -60,3 +62,50 @@ def test_a_run_that_knew_nothing_of_it_goes_on(data_dir, tmp_path):
   runs.search(data_dir, tmp_path, schedule={'train_steps': 4})
   assert runs.checkpoint(tmp_path, 4)
   assert all('architecture/penalty' not in r for r in runs.metrics(tmp_path))
+
+
+def test_a_search_with_a_target_goes_on_and_keeps_its_network(
+  data_dir, tmp_path, capsys
+):
+  whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+  target = 0.9 * _cost(((0, 'sep_conv_3x3'), (1, 'sep_conv_3x3')), (0, 0))
+  parts = {'schedule': {'target_multiply_adds': target}}
+  runs.search(data_dir, whole, **parts)
+  shutil.copytree(whole, broken)
+  for path in (broken / 'checkpoints').glob('*-4.*'):
+    path.unlink()
+  capsys.readouterr()
+  runs.search(data_dir, broken, **parts)
+  said = capsys.readouterr().err
+  values, others = runs.checkpoint(whole, 4), runs.checkpoint(broken, 4)
+  assert values.keys() == others.keys()
+  for key, value in values.items():
+    np.testing.assert_array_equal(others[key], value, err_msg=key)
+  assert any(key.startswith('cost_weight') for key in values)
+  rows = [r for r in runs.metrics(whole) if 'cost/target' in r]
+  assert rows == [r for r in runs.metrics(broken) if 'cost/target' in r]
+  assert len({row['cost/weight'] for row in rows}) == 4
+  snapshot = decode.load_snapshot(decode.latest_snapshot(whole)).decode()
+  counted = cost.count(cost.Network(snapshot, num_classes=7)).multiply_adds
+  assert rows[-1]['cost/decoded'] == counted
+  kept = genotype.Genotype.load(broken / snapshots.WITHIN_COST)
+  found = cost.count(cost.Network(kept, num_classes=7)).multiply_adds
+  assert abs(found - target) <= within_cost.TOLERANCE * target
+  assert f'costs {counted / target:.2f} of the target' in said
+  assert (
+    f'is the likeliest network that costs {target:,.0f}, or up to 5% more or '
+    f'less: {found:,.0f}'
+  ) in said
+
+
+def _cost(block, backbone):
+  network = cost.Network(genotype.Genotype((block,), backbone), num_classes=7)
+  return cost.count(network).multiply_adds
+
+
+def test_a_target_out_of_reach_is_said(data_dir, tmp_path, capsys):
+  schedule = {'target_parameters': 7.0, 'train_steps': 2}
+  runs.search(data_dir, tmp_path, schedule=schedule)
+  said = 'search: no network near the decoded one costs 7'
+  assert said in capsys.readouterr().err
+  assert not (tmp_path / snapshots.WITHIN_COST).exists()
