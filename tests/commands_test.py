@@ -27,6 +27,7 @@ _KINDS = {
   'train': configs.TrainExperiment,
   'evaluate': configs.EvalExperiment,
   'study': configs.StudyExperiment,
+  'choose': configs.TournamentExperiment,
 }
 _TOOL = re.compile(r"auto-deeplab (\w+)((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)")
 _FLAG = re.compile(r"--(\w+)(?:=(?:'([^']*)'|([^\s']+)))?")

@@ -20,6 +20,7 @@ VERBS = (
   'inspect_dataset',
   'search',
   'decode',
+  'choose',
   'train',
   'evaluate',
   'export',

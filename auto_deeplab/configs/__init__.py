@@ -3,9 +3,9 @@
 """Every knob of the project, as frozen dataclasses that gin binds.
 
 A recipe (`gin_configs/*.gin`) binds fields of these classes; `load` parses it
-into one `SearchExperiment`, `TrainExperiment`, `EvalExperiment` or
-`StudyExperiment`, and `to_gin` writes that back as text which parses to an
-equal configuration.
+into one `SearchExperiment`, `TrainExperiment`, `EvalExperiment`,
+`StudyExperiment` or `TournamentExperiment`, and `to_gin` writes that back as
+text which parses to an equal configuration.
 
 Defaults are the paper's (Liu et al., CVPR 2019); where the paper is silent the
 docstring says so.
@@ -17,6 +17,7 @@ from auto_deeplab.configs.experiments import (
   SearchConfig,
   SearchExperiment,
   StudyExperiment,
+  TournamentExperiment,
   TrainConfig,
   TrainExperiment,
 )
@@ -41,9 +42,11 @@ from auto_deeplab.configs.optimizers import (
 from auto_deeplab.configs.recipes import Experiment, load, to_gin
 from auto_deeplab.configs.runtime import PRECISIONS, STRATEGIES, RuntimeConfig
 from auto_deeplab.configs.studies import StudyConfig
+from auto_deeplab.configs.tournaments import CRITERIA, TournamentConfig
 
 __all__ = [
   'CLASS_WEIGHTS',
+  'CRITERIA',
   'OPTIMIZERS',
   'PRECISIONS',
   'SCHEDULES',
@@ -64,6 +67,8 @@ __all__ = [
   'StudyExperiment',
   'SupernetConfig',
   'TargetNetworkConfig',
+  'TournamentConfig',
+  'TournamentExperiment',
   'TrainConfig',
   'TrainExperiment',
   'WeightOptimizerConfig',

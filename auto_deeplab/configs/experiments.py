@@ -20,6 +20,7 @@ from auto_deeplab.configs.optimizers import (
 )
 from auto_deeplab.configs.runtime import RuntimeConfig
 from auto_deeplab.configs.studies import StudyConfig
+from auto_deeplab.configs.tournaments import TournamentConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,6 +233,49 @@ class TrainExperiment:
         self.schedule.train_steps * self.schedule.accumulation_steps,
         'initial statistics',
       )
+
+
+@dataclasses.dataclass(frozen=True)
+class TournamentExperiment:
+  """All of a tournament's configuration: that of a training, and the rungs.
+
+  Each of its trainings is the first steps of one by this recipe, whose
+  schedule goes over `TrainConfig.train_steps`.
+  """
+
+  runtime: RuntimeConfig
+  input: InputConfig
+  segmenter: SegmenterConfig
+  loss: LossConfig
+  weight_optimizer: WeightOptimizerConfig
+  training: TrainConfig
+  schedule: TournamentConfig
+
+  def __post_init__(self):
+    rungs, steps_per_loop = self.schedule.rungs, self.runtime.steps_per_loop
+    rules.require(
+      rungs[-1] <= self.training.train_steps,
+      self.schedule,
+      'rungs',
+      f'at most `TrainConfig.train_steps` ({self.training.train_steps})',
+    )
+    rules.require(
+      all(rung % steps_per_loop == 0 for rung in rungs),
+      self.schedule,
+      'rungs',
+      f'multiples of `steps_per_loop` ({steps_per_loop})',
+    )
+
+  def as_training(self) -> TrainExperiment:
+    """Returns the configuration of the training that each begins."""
+    return TrainExperiment(
+      self.runtime,
+      self.input,
+      self.segmenter,
+      self.loss,
+      self.weight_optimizer,
+      self.training,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,6 +22,7 @@ from auto_deeplab.configs.experiments import (
   EvalExperiment,
   SearchExperiment,
   StudyExperiment,
+  TournamentExperiment,
   TrainExperiment,
 )
 
@@ -34,6 +35,7 @@ Experiment = TypeVar(
   TrainExperiment,
   EvalExperiment,
   StudyExperiment,
+  TournamentExperiment,
 )
 
 # Recipes that a user names, and not where they lie. In a clone, a link to the
@@ -46,6 +48,8 @@ _KINDS = {
   TrainExperiment: ('a training', 'train'),
   EvalExperiment: ('an evaluation', 'evaluate'),
   StudyExperiment: ('a study', 'study'),
+  # Last, as it takes all that a training does.
+  TournamentExperiment: ('a tournament', 'choose'),
 }
 
 
@@ -71,8 +75,8 @@ def load(
   """Parses recipes into one configuration.
 
   Args:
-    experiment: `SearchExperiment`, `TrainExperiment`, `EvalExperiment` or
-      `StudyExperiment`.
+    experiment: `SearchExperiment`, `TrainExperiment`, `EvalExperiment`,
+      `StudyExperiment` or `TournamentExperiment`.
     gin_files: paths or names of recipes, later ones override earlier ones.
     gin_bindings: lines such as `'InputConfig.batch_size = 4'`, stronger than
       any file.
@@ -211,7 +215,8 @@ def to_gin(
   experiment: SearchExperiment
   | TrainExperiment
   | EvalExperiment
-  | StudyExperiment,
+  | StudyExperiment
+  | TournamentExperiment,
 ) -> str:
   """Returns every value as gin text; `load` of it gives an equal experiment."""
   lines = []

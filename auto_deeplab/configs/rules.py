@@ -45,6 +45,18 @@ def require_size(config: Any, field: str) -> None:
   object.__setattr__(config, field, tuple(value))
 
 
+def require_list(config: Any, field: str, kind: type, rule: str) -> None:
+  """Checks a list of strings or of whole numbers, and makes it a tuple."""
+  values = getattr(config, field)
+  require(
+    isinstance(values, (tuple, list)) and all(type(v) is kind for v in values),
+    config,
+    field,
+    rule,
+  )
+  object.__setattr__(config, field, tuple(values))
+
+
 def require_positive(config: Any, *fields: str) -> None:
   """Checks numbers that must be greater than 0."""
   for field in fields:

@@ -3,7 +3,6 @@
 """What a study compares."""
 
 import dataclasses
-from typing import Any
 
 from auto_deeplab.configs import rules
 
@@ -60,10 +59,10 @@ class StudyConfig:
     )
     rules.require_positive(self, 'select_candidates')
     for field in ('train_settings', 'search_settings', 'select_settings'):
-      _require_list(self, field, str, 'a list of bindings')
-    _require_list(self, 'methods', str, 'a list of names')
+      rules.require_list(self, field, str, 'a list of bindings')
+    rules.require_list(self, 'methods', str, 'a list of names')
     for field in ('train_seeds', 'search_seeds', 'select_seeds'):
-      _require_list(self, field, int, 'a list of integers, 0 or more')
+      rules.require_list(self, field, int, 'a list of integers, 0 or more')
       seeds = getattr(self, field)
       rules.require(
         all(seed >= 0 for seed in seeds) and len(set(seeds)) == len(seeds),
@@ -74,15 +73,3 @@ class StudyConfig:
     rules.require(
       len(self.train_seeds) > 0, self, 'train_seeds', 'at least one'
     )
-
-
-def _require_list(config: Any, field: str, kind: type, rule: str) -> None:
-  """Checks a list of strings or of whole numbers, and makes it a tuple."""
-  values = getattr(config, field)
-  rules.require(
-    isinstance(values, (tuple, list)) and all(type(v) is kind for v in values),
-    config,
-    field,
-    rule,
-  )
-  object.__setattr__(config, field, tuple(values))

@@ -5,12 +5,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from auto_deeplab.evaluation import metrics
+from auto_deeplab.evaluation import batch_scores
 from auto_deeplab.model import supernet as supernet_lib
-from auto_deeplab.training import gradient_step, objectives, undoing
+from auto_deeplab.training import gradient_step
 
 # Of primitives and transitions, as `Supernet.call` takes them.
 Weights = tuple[Any, Any]
@@ -39,13 +38,13 @@ class OneShot:
       num_classes: of its logits.
     """
     self._supernet = supernet
-    self._strategy = strategy
-    self._batches = list(batches)
-    self._num_classes = num_classes
-    self._pixel_loss = objectives.PixelLoss()
-    is_graph = not supernet.config.draw_path
-    self._compiled = (
-      tf.function(self._run, autograph=False) if is_graph else self._run
+    self._scores = batch_scores.BatchScores(
+      self._forward,
+      supernet.non_trainable_variables,
+      strategy,
+      batches,
+      num_classes,
+      is_compiled=not supernet.config.draw_path,
     )
 
   def score(self, weights: Weights) -> dict[str, float]:
@@ -56,16 +55,7 @@ class OneShot:
         and betas: softmax of these, or those of a genotype
         (`architecture.discretization`).
     """
-    weights = tuple(map(tf.convert_to_tensor, weights))
-    moved = self._supernet.non_trainable_variables
-    with undoing.undoing(self._strategy, moved):
-      outputs = [self._compiled(batch, *weights) for batch in self._batches]
-    losses, counts = zip(*outputs)
-    matrix = np.sum([count.numpy() for count in counts], axis=0)
-    return {
-      'loss': float(np.mean([loss.numpy() for loss in losses])),
-      'mean_iou': float(metrics.mean_iou(matrix)),
-    }
+    return self._scores(*map(tf.convert_to_tensor, weights))
 
   def score_mixture(self) -> dict[str, float]:
     """Returns the same of the supernet as it is."""
@@ -76,25 +66,10 @@ class OneShot:
       )
     )
 
-  def _run(
-    self, batch: gradient_step.Batch, alpha: tf.Tensor, beta: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
-    outputs = self._strategy.run(self._replica_step, args=(batch, alpha, beta))
-    loss, counts = (
-      self._strategy.reduce(tf.distribute.ReduceOp.SUM, output, axis=None)
-      for output in outputs
-    )
-    return loss, counts
-
-  def _replica_step(
-    self, batch: gradient_step.Batch, alpha: tf.Tensor, beta: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
+  def _forward(
+    self, images: tf.Tensor, alpha: tf.Tensor, beta: tf.Tensor
+  ) -> tf.Tensor:
     # As in the step of the weights, whose cells are traced already.
-    logits = self._supernet(
-      batch['image'], training=True, moved='weights', weights=(alpha, beta)
-    )
-    loss = self._pixel_loss(batch['label'], logits)
-    predictions = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return loss, metrics.confusion_matrix(
-      batch['label'], predictions, self._num_classes
+    return self._supernet(
+      images, training=True, moved='weights', weights=(alpha, beta)
     )

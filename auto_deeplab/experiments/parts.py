@@ -29,7 +29,9 @@ def start(
 
 def distribute(
   strategy: tf.distribute.Strategy,
-  config: configs.SearchExperiment | configs.TrainExperiment,
+  config: configs.SearchExperiment
+  | configs.TrainExperiment
+  | configs.TournamentExperiment,
   place: run_lib.Place,
   first_step: int,
   half: str | None = None,

@@ -20,6 +20,7 @@ from auto_deeplab.runs import outer_loop
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import (
   distribution,
+  gradient_step,
   networks,
   objectives,
   trainer,
@@ -47,7 +48,7 @@ def run(
   run = run_lib.TrainingRun(place, config, genotype, info)
   strategy = parts.start(config.runtime, place)
   with run.opened(strategy), tfrecord.naming_damaged_shards(place.data_dir):
-    pixel_loss = _pixel_loss(config.loss, info, place.train_split)
+    pixel_loss = make_pixel_loss(config.loss, info, place.train_split)
     distribution.replica_batch_size(
       strategy, config.input.batch_size, config.schedule.accumulation_steps
     )
@@ -89,6 +90,26 @@ def _make_trainer(
   pixel_loss: objectives.PixelLoss,
 ) -> trainer.Trainer:
   global_step = orbit.utils.create_global_step()
+  step = make_step(config, model, strategy, global_step, pixel_loss)
+  return trainer.Trainer(model, step, dataset, global_step)
+
+
+def make_step(
+  config: configs.TrainExperiment,
+  model: segmenter_lib.Segmenter,
+  strategy: tf.distribute.Strategy,
+  global_step: tf.Variable,
+  pixel_loss: objectives.PixelLoss,
+) -> gradient_step.GradientStep:
+  """Makes the step of a training, within the strategy's scope.
+
+  Args:
+    config: of the training.
+    model: built.
+    strategy: that it computes with.
+    global_step: int64, counts the steps made.
+    pixel_loss: as of `make_pixel_loss`.
+  """
 
   def forward(
     images: tf.Tensor, micro_batch: tf.Tensor | None = None
@@ -100,7 +121,7 @@ def _make_trainer(
       micro_batch=micro_batch,
     )
 
-  step = parts.make_step(
+  return parts.make_step(
     strategy,
     forward,
     model.trainable_variables,
@@ -111,7 +132,6 @@ def _make_trainer(
     pixel_loss=pixel_loss,
     accumulation_steps=config.schedule.accumulation_steps,
   )
-  return trainer.Trainer(model, step, dataset, global_step)
 
 
 def _make_evaluator(
@@ -136,9 +156,10 @@ def _make_evaluator(
   )
 
 
-def _pixel_loss(
+def make_pixel_loss(
   config: configs.LossConfig, info: datasets.DatasetInfo, split: str
 ) -> objectives.PixelLoss:
+  """Makes the loss of a training on a split."""
   weights = None
   if config.class_weights == 'median_frequency':
     weights = class_weights.median_frequency(info, split)

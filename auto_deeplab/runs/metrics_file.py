@@ -62,6 +62,13 @@ class MetricsFile:
     with artifact.writing(self._path) as file:
       file.write(''.join(f'{line}\n' for line in kept).encode())
 
+  def rows_with(self, key: str) -> list[dict[str, Any]]:
+    """Returns the rows that have a key, in order."""
+    if not self._path.exists():
+      return []
+    rows = map(_parse, self._path.read_text().splitlines())
+    return [row for row in rows if row and key in row]
+
   def scores_of(self, step: int) -> dict[str, float]:
     """Returns the scores of a step's evaluation; empty if there are none."""
     found = (_scores_of(row) for row in self.rows() if row['step'] == step)

@@ -48,9 +48,16 @@ from auto_deeplab.architecture import artifact
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
 
-Configured = configs.SearchExperiment | configs.TrainExperiment
+Configured = (
+  configs.SearchExperiment
+  | configs.TrainExperiment
+  | configs.TournamentExperiment
+)
 Experiment = TypeVar(
-  'Experiment', configs.SearchExperiment, configs.TrainExperiment
+  'Experiment',
+  configs.SearchExperiment,
+  configs.TrainExperiment,
+  configs.TournamentExperiment,
 )
 
 

@@ -44,3 +44,10 @@ def test_scores_of_the_restored_step_stay_or_go(file, path):
   assert file.scores_of(2) == {'mean_iou': 0.25}
   rows = [json.loads(r) for r in path.read_text().splitlines()]
   assert [row['step'] for row in rows] == [2, 2, 4]
+
+
+def test_rows_are_found_by_a_key(file):
+  assert file.rows_with('left') == []
+  file.append(2, {'left': ['a', 'b']})
+  file.append_numbers(2, {'loss': 1.0})
+  assert file.rows_with('left') == [{'step': 2, 'left': ['a', 'b']}]
