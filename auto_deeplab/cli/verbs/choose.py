@@ -27,6 +27,7 @@ from absl import flags
 import numpy as np
 
 from auto_deeplab import configs
+from auto_deeplab.architecture import candidates as candidates_lib
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.cli import commands, gin_flags, resume_flags, run_flags
@@ -40,7 +41,15 @@ _GENOTYPES = flags.DEFINE_list(
   'genotypes', [], 'Genotypes that decode wrote, separated by commas.'
 )
 _SEARCH_RUN_DIR = flags.DEFINE_string(
-  'search_run_dir', None, 'Folder of a search, whose genotype is a candidate.'
+  'search_run_dir',
+  None,
+  'Folder of a search, whose last snapshot gives candidates.',
+)
+_NUM_LIKELIEST = flags.DEFINE_integer(
+  'num_likeliest',
+  1,
+  'How many genotypes of that search, the likeliest first.',
+  lower_bound=1,
 )
 _NUM_RANDOM = flags.DEFINE_integer(
   'num_random', 0, 'How many candidates are drawn at random.', lower_bound=0
@@ -109,7 +118,13 @@ def _searched() -> list[tuple[str, genotype_lib.Genotype]]:
   if _SEARCH_RUN_DIR.value is None:
     return []
   path = decode.latest_snapshot(_SEARCH_RUN_DIR.value)
-  return [('decoded', decode.load_snapshot(path).decode())]
+  decoded, *others = candidates_lib.likeliest(
+    decode.load_snapshot(path), _NUM_LIKELIEST.value
+  )
+  return [
+    ('decoded', decoded),
+    *((f'likely-{rank:02d}', other) for rank, other in enumerate(others, 2)),
+  ]
 
 
 def _random() -> list[tuple[str, genotype_lib.Genotype]]:

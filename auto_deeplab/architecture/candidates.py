@@ -1,0 +1,97 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The likeliest genotypes of alphas and betas, in order of probability.
+
+A genotype's probability is the product of those of its primitives and of its
+transitions. The first is what `decode` gives; those that follow differ where
+the search was least sure.
+"""
+
+from collections.abc import Iterable, Sequence
+import itertools
+from typing import Any, TypeVar
+
+import numpy as np
+
+from auto_deeplab.architecture import decode, lattice
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.architecture import primitives as primitives_lib
+
+_Part = TypeVar('_Part')
+# (log probability, what has it).
+_Scored = tuple[float, _Part]
+
+
+def likeliest(
+  snapshot: decode.Snapshot, number: int
+) -> list[genotype_lib.Genotype]:
+  """Returns the likeliest genotypes, at most as many as there are.
+
+  Raises:
+    ValueError: `number` is below 1.
+  """
+  if number < 1:
+    raise ValueError(f'`number` ({number}) must be at least 1.')
+  cells: list[_Scored[tuple[genotype_lib.Block, ...]]] = [(0.0, ())]
+  for blocks in _blocks(snapshot.alphas, snapshot.primitives, number):
+    cells = _best(
+      (
+        (score + more, (*cell, block))
+        for (score, cell), (more, block) in itertools.product(cells, blocks)
+      ),
+      number,
+    )
+  pairs = itertools.product(cells, _backbones(snapshot.betas, number))
+  scored = ((cell[0] + path[0], (cell[1], path[1])) for cell, path in pairs)
+  return [
+    genotype_lib.Genotype(cell, path)
+    for _, (cell, path) in _best(scored, number)
+  ]
+
+
+def _best(
+  scored: Iterable[_Scored[_Part]], number: int
+) -> list[_Scored[_Part]]:
+  """Returns the likeliest; of equals the first."""
+  return sorted(scored, key=lambda each: -each[0])[:number]
+
+
+def _blocks(
+  alphas: np.ndarray, names: Sequence[str], number: int
+) -> list[list[_Scored[genotype_lib.Block]]]:
+  """Returns the likeliest pairs of edges of each block."""
+  logs = np.log(decode.operation_probabilities(alphas))
+  kept = [i for i, name in enumerate(names) if name != primitives_lib.NONE]
+  found, first = [], 0
+  for block in range(decode.num_blocks(alphas)):
+    states = range(genotype_lib.num_states(block))
+    pairs = (
+      (
+        float(logs[first + left, i] + logs[first + right, j]),
+        ((left, names[i]), (right, names[j])),
+      )
+      for left, right in itertools.combinations(states, 2)
+      for i, j in itertools.product(kept, repeat=2)
+    )
+    found.append(_best(pairs, number))
+    first += len(states)
+  return found
+
+
+def _backbones(betas: Any, number: int) -> list[_Scored[tuple[int, ...]]]:
+  """Viterbi with the likeliest few paths to each node in the place of one."""
+  probabilities = decode.transition_probabilities(betas)
+  paths: dict[int, list[_Scored[tuple[int, ...]]]] = {0: [(0.0, ())]}
+  for layer, weights in enumerate(probabilities):
+    paths = {
+      level: _best(
+        (
+          (score + float(np.log(weights[source, direction])), (*path, level))
+          for source, direction in lattice.incoming(layer, level)
+          for score, path in paths[source]
+        ),
+        number,
+      )
+      for level in lattice.reachable_levels(layer)
+    }
+  return _best(itertools.chain(*paths.values()), number)
