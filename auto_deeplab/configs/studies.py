@@ -25,10 +25,10 @@ class StudyConfig:
     search_seeds: seeds of the searches, one search each; there may be none.
     methods: by which each search is decoded, as `decode --method` takes them;
       each makes an arm of as many genotypes as there are searches.
-    select_recipe: recipe of each tournament of short trainings.
-    select_settings: bindings that are stronger than it.
-    select_candidates: random genotypes in each, other ones than those above.
-    select_seeds: seeds of the tournaments, one winner each; there may be none.
+    tournament_recipe: recipe of each tournament of short trainings.
+    tournament_settings: bindings that are stronger than it.
+    tournament_candidates: random genotypes in each, none of those above.
+    tournament_seeds: seeds of the tournaments, a winner each; may be empty.
     with_published: whether the published cell is an arm, on as many layers of
       the published path as the search has. It has five blocks.
   """
@@ -42,10 +42,10 @@ class StudyConfig:
   train_seeds: tuple[int, ...] = (0, 1, 2)
   search_seeds: tuple[int, ...] = (0, 1, 2)
   methods: tuple[str, ...] = ('magnitude',)
-  select_recipe: str = 'demo_train'
-  select_settings: tuple[str, ...] = ()
-  select_candidates: int = 16
-  select_seeds: tuple[int, ...] = ()
+  tournament_recipe: str = 'demo_train'
+  tournament_settings: tuple[str, ...] = ()
+  tournament_candidates: int = 16
+  tournament_seeds: tuple[int, ...] = ()
   with_published: bool = False
 
   def __post_init__(self):
@@ -57,11 +57,11 @@ class StudyConfig:
       'num_repeated',
       f'at most `num_random` ({self.num_random})',
     )
-    rules.require_positive(self, 'select_candidates')
-    for field in ('train_settings', 'search_settings', 'select_settings'):
+    rules.require_positive(self, 'tournament_candidates')
+    for field in ('train_settings', 'search_settings', 'tournament_settings'):
       rules.require_list(self, field, str, 'a list of bindings')
     rules.require_list(self, 'methods', str, 'a list of names')
-    for field in ('train_seeds', 'search_seeds', 'select_seeds'):
+    for field in ('train_seeds', 'search_seeds', 'tournament_seeds'):
       rules.require_list(self, field, int, 'a list of integers, 0 or more')
       seeds = getattr(self, field)
       rules.require(

@@ -35,7 +35,7 @@ def answers(study: Study, summary: Mapping[str, Any]) -> dict[str, str]:
     'Hyperparameters and seeds of the method': (
       f'recipe {config.search_recipe} with {_shown(config.search_settings)}; '
       f'seeds of searches {_shown(config.search_seeds)}, of tournaments '
-      f'{_shown(config.select_seeds)}'
+      f'{_shown(config.tournament_seeds)}'
     ),
     'The same data, split, space and training for all methods': (
       f'yes: {study.data_dir}, one recipe; scores are of its val split'
@@ -52,7 +52,7 @@ def answers(study: Study, summary: Mapping[str, Any]) -> dict[str, str]:
       'as its choice and training cost'
     ),
     'Several runs, with seeds': (
-      f'{len(config.search_seeds)} searches, {len(config.select_seeds)} '
+      f'{len(config.search_seeds)} searches, {len(config.tournament_seeds)} '
       f'tournaments, {config.num_repeated} random genotypes with '
       f'{len(config.train_seeds)} seeds each'
     ),

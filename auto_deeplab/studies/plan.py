@@ -5,7 +5,8 @@
 STUDY/genotypes/random-00/genotype.json      drawn with seed 0
 STUDY/searches/seed-0/                       the run of a search
 STUDY/genotypes/magnitude-0/genotype.json    decoded from it by a method
-STUDY/genotypes/select-0/genotype.json       won tournament 0
+STUDY/candidates/tournament-0-03.json        one of those of a tournament
+STUDY/genotypes/tournament-0/genotype.json   won it; the run of the tournament
 STUDY/trainings/random-00/seed-0/            the run of a training
 STUDY/records/TASK.json                      what a task took
 STUDY/logs/TASK.log                          what it printed
@@ -41,7 +42,11 @@ class Task:
 
 
 # The arms that are no method of decoding.
-RANDOM, SELECTED, PUBLISHED = 'random', 'select', 'published'
+RANDOM, TOURNAMENT, PUBLISHED = 'random', 'tournament', 'published'
+
+# Random genotypes have the seeds below; each tournament has as many from its
+# own multiple on.
+_SEEDS_OF_TOURNAMENT = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +73,9 @@ class Study:
     arms = {RANDOM: [f'{RANDOM}-{i:02d}' for i in range(config.num_random)]}
     for method in config.methods:
       arms[method] = [f'{method}-{seed}' for seed in config.search_seeds]
-    arms[SELECTED] = [f'{SELECTED}-{seed}' for seed in config.select_seeds]
+    arms[TOURNAMENT] = [
+      f'{TOURNAMENT}-{seed}' for seed in config.tournament_seeds
+    ]
     arms[PUBLISHED] = [PUBLISHED] * config.with_published
     return {name: genotypes for name, genotypes in arms.items() if genotypes}
 
@@ -132,8 +139,15 @@ class Study:
         backbone=genotype_lib.PUBLISHED.backbone[: space.num_layers],
       )
       published.save(self.genotype_path(PUBLISHED))
-    for seed, name in enumerate(self.random_names()):
-      path = self.genotype_path(name)
+    drawn = {
+      self.genotype_path(name): seed
+      for seed, name in enumerate(self.random_names())
+    }
+    for tournament in self.config.tournament_seeds:
+      first = _SEEDS_OF_TOURNAMENT * (1 + tournament)
+      for number, path in enumerate(self._candidates(tournament)):
+        drawn[path] = first + number
+    for path, seed in drawn.items():
       if not path.exists():
         genotype_lib.random_genotype(
           np.random.default_rng(seed),
@@ -141,6 +155,14 @@ class Study:
           num_blocks=space.num_blocks,
           names=space.primitives,
         ).save(path, {'random_seed': seed})
+
+  def _candidates(self, tournament: int) -> list[pathlib.Path]:
+    """Returns where the candidates of a tournament are kept."""
+    folder = pathlib.Path(self.study_dir, 'candidates')
+    return [
+      folder / f'{TOURNAMENT}-{tournament}-{number:02d}.json'
+      for number in range(self.config.tournament_candidates)
+    ]
 
   def _choices(self) -> Iterator[Task]:
     """Yields what genotypes are the results of: searches and tournaments."""
@@ -161,15 +183,17 @@ class Study:
         yield Task(
           _genotype(name), 'decode', tuple(arguments), needs=(_search(seed),)
         )
-    for seed in config.select_seeds:
-      name = f'{SELECTED}-{seed}'
+    for seed in config.tournament_seeds:
+      name = f'{TOURNAMENT}-{seed}'
+      candidates = ','.join(map(str, self._candidates(seed)))
       yield Task(
         _genotype(name),
-        'select',
+        'choose',
         (
-          *_recipe(config.select_recipe, config.select_settings, seed),
+          *_recipe(config.tournament_recipe, config.tournament_settings, seed),
+          f'--genotypes={candidates}',
           f'--data_dir={self.data_dir}',
-          f'--output_dir={self.genotype_path(name).parent}',
+          f'--run_dir={self.genotype_path(name).parent}',
         ),
       )
 

@@ -155,8 +155,8 @@ _EVALUATIONS = {
 
 _STUDIES = {
   'demo_study': {
-    'study.num_random': 64,
-    'study.num_repeated': 8,
+    'study.num_random': 32,
+    'study.num_repeated': 4,
     'study.train_seeds': (0, 1, 2),
     'study.search_seeds': (0, 1, 2),
   },

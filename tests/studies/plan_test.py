@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tasks of a study."""
 
+import pathlib
+
 import pytest
 
 from auto_deeplab import configs
@@ -29,15 +31,31 @@ def test_a_searched_genotype_waits_for_its_search(study):
   assert needs['searches/seed-7'] == needs['trainings/random-00/seed-0'] == ()
 
 
+def test_candidates_of_tournaments_are_others(changed):
+  study = changed(tournament_seeds=(0, 1), tournament_candidates=3)
+  study.draw()
+  folder = pathlib.Path(study.study_dir)
+  files = [
+    *folder.glob('candidates/*.json'),
+    *folder.glob('genotypes/*/*.json'),
+  ]
+  assert len(files) == 2 * 3 + 3
+  assert len({genotype_lib.Genotype.load(file) for file in files}) == len(files)
+
+
 def test_a_search_is_decoded_by_each_method(changed):
-  study = changed(methods=('magnitude', 'evaluation'), select_seeds=(5,))
+  study = changed(
+    methods=('magnitude', 'evaluation'),
+    tournament_seeds=(5,),
+    tournament_candidates=2,
+  )
   assert study.arms() == {
     'random': ['random-00', 'random-01', 'random-02'],
     'magnitude': ['magnitude-7'],
     'evaluation': ['evaluation-7'],
-    'select': ['select-5'],
+    'tournament': ['tournament-5'],
   }
-  search, magnitude, evaluation, select = study.tasks()[:4]
+  search, magnitude, evaluation, tournament = study.tasks()[:4]
   folder = f'{study.study_dir}/genotypes/evaluation-7'
   assert magnitude.needs == evaluation.needs == (search.name,)
   assert evaluation.arguments == (
@@ -46,9 +64,13 @@ def test_a_search_is_decoded_by_each_method(changed):
     '--method=evaluation',
     '--data_dir=DATA',
   )
-  assert (select.verb, select.needs) == ('select', ())
+  assert (tournament.verb, tournament.needs) == ('choose', ())
+  assert tournament.arguments[2] == (
+    f'--genotypes={study.study_dir}/candidates/tournament-5-00.json,'
+    f'{study.study_dir}/candidates/tournament-5-01.json'
+  )
   assert study.tasks_behind('evaluation-7') == [search, evaluation]
-  assert study.tasks_behind('select-5') == [select]
+  assert study.tasks_behind('tournament-5') == [tournament]
 
 
 def test_commands_have_recipe_settings_and_seed(changed):

@@ -29,8 +29,8 @@ def test_each_line_does_one_task(study):
   done = study(list='true')
   assert (done.returncode, done.stderr) == (0, '')
   lines = [shlex.split(line) for line in done.stdout.splitlines()]
-  # Three searches, and the random genotypes; the searched ones wait.
-  assert len(lines) == 3 + 64
+  # Searches, tournaments and the random genotypes; the searched ones wait.
+  assert len(lines) == 3 + 3 + 32
   for line in lines:
     assert line[0] == 'python'
     assert line[1].endswith('tools/study.py')
@@ -41,7 +41,7 @@ def test_each_line_does_one_task(study):
       '--study_dir=STUDY',
     ]
   assert lines[0][-1] == '--only=searches/seed-0'
-  assert lines[-1][-1] == '--only=trainings/random-63/seed-0'
+  assert lines[-1][-1] == '--only=trainings/random-31/seed-0'
 
 
 def test_a_task_that_is_not_there_is_one_line(study):
