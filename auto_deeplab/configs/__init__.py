@@ -41,12 +41,13 @@ from auto_deeplab.configs.optimizers import (
 )
 from auto_deeplab.configs.recipes import Experiment, load, to_gin
 from auto_deeplab.configs.runtime import PRECISIONS, STRATEGIES, RuntimeConfig
-from auto_deeplab.configs.studies import StudyConfig
+from auto_deeplab.configs.studies import DECODE_METHODS, StudyConfig
 from auto_deeplab.configs.tournaments import CRITERIA, TournamentConfig
 
 __all__ = [
   'CLASS_WEIGHTS',
   'CRITERIA',
+  'DECODE_METHODS',
   'OPTIMIZERS',
   'PRECISIONS',
   'SCHEDULES',

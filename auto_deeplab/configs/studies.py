@@ -6,6 +6,10 @@ import dataclasses
 
 from auto_deeplab.configs import rules
 
+# What `decode --method` takes: the largest alphas and betas, as in the paper,
+# or of many genotypes that which does best with the weights of the search.
+DECODE_METHODS = ('magnitude', 'evaluation')
+
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:
@@ -23,8 +27,8 @@ class StudyConfig:
       the first alone: what they tell of the seeds is needed to judge the rest.
     train_seeds: seeds of the trainings; searched genotypes have them all.
     search_seeds: seeds of the searches, one search each; there may be none.
-    methods: by which each search is decoded, as `decode --method` takes them;
-      each makes an arm of as many genotypes as there are searches.
+    methods: of `DECODE_METHODS`, by which each search is decoded; each makes an
+      arm of as many genotypes as there are searches.
     tournament_recipe: recipe of each tournament of short trainings.
     tournament_settings: bindings that are stronger than it.
     tournament_candidates: random genotypes in each, none of those above.
@@ -61,6 +65,12 @@ class StudyConfig:
     for field in ('train_settings', 'search_settings', 'tournament_settings'):
       rules.require_list(self, field, str, 'a list of bindings')
     rules.require_list(self, 'methods', str, 'a list of names')
+    rules.require(
+      set(self.methods) <= set(DECODE_METHODS),
+      self,
+      'methods',
+      f'of {DECODE_METHODS}',
+    )
     for field in ('train_seeds', 'search_seeds', 'tournament_seeds'):
       rules.require_list(self, field, int, 'a list of integers, 0 or more')
       seeds = getattr(self, field)

@@ -120,17 +120,8 @@ def make_searcher(
     dataset_a: as of `searcher.Searcher`.
     dataset_b: likewise.
   """
-  supernet = supernet_lib.Supernet(
-    config.supernet,
-    info.num_classes,
-    synchronized_batch_norm=config.runtime.synchronized_batch_norm,
-    seed=config.runtime.seed,
-  )
+  supernet = make_supernet(config, info, strategy)
   global_step = orbit.utils.create_global_step()
-  if config.supernet.draw_path:
-    supernet.make_path_variables()  # It has no graph.
-  else:
-    networks.build(supernet, config.input, strategy, moved='weights')
   make_step = functools.partial(
     parts.make_step,
     strategy,
@@ -170,6 +161,25 @@ def make_searcher(
     config.schedule.arch_start_step,
     target,
   )
+
+
+def make_supernet(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  strategy: tf.distribute.Strategy,
+) -> supernet_lib.Supernet:
+  """Builds the supernet, within the strategy's scope."""
+  supernet = supernet_lib.Supernet(
+    config.supernet,
+    info.num_classes,
+    synchronized_batch_norm=config.runtime.synchronized_batch_norm,
+    seed=config.runtime.seed,
+  )
+  if config.supernet.draw_path:
+    supernet.make_path_variables()  # It has no graph.
+  else:
+    networks.build(supernet, config.input, strategy, moved='weights')
+  return supernet
 
 
 def _make_target(
@@ -272,13 +282,24 @@ def _make_probe(
   strategy: tf.distribute.Strategy,
   search: searcher.Searcher,
 ) -> one_shot.OneShot | None:
-  """Makes what scores the supernet on the first batches of half B."""
   number = config.schedule.probe_batches
   if not number:
     return None
+  return make_probe(config, info, place, strategy, search.supernet, number)
+
+
+def make_probe(
+  config: configs.SearchExperiment,
+  info: datasets.DatasetInfo,
+  place: run_lib.Place,
+  strategy: tf.distribute.Strategy,
+  supernet: supernet_lib.Supernet,
+  number: int,
+) -> one_shot.OneShot:
+  """Makes what scores a supernet on so many first batches of half B."""
   batches = iter(parts.distribute(strategy, config, place, 0, half='B'))
   return one_shot.OneShot(
-    search.supernet,
+    supernet,
     strategy,
     [next(batches) for _ in range(number)],
     info.num_classes,

@@ -166,3 +166,10 @@ def test_a_truncated_snapshot_leaves_nothing_behind(run_dir):
   )
   assert len(result.stderr.splitlines()) == 1
   assert not (run_dir / 'decoded').exists()
+
+
+def test_an_evaluation_needs_data(run_dir):
+  flags = ['--method=evaluation', f'--run_dir={run_dir}']
+  done = run_tool(*flags, cwd=run_dir)
+  assert done.returncode == 1
+  assert done.stderr == 'decode: --method=evaluation needs --data_dir.\n'

@@ -12,6 +12,13 @@ Takes the latest snapshot of alphas and betas of a run and writes into
 Example:
   auto-deeplab decode --run_dir=runs/search
 
+--method=evaluation chooses among the likeliest genotypes, those of earlier
+snapshots and random ones: the one that does best on half B with the weights of
+the search, computed alone. It takes minutes, and says how all of them did.
+
+  auto-deeplab decode --run_dir=runs/search --method=evaluation \
+    --data_dir=DATA --output_dir=runs/evaluated
+
 With --random_seed=N it does not decode but draws a genotype at random, the
 baseline that a search has to beat: of the layers and blocks of the decoded one,
 and of its multiply-adds within 2 %. Without a run it is compared with the
@@ -41,6 +48,27 @@ _SNAPSHOT = flags.DEFINE_string(
 _RANDOM_SEED = flags.DEFINE_integer(
   'random_seed', None, 'Draw a random genotype of equal cost instead.'
 )
+_METHOD = flags.DEFINE_enum(
+  'method',
+  'magnitude',
+  configs.DECODE_METHODS,
+  'The largest alphas and betas, or the best of many.',
+)
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir', None, 'Data set of the search, for --method=evaluation.'
+)
+_TRAIN_SPLIT = flags.DEFINE_string(
+  'train_split', 'train', 'Split whose half B it is evaluated on.'
+)
+_NUM_LIKELIEST = flags.DEFINE_integer(
+  'num_likeliest', 16, 'Likeliest genotypes to evaluate.', lower_bound=1
+)
+_NUM_RANDOM = flags.DEFINE_integer(
+  'num_random', 16, 'Random genotypes to evaluate.', lower_bound=0
+)
+_NUM_BATCHES = flags.DEFINE_integer(
+  'num_batches', 8, 'Batches of half B to evaluate on.', lower_bound=1
+)
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder to write to; RUN/decoded if not given.'
 )
@@ -55,6 +83,8 @@ def main() -> None:
     path = decode.latest_snapshot(_RUN_DIR.value)
   if seed is not None:
     output_dir = draw_random(seed, path)
+  elif _METHOD.value == 'evaluation':
+    output_dir = decode_by_evaluation()
   elif path is not None:
     output_dir = decode_snapshot(path)
   else:
@@ -112,6 +142,36 @@ def decode_snapshot(path: str) -> str:
     genotype,
     output_dir,
     searched=decoded.origin(run_dir, snapshot.step),
+    betas=snapshot.betas,
+  )
+  return output_dir
+
+
+def decode_by_evaluation() -> str:
+  """Evaluates candidates and returns the folder that the best is in."""
+  run_dir = _RUN_DIR.value
+  for flag in (_RUN_DIR, _DATA_DIR):
+    if flag.value is None:
+      raise ValueError(f'--method=evaluation needs --{flag.name}.')
+  from auto_deeplab.experiments import decoding
+  from auto_deeplab.reporting import decoded
+  from auto_deeplab.runs import run as run_lib
+
+  found = decoding.evaluate(
+    run_lib.Place(_DATA_DIR.value, run_dir, train_split=_TRAIN_SPLIT.value),
+    num_likeliest=_NUM_LIKELIEST.value,
+    num_random=_NUM_RANDOM.value,
+    num_batches=_NUM_BATCHES.value,
+  )
+  print(decoding.table(found))
+  print(decoded.describe(found[0].genotype))
+  snapshot = decode.load_snapshot(decode.latest_snapshot(run_dir))
+  output_dir = _OUTPUT_DIR.value or os.path.join(run_dir, 'decoded')
+  decoded.write(
+    found[0].genotype,
+    output_dir,
+    searched=decoded.origin(run_dir, snapshot.step)
+    | {'method': 'evaluation', 'candidate': found[0].name},
     betas=snapshot.betas,
   )
   return output_dir

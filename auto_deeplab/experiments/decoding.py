@@ -1,0 +1,148 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing among the genotypes of a search by the weights that they share.
+
+Each candidate is computed alone within the supernet, whose cells then take all
+else as 0, and is judged on half B of the train split: it costs some forward
+passes, and no training. How well that ranks what trainings would score depends
+on the search; `docs/studies.md` has what it was seen to be worth.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import candidates as candidates_lib
+from auto_deeplab.architecture import decode, discretization
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.data.records import tfrecord
+from auto_deeplab.evaluation import one_shot
+from auto_deeplab.experiments import parts, search
+from auto_deeplab.runs import checkpoints, run_folder
+from auto_deeplab.runs import run as run_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+  """A genotype and how it did.
+
+  Attributes:
+    name: where it comes from.
+    genotype: the network.
+    loss: of its pixels on half B, computed alone within the supernet.
+    mean_iou: likewise.
+  """
+
+  name: str
+  genotype: genotype_lib.Genotype
+  loss: float
+  mean_iou: float
+
+
+def evaluate(
+  place: run_lib.Place,
+  *,
+  num_likeliest: int = 16,
+  num_random: int = 16,
+  num_batches: int = 8,
+) -> list[Candidate]:
+  """Judges the candidates of a search; the run stays as it is.
+
+  Args:
+    place: of the search, and of the data set that it read.
+    num_likeliest: genotypes of the last snapshot, the decoded one first.
+    num_random: genotypes drawn from its space, with the seeds 0, 1, ...
+    num_batches: of half B, the same for all.
+
+  Returns:
+    The candidates, that of the smallest loss first; those of earlier snapshots
+    are among them.
+
+  Raises:
+    FileNotFoundError: there is no such search, or no data set.
+    ValueError: the search has no checkpoint, or read another data set.
+  """
+  config = run_folder.RunFolder(place.run_dir).load_config(
+    configs.SearchExperiment
+  )
+  last = decode.load_snapshot(decode.latest_snapshot(place.run_dir))
+  genotypes = {
+    **_likeliest(last, num_likeliest),
+    **_of_snapshots(place.run_dir),
+    **_random(config.supernet, num_random),
+  }
+  probe = _open(config, place, num_batches)
+  found: list[Candidate] = []
+  seen: set[genotype_lib.Genotype] = set()
+  for name, genotype in tqdm.tqdm(genotypes.items(), 'decode', unit='genotype'):
+    if genotype not in seen:
+      seen.add(genotype)
+      weights = discretization.weights(genotype, config.supernet.primitives)
+      found.append(Candidate(name, genotype, **probe.score(weights)))
+  return sorted(found, key=lambda candidate: candidate.loss)
+
+
+def _likeliest(
+  snapshot: decode.Snapshot, number: int
+) -> dict[str, genotype_lib.Genotype]:
+  decoded, *others = candidates_lib.likeliest(snapshot, number)
+  return {
+    'decoded': decoded,
+    **{f'likely-{rank:02d}': other for rank, other in enumerate(others, 2)},
+  }
+
+
+def _of_snapshots(run_dir: str) -> dict[str, genotype_lib.Genotype]:
+  """Returns what earlier snapshots decode to, from the newest on."""
+  folder = pathlib.Path(decode.latest_snapshot(run_dir)).parent
+  paths = sorted(folder.glob('step-*.npz'), reverse=True)[1:]
+  return {path.stem: decode.load_snapshot(path).decode() for path in paths}
+
+
+def _random(
+  space: configs.SupernetConfig, number: int
+) -> dict[str, genotype_lib.Genotype]:
+  return {
+    f'random-{seed:02d}': genotype_lib.random_genotype(
+      np.random.default_rng(seed),
+      num_layers=space.num_layers,
+      num_blocks=space.num_blocks,
+      names=space.primitives,
+    )
+    for seed in range(number)
+  }
+
+
+def _open(
+  config: configs.SearchExperiment, place: run_lib.Place, num_batches: int
+) -> one_shot.OneShot:
+  """Restores the supernet of a search, and takes batches of its half B."""
+  info = tfrecord.load_info(place.data_dir)
+  # Looks whether this is its data set, and writes nothing.
+  path = run_lib.open_search(place, config, info).checkpoint
+  if path is None:
+    raise ValueError(
+      f'{place.run_dir} has no checkpoint, and the weights of the search are '
+      'needed.'
+    )
+  strategy = parts.start(config.runtime, place)
+  with strategy.scope():
+    supernet = search.make_supernet(config, info, strategy)
+  checkpoints.restore(tf.train.Checkpoint(model=supernet), path)
+  return search.make_probe(config, info, place, strategy, supernet, num_batches)
+
+
+def table(found: Sequence[Candidate], number: int = 10) -> str:
+  """Returns the best candidates, and the decoded one, a line each."""
+  rows = [*enumerate(found, 1)]
+  shown = rows[:number]
+  shown += [row for row in rows[number:] if row[1].name == 'decoded']
+  return '\n'.join(
+    f'{rank:3d}. {each.name:14} loss {each.loss:.4f}  mIoU {each.mean_iou:.3f}'
+    for rank, each in shown
+  )
