@@ -6,9 +6,10 @@ import dataclasses
 
 from auto_deeplab.configs import rules
 
-# What `decode --method` takes: the largest alphas and betas, as in the paper,
-# or of many genotypes that which does best with the weights of the search.
-DECODE_METHODS = ('magnitude', 'evaluation')
+# What `decode --method` takes: the largest alphas and betas, as in the paper;
+# of many genotypes that which does best with the weights of the search; or what
+# these weights would miss most.
+DECODE_METHODS = ('magnitude', 'evaluation', 'perturbation')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,3 +60,16 @@ def test_a_search_without_weights_is_refused(data_dir, search_dir, tmp_path):
   shutil.rmtree(bare / 'checkpoints')
   with pytest.raises(ValueError, match='bare has no checkpoint'):
     evaluate(data_dir, bare)
+
+
+def test_a_perturbation_leaves_the_run_as_it_is(data_dir, search_dir):
+  files = {path: path.stat().st_mtime_ns for path in search_dir.rglob('*')}
+  place = run_lib.Place(str(data_dir), str(search_dir))
+  found = decoding.perturb(place, num_batches=1, tuning_steps=1)
+  last = decode.load_snapshot(decode.latest_snapshot(search_dir)).decode()
+  assert (found.num_layers, found.num_blocks) == (
+    last.num_layers,
+    last.num_blocks,
+  )
+  assert found == decoding.perturb(place, num_batches=1, tuning_steps=1)
+  assert files == {p: p.stat().st_mtime_ns for p in search_dir.rglob('*')}

@@ -14,7 +14,9 @@ Example:
 
 --method=evaluation chooses among the likeliest genotypes, those of earlier
 snapshots and random ones: the one that does best on half B with the weights of
-the search, computed alone. It takes minutes, and says how all of them did.
+the search, computed alone. --method=perturbation leaves out each primitive and
+each transition in turn, and keeps those that the search would miss most. Both
+take minutes.
 
   auto-deeplab decode --run_dir=runs/search --method=evaluation \
     --data_dir=DATA --output_dir=runs/evaluated
@@ -52,13 +54,13 @@ _METHOD = flags.DEFINE_enum(
   'method',
   'magnitude',
   configs.DECODE_METHODS,
-  'The largest alphas and betas, or the best of many.',
+  'The largest alphas and betas, the best of many, or what is missed most.',
 )
 _DATA_DIR = flags.DEFINE_string(
-  'data_dir', None, 'Data set of the search, for --method=evaluation.'
+  'data_dir', None, 'Data set of the search, for all methods but magnitude.'
 )
 _TRAIN_SPLIT = flags.DEFINE_string(
-  'train_split', 'train', 'Split whose half B it is evaluated on.'
+  'train_split', 'train', 'Split whose half B is evaluated on.'
 )
 _NUM_LIKELIEST = flags.DEFINE_integer(
   'num_likeliest', 16, 'Likeliest genotypes to evaluate.', lower_bound=1
@@ -68,6 +70,12 @@ _NUM_RANDOM = flags.DEFINE_integer(
 )
 _NUM_BATCHES = flags.DEFINE_integer(
   'num_batches', 8, 'Batches of half B to evaluate on.', lower_bound=1
+)
+_TUNING_STEPS = flags.DEFINE_integer(
+  'tuning_steps',
+  2,
+  'Steps of the weights after each decision of --method=perturbation.',
+  lower_bound=0,
 )
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder to write to; RUN/decoded if not given.'
@@ -83,8 +91,8 @@ def main() -> None:
     path = decode.latest_snapshot(_RUN_DIR.value)
   if seed is not None:
     output_dir = draw_random(seed, path)
-  elif _METHOD.value == 'evaluation':
-    output_dir = decode_by_evaluation()
+  elif _METHOD.value != 'magnitude':
+    output_dir = decode_by_weights(_METHOD.value)
   elif path is not None:
     output_dir = decode_snapshot(path)
   else:
@@ -147,31 +155,43 @@ def decode_snapshot(path: str) -> str:
   return output_dir
 
 
-def decode_by_evaluation() -> str:
-  """Evaluates candidates and returns the folder that the best is in."""
+def decode_by_weights(method: str) -> str:
+  """Decodes with the weights of a search; returns the genotype's folder."""
   run_dir = _RUN_DIR.value
   for flag in (_RUN_DIR, _DATA_DIR):
     if flag.value is None:
-      raise ValueError(f'--method=evaluation needs --{flag.name}.')
+      raise ValueError(f'--method={method} needs --{flag.name}.')
   from auto_deeplab.experiments import decoding
   from auto_deeplab.reporting import decoded
   from auto_deeplab.runs import run as run_lib
 
-  found = decoding.evaluate(
-    run_lib.Place(_DATA_DIR.value, run_dir, train_split=_TRAIN_SPLIT.value),
-    num_likeliest=_NUM_LIKELIEST.value,
-    num_random=_NUM_RANDOM.value,
-    num_batches=_NUM_BATCHES.value,
+  place = run_lib.Place(
+    _DATA_DIR.value, run_dir, train_split=_TRAIN_SPLIT.value
   )
-  print(decoding.table(found))
-  print(decoded.describe(found[0].genotype))
+  searched = {'method': method}
+  if method == 'evaluation':
+    found = decoding.evaluate(
+      place,
+      num_likeliest=_NUM_LIKELIEST.value,
+      num_random=_NUM_RANDOM.value,
+      num_batches=_NUM_BATCHES.value,
+    )
+    print(decoding.table(found))
+    genotype = found[0].genotype
+    searched['candidate'] = found[0].name
+  else:
+    genotype = decoding.perturb(
+      place,
+      num_batches=_NUM_BATCHES.value,
+      tuning_steps=_TUNING_STEPS.value,
+    )
+  print(decoded.describe(genotype))
   snapshot = decode.load_snapshot(decode.latest_snapshot(run_dir))
   output_dir = _OUTPUT_DIR.value or os.path.join(run_dir, 'decoded')
   decoded.write(
-    found[0].genotype,
+    genotype,
     output_dir,
-    searched=decoded.origin(run_dir, snapshot.step)
-    | {'method': 'evaluation', 'candidate': found[0].name},
+    searched=decoded.origin(run_dir, snapshot.step) | searched,
     betas=snapshot.betas,
   )
   return output_dir
