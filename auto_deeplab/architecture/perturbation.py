@@ -66,7 +66,7 @@ def choose(
   beta = decode.transition_probabilities(snapshot.betas).astype(np.float32)
   is_kept = np.array([n != primitives_lib.NONE for n in snapshot.primitives])
   for edge in generator.permutation(len(alpha)):
-    choices = np.flatnonzero(is_kept)
+    choices = np.flatnonzero(is_kept).tolist()
     losses = [
       supernet.loss((_without(alpha, (edge, choice)), beta))
       for choice in choices
@@ -84,7 +84,7 @@ def choose(
     supernet.tune((alpha, beta))
   mask = lattice.legal_mask(len(beta))
   for node in generator.permutation(np.argwhere(mask.any(axis=-1))):
-    choices = np.flatnonzero(mask[tuple(node)])
+    choices = np.flatnonzero(mask[tuple(node)]).tolist()
     losses = [
       supernet.loss((alpha, _without(beta, (*node, choice))))
       for choice in choices
