@@ -260,9 +260,14 @@ def _judged(
 def ranked(
   judged: Mapping[str, Mapping[str, float]], criterion: str
 ) -> list[str]:
-  """Returns the names, best first; of equals the first."""
+  """Returns the names, best first; of equals the first, what is NaN last."""
   sign = 1 if criterion == 'loss' else -1
-  return sorted(judged, key=lambda name: sign * judged[name][criterion])
+
+  def place(name: str) -> tuple[bool, float]:
+    value = sign * judged[name][criterion]
+    return math.isnan(value), value
+
+  return sorted(judged, key=place)
 
 
 def best_of(

@@ -64,17 +64,14 @@ class MetricsFile:
 
   def rows_with(self, key: str) -> list[dict[str, Any]]:
     """Returns the rows that have a key, in order."""
-    if not self._path.exists():
-      return []
-    rows = map(_parse, self._path.read_text().splitlines())
-    return [row for row in rows if row and key in row]
+    return [row for row in self._rows() if key in row]
 
   def scores_of(self, step: int) -> dict[str, float]:
     """Returns the scores of a step's evaluation; empty if there are none."""
-    found = (_scores_of(row) for row in self.rows() if row['step'] == step)
+    found = (_scores_of(row) for row in self._rows() if row['step'] == step)
     return next(filter(None, found), {})
 
-  def rows(self) -> Iterator[dict[str, Any]]:
+  def _rows(self) -> Iterator[dict[str, Any]]:
     """Yields all rows, but one that a crash has cut short."""
     if self._path.exists():
       yield from filter(None, map(_parse, self._path.read_text().splitlines()))

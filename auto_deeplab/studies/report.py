@@ -75,7 +75,7 @@ def _losses(
   metrics: metrics_file.MetricsFile, last_step: int
 ) -> dict[str, float]:
   """Returns the mean losses of parts of a training, by their names."""
-  rows = [row for row in metrics.rows() if 'train/loss' in row]
+  rows = metrics.rows_with('train/loss')
   means = {}
   for part in _PARTS:
     first, last = last_step / part / 2, last_step / part

@@ -143,3 +143,12 @@ def test_rungs_end_loops():
   )
   with pytest.raises(ValueError, match=r'multiples of `steps_per_loop` \(3\)'):
     dataclasses.replace(config(), runtime=odd)
+
+
+@pytest.mark.parametrize('criterion', ['loss', 'mean_iou'])
+def test_what_is_not_a_number_comes_last(criterion):
+  scores = {'a': float('nan'), 'b': 0.5, 'c': float('nan'), 'd': 0.7}
+  judged = {name: {criterion: value} for name, value in scores.items()}
+  found = tournament.ranked(judged, criterion)
+  better = ['b', 'd'] if criterion == 'loss' else ['d', 'b']
+  assert found == [*better, 'a', 'c']
