@@ -49,6 +49,38 @@ def likeliest(
   ]
 
 
+def named_likeliest(
+  snapshot: decode.Snapshot, number: int
+) -> dict[str, genotype_lib.Genotype]:
+  """Returns the same by name: `decoded`, `likely-02`, ...
+
+  Raises:
+    ValueError: `number` is below 1.
+  """
+  decoded, *others = likeliest(snapshot, number)
+  return {
+    'decoded': decoded,
+    **{f'likely-{rank:02d}': other for rank, other in enumerate(others, 2)},
+  }
+
+
+def named_random(
+  seeds: Iterable[int], **space: Any
+) -> dict[str, genotype_lib.Genotype]:
+  """Returns a random genotype of each seed, by name: `random-00`, ...
+
+  Args:
+    seeds: 0 or more each.
+    **space: of `genotype.random_genotype`, to draw from.
+  """
+  return {
+    f'random-{seed:02d}': genotype_lib.random_genotype(
+      np.random.default_rng(seed), **space
+    )
+    for seed in seeds
+  }
+
+
 def _best(
   scored: Iterable[_Scored[_Part]], number: int
 ) -> list[_Scored[_Part]]:

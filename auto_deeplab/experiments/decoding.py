@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 import dataclasses
 import pathlib
 
-import numpy as np
 import tensorflow as tf
 import tqdm
 
@@ -71,9 +70,14 @@ def evaluate(
   config = _load_config(place)
   last = decode.load_snapshot(decode.latest_snapshot(place.run_dir))
   genotypes = {
-    **_likeliest(last, num_likeliest),
+    **candidates_lib.named_likeliest(last, num_likeliest),
     **_of_snapshots(place.run_dir),
-    **_random(config.supernet, num_random),
+    **candidates_lib.named_random(
+      range(num_random),
+      num_layers=config.supernet.num_layers,
+      num_blocks=config.supernet.num_blocks,
+      names=config.supernet.primitives,
+    ),
   }
   *_, probe = _open(config, place, num_batches)
   found: list[Candidate] = []
@@ -86,35 +90,11 @@ def evaluate(
   return sorted(found, key=lambda candidate: candidate.loss)
 
 
-def _likeliest(
-  snapshot: decode.Snapshot, number: int
-) -> dict[str, genotype_lib.Genotype]:
-  decoded, *others = candidates_lib.likeliest(snapshot, number)
-  return {
-    'decoded': decoded,
-    **{f'likely-{rank:02d}': other for rank, other in enumerate(others, 2)},
-  }
-
-
 def _of_snapshots(run_dir: str) -> dict[str, genotype_lib.Genotype]:
   """Returns what earlier snapshots decode to, from the newest on."""
   folder = pathlib.Path(decode.latest_snapshot(run_dir)).parent
   paths = sorted(folder.glob('step-*.npz'), reverse=True)[1:]
   return {path.stem: decode.load_snapshot(path).decode() for path in paths}
-
-
-def _random(
-  space: configs.SupernetConfig, number: int
-) -> dict[str, genotype_lib.Genotype]:
-  return {
-    f'random-{seed:02d}': genotype_lib.random_genotype(
-      np.random.default_rng(seed),
-      num_layers=space.num_layers,
-      num_blocks=space.num_blocks,
-      names=space.primitives,
-    )
-    for seed in range(number)
-  }
 
 
 def perturb(

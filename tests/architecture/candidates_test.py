@@ -3,6 +3,7 @@
 """Candidates come in the order of their probability, the decoded one first."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,3 +65,23 @@ def test_the_first_is_the_decoded_one(seed, scale):
 def test_none_at_all_is_refused():
   with pytest.raises(ValueError, match=r'`number` \(0\) must be at least 1'):
     candidates.likeliest(snapshot(0), 0)
+
+
+def test_names_say_where_a_candidate_comes_from():
+  space: dict[str, Any] = {
+    'num_layers': 3,
+    'num_blocks': 1,
+    'names': ('skip_connect', 'none'),
+  }
+  drawn = candidates.named_random([0, 7], **space)
+  assert list(drawn) == ['random-00', 'random-07']
+  assert drawn['random-07'] == genotype_lib.random_genotype(
+    np.random.default_rng(7), **space
+  )
+  generator = np.random.default_rng(0)
+  snapshot = decode.Snapshot(
+    1, generator.normal(size=(5, 8)), generator.normal(size=(3, 4, 3))
+  )
+  named = candidates.named_likeliest(snapshot, 3)
+  assert list(named) == ['decoded', 'likely-02', 'likely-03']
+  assert [*named.values()] == candidates.likeliest(snapshot, 3)

@@ -6,10 +6,12 @@ import shutil
 
 import pytest
 
+from auto_deeplab import configs
 from auto_deeplab.architecture import decode
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.experiments import decoding
 from auto_deeplab.runs import run as run_lib
+from tests import tiny
 from tests.experiments import runs
 
 
@@ -73,3 +75,13 @@ def test_a_perturbation_leaves_the_run_as_it_is(data_dir, search_dir):
   )
   assert found == decoding.perturb(place, num_batches=1, tuning_steps=1)
   assert files == {p: p.stat().st_mtime_ns for p in search_dir.rglob('*')}
+
+
+def test_a_search_that_draws_paths_has_nothing_to_leave_out(data_dir, tmp_path):
+  config = tiny.search_config(
+    supernet={'draw_primitives': True, 'draw_path': True}
+  )
+  (tmp_path / 'config.gin').write_text(configs.to_gin(config))
+  place = run_lib.Place(str(data_dir), str(tmp_path))
+  with pytest.raises(ValueError, match=r'draws paths .*no mixture to leave'):
+    decoding.perturb(place)

@@ -24,7 +24,6 @@ import os
 import pathlib
 
 from absl import flags
-import numpy as np
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import candidates as candidates_lib
@@ -96,8 +95,8 @@ def _candidates() -> dict[str, genotype_lib.Genotype]:
       (_name(path), genotype_lib.Genotype.load(path))
       for path in _GENOTYPES.value
     ),
-    *_searched(),
-    *_random(),
+    *_searched().items(),
+    *_random().items(),
   ]
   found: dict[str, genotype_lib.Genotype] = {}
   for name, genotype in named:
@@ -114,22 +113,18 @@ def _name(path: str) -> str:
   return file.parent.name if file.stem == 'genotype' else file.stem
 
 
-def _searched() -> list[tuple[str, genotype_lib.Genotype]]:
+def _searched() -> dict[str, genotype_lib.Genotype]:
   if _SEARCH_RUN_DIR.value is None:
-    return []
+    return {}
   path = decode.latest_snapshot(_SEARCH_RUN_DIR.value)
-  decoded, *others = candidates_lib.likeliest(
+  return candidates_lib.named_likeliest(
     decode.load_snapshot(path), _NUM_LIKELIEST.value
   )
-  return [
-    ('decoded', decoded),
-    *((f'likely-{rank:02d}', other) for rank, other in enumerate(others, 2)),
-  ]
 
 
-def _random() -> list[tuple[str, genotype_lib.Genotype]]:
+def _random() -> dict[str, genotype_lib.Genotype]:
   if not _NUM_RANDOM.value:
-    return []
+    return {}
   recipe = _SEARCH_RECIPE.value
   if recipe is None and _SEARCH_RUN_DIR.value is not None:
     recipe = os.path.join(_SEARCH_RUN_DIR.value, 'config.gin')
@@ -137,15 +132,9 @@ def _random() -> list[tuple[str, genotype_lib.Genotype]]:
     raise ValueError('--num_random needs --search_recipe or --search_run_dir.')
   space = configs.load(configs.SearchExperiment, [recipe]).supernet
   first = _RANDOM_SEED.value
-  return [
-    (
-      f'random-{seed:02d}',
-      genotype_lib.random_genotype(
-        np.random.default_rng(seed),
-        num_layers=space.num_layers,
-        num_blocks=space.num_blocks,
-        names=space.primitives,
-      ),
-    )
-    for seed in range(first, first + _NUM_RANDOM.value)
-  ]
+  return candidates_lib.named_random(
+    range(first, first + _NUM_RANDOM.value),
+    num_layers=space.num_layers,
+    num_blocks=space.num_blocks,
+    names=space.primitives,
+  )
