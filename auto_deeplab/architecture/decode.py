@@ -12,10 +12,13 @@ During a search the two are kept as snapshots, one file each time; one without
 primitives is old and of the paper's:
 
     RUN/architecture/step-00012000.npz    step, alphas, betas, primitives
+    RUN/stopped_early.json    of a search that ended before its last step:
+                              where, and which snapshot is its result
 """
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -31,6 +34,7 @@ from auto_deeplab.architecture import primitives as primitives_lib
 FORMAT = 'auto_deeplab.architecture'
 VERSION = 1
 SNAPSHOT_FOLDER = 'architecture'
+_STOPPED_EARLY = 'stopped_early.json'
 _SNAPSHOT_NAME = re.compile(r'step-(\d+)\.npz')
 
 
@@ -335,12 +339,63 @@ def _snapshot_from(arrays: Mapping[str, np.ndarray]) -> Snapshot:
   return Snapshot(int(arrays['step']), alphas, betas, tuple(names))
 
 
+@dataclasses.dataclass(frozen=True)
+class EarlyStop:
+  """Where a search ended before its last step.
+
+  Attributes:
+    step: after which it made no more.
+    snapshot: step of the snapshot that is its result.
+  """
+
+  step: int
+  snapshot: int
+
+
+def early_stop_path(run_dir: str | os.PathLike[str]) -> pathlib.Path:
+  """Path of what a search that stopped early leaves."""
+  return pathlib.Path(run_dir) / _STOPPED_EARLY
+
+
+def save_early_stop(
+  run_dir: str | os.PathLike[str], stop: EarlyStop
+) -> pathlib.Path:
+  """Writes where a search ended; returns the path."""
+  path = early_stop_path(run_dir)
+  with artifact.writing(path) as file:
+    file.write(json.dumps(dataclasses.asdict(stop)).encode())
+  return path
+
+
+def load_early_stop(run_dir: str | os.PathLike[str]) -> EarlyStop | None:
+  """Reads where a search ended early, if it did.
+
+  Raises:
+    ValueError: If the file is of another kind; the message names it.
+  """
+  path = early_stop_path(run_dir)
+  try:
+    stop = EarlyStop(**json.loads(path.read_text()))
+  except FileNotFoundError:
+    return None
+  except (ValueError, TypeError) as e:
+    raise ValueError(f'{path}: not where a search stopped early ({e}).') from e
+  if not (isinstance(stop.step, int) and isinstance(stop.snapshot, int)):
+    raise ValueError(f'{path}: `step` and `snapshot` must be whole numbers.')
+  return stop
+
+
 def latest_snapshot(run_dir: str | os.PathLike[str]) -> str:
-  """Path of the snapshot of the highest step in the folder of a run.
+  """Path of the snapshot that is the result of a run, so far.
+
+  That of the highest step, or the one that an early stop goes back to.
 
   Raises:
     FileNotFoundError: If the run has none.
+    ValueError: As of `load_early_stop`.
   """
+  if stop := load_early_stop(run_dir):
+    return str(snapshot_path(run_dir, stop.snapshot))
   folder = pathlib.Path(run_dir) / SNAPSHOT_FOLDER
   steps = {
     int(match.group(1)): path

@@ -37,6 +37,15 @@ class SearchConfig:
     probe_batches: batches of half B, the same each time, on which each snapshot
       scores the supernet as it is, and as the decoded network alone; 0 skips
       that. Twice as many forward passes as these a snapshot.
+    hessian_products: with a vector, at most, for the largest eigenvalue of the
+      Hessian of the loss by alphas and betas, at each snapshot on the probe
+      batches (`training.curvature`); 8 suffice, 0 skips that. Each takes some
+      four passes a batch, and tracing takes minutes.
+    early_stop: ends the search when the mean of that eigenvalue over the last
+      `early_stop_window` snapshots is so many times that over as many before,
+      and decodes the snapshot between the two (Zela et al., ICLR 2020: 1.33
+      and 5, an epoch each); 0 does not.
+    early_stop_window: snapshots of each mean.
     unrolled: whether alphas and betas follow the second-order gradient of
       DARTS, which looks one weight step ahead; the paper's is of first order.
       An architecture step then costs four forward and backward passes. Only
@@ -52,17 +61,24 @@ class SearchConfig:
   arch_start_step: int = 14880
   snapshot_interval: int = 1000
   probe_batches: int = 8
+  hessian_products: int = 0
+  early_stop: float = 0.0
+  early_stop_window: int = 5
   unrolled: bool = False
   target_multiply_adds: float = 0.0
   target_parameters: float = 0.0
 
   def __post_init__(self):
     rules.require_types(self)
-    rules.require_positive(self, 'train_steps', 'snapshot_interval')
+    rules.require_positive(
+      self, 'train_steps', 'snapshot_interval', 'early_stop_window'
+    )
     rules.require_non_negative(
       self,
       'arch_start_step',
       'probe_batches',
+      'hessian_products',
+      'early_stop',
       'target_multiply_adds',
       'target_parameters',
     )
@@ -71,6 +87,24 @@ class SearchConfig:
       self,
       'target_parameters',
       '0 where `target_multiply_adds` is not',
+    )
+    rules.require(
+      self.probe_batches > 0 or not self.hessian_products,
+      self,
+      'hessian_products',
+      '0 where `probe_batches` is',
+    )
+    rules.require(
+      self.early_stop == 0 or self.early_stop > 1,
+      self,
+      'early_stop',
+      '0 or above 1',
+    )
+    rules.require(
+      self.hessian_products > 0 or not self.early_stop,
+      self,
+      'early_stop',
+      '0 where `hessian_products` is',
     )
     rules.require(
       self.arch_start_step < self.train_steps,
@@ -100,6 +134,8 @@ class SearchExperiment:
   def __post_init__(self):
     _require_snapshots(self.schedule, self.runtime)
     _require_crop(self.input, self.supernet)
+    if self.schedule.hessian_products:
+      _require_differentiable(self)
     if self.schedule.unrolled:
       _require_unrollable(self.weight_optimizer, self.runtime)
     if self.supernet.draw_primitives:
@@ -143,6 +179,15 @@ def _require_unrollable(
   rules.require(
     runtime.precision == 'float32', runtime, 'precision', f"'float32' {rule}"
   )
+
+
+def _require_differentiable(config: SearchExperiment) -> None:
+  """Refuses what has no second derivative, and a mixture that is not there."""
+  rule = 'False where `SearchConfig.hessian_products` is not 0'
+  for field in ('recompute', 'draw_path'):
+    rules.require(
+      not getattr(config.supernet, field), config.supernet, field, rule
+    )
 
 
 def _require_drawable(config: SearchExperiment) -> None:

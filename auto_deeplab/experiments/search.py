@@ -34,6 +34,8 @@ from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import (
   architecture_loss,
   cost_target,
+  curvature,
+  gradient_step,
   networks,
   searcher,
   unrolled_step,
@@ -68,21 +70,13 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
       parameters=_parameters(search.supernet),
       num_steps=config.schedule.train_steps,
     )
-    if run.step < config.schedule.train_steps:
+    num_steps = _last_step(config.schedule, run)
+    if run.step < num_steps:
       _rehearse(search)
-    probe = _make_probe(config, info, place, strategy, search)
+    action = _make_snapshots(config, info, place, strategy, run, search)
     run.claim()
     outer_loop.run(
-      'search',
-      run,
-      search,
-      strategy,
-      num_steps=config.schedule.train_steps,
-      actions=[
-        snapshots.Snapshots(
-          config.schedule, run, search.supernet, probe, search.target
-        )
-      ],
+      'search', run, search, strategy, num_steps=num_steps, actions=[action]
     )
   return decode.latest_snapshot(run.path)
 
@@ -275,17 +269,39 @@ def _rehearse(search: searcher.Searcher) -> None:
   )
 
 
-def _make_probe(
+def _last_step(schedule: configs.SearchConfig, run: run_lib.Run) -> int:
+  """Returns the step to end at: the present one of a search that stopped early.
+
+  What stopped it does not count where it goes on from an earlier checkpoint, or
+  by another configuration.
+  """
+  stop = decode.load_early_stop(run.path)
+  if stop is not None:
+    if schedule.early_stop and stop.step == run.step:
+      return run.step
+    decode.early_stop_path(run.path).unlink()
+  return schedule.train_steps
+
+
+def _make_snapshots(
   config: configs.SearchExperiment,
   info: datasets.DatasetInfo,
   place: run_lib.Place,
   strategy: tf.distribute.Strategy,
+  run: run_lib.Run,
   search: searcher.Searcher,
-) -> one_shot.OneShot | None:
-  number = config.schedule.probe_batches
-  if not number:
-    return None
-  return make_probe(config, info, place, strategy, search.supernet, number)
+) -> snapshots.Snapshots:
+  """Makes what is done at snapshots, with what looks at the first of half B."""
+  schedule, supernet = config.schedule, search.supernet
+  probe, bending = None, None
+  if schedule.probe_batches:
+    batches = _first_of_b(config, place, strategy, schedule.probe_batches)
+    probe = one_shot.OneShot(supernet, strategy, batches, info.num_classes)
+    if schedule.hessian_products:
+      bending = curvature.Curvature(supernet, strategy, batches)
+  return snapshots.Snapshots(
+    schedule, run, supernet, probe, search.target, bending
+  )
 
 
 def make_probe(
@@ -297,10 +313,15 @@ def make_probe(
   number: int,
 ) -> one_shot.OneShot:
   """Makes what scores a supernet on so many first batches of half B."""
+  batches = _first_of_b(config, place, strategy, number)
+  return one_shot.OneShot(supernet, strategy, batches, info.num_classes)
+
+
+def _first_of_b(
+  config: configs.SearchExperiment,
+  place: run_lib.Place,
+  strategy: tf.distribute.Strategy,
+  number: int,
+) -> list[gradient_step.Batch]:
   batches = iter(parts.distribute(strategy, config, place, 0, half='B'))
-  return one_shot.OneShot(
-    supernet,
-    strategy,
-    [next(batches) for _ in range(number)],
-    info.num_classes,
-  )
+  return [next(batches) for _ in range(number)]

@@ -20,9 +20,12 @@ from auto_deeplab.evaluation import one_shot
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import cost_target
+from auto_deeplab.training import curvature as curvature_lib
 
 # In the run folder, of a search that has a target.
 WITHIN_COST = 'genotype_within_cost.json'
+
+_EIGENVALUE = 'hessian/eigenvalue'
 
 
 class Snapshots:
@@ -33,6 +36,7 @@ class Snapshots:
 
     probe/loss, probe/mean_iou                    of the supernet as it is
     probe/decoded_loss, probe/decoded_mean_iou    of the decoded network alone
+    hessian/eigenvalue                            `training.curvature`
 
   and where there is a target `CostTarget.describe`. At the last step it writes
   the likeliest genotype of that cost, as `WITHIN_COST`.
@@ -45,6 +49,7 @@ class Snapshots:
     supernet: supernet_lib.Supernet,
     probe: one_shot.OneShot | None = None,
     target: cost_target.CostTarget | None = None,
+    curvature: curvature_lib.Curvature | None = None,
   ):
     """Initializes the snapshots.
 
@@ -54,17 +59,21 @@ class Snapshots:
       supernet: whose alphas and betas are kept.
       probe: scores the supernet; None skips that.
       target: the cost that the search is steered to, if it is.
+      curvature: of the loss on B; None skips that, and stopping by it.
     """
     self._schedule = schedule
     self._run = run
     self._supernet = supernet
     self._probe = probe
     self._target = target
+    self._curvature = curvature
 
-  def __call__(self) -> None:
+  def __call__(self) -> bool:
+    """Returns whether the search is to end at this step."""
     step, interval = self._run.step, self._schedule.snapshot_interval
-    if step % interval and step != self._schedule.train_steps:
-      return
+    is_last = step == self._schedule.train_steps
+    if step % interval and not is_last:
+      return False
     alphas, betas = (v.numpy() for v in self._supernet.arch_variables)
     names = self._supernet.config.primitives
     snapshot = decode.Snapshot(step, alphas, betas, names)
@@ -74,6 +83,9 @@ class Snapshots:
     found = signals.describe(snapshot, before) | self._scores(genotype)
     if self._target is not None:
       found |= self._target.describe()
+    if self._curvature is not None:
+      number = self._schedule.hessian_products
+      found[_EIGENVALUE] = self._curvature.eigenvalue(number)
     self._run.record_row(decode.describe(snapshot) | found)
     # Above the bar, where there is one.
     line = _line(step, genotype, found)
@@ -81,8 +93,34 @@ class Snapshots:
     if step > self._schedule.arch_start_step:
       line += _warning(genotype)
     tqdm.tqdm.write(line, file=sys.stderr)
-    if self._target is not None and step == self._schedule.train_steps:
+    stops = not is_last and self._is_to_stop()
+    if self._target is not None and (is_last or stops):
       self._keep_within_cost(self._target)
+    return stops
+
+  def _is_to_stop(self) -> bool:
+    """Looks whether the curvature has grown; if so writes where that began."""
+    factor = self._schedule.early_stop
+    window = self._schedule.early_stop_window
+    if not factor:
+      return False
+    rows = [
+      row
+      for row in self._run.rows_with(_EIGENVALUE)
+      if row['step'] > self._schedule.arch_start_step
+    ]
+    values = [row[_EIGENVALUE] for row in rows]
+    if not curvature_lib.has_grown(values, factor, window):
+      return False
+    stop = decode.EarlyStop(self._run.step, rows[-window - 1]['step'])
+    path = decode.save_early_stop(self._run.path, stop)
+    tqdm.tqdm.write(
+      f'search: the eigenvalue of the Hessian has grown more than {factor:g} '
+      f'times over {window} snapshots; stopped at step {stop.step}, the result '
+      f'is the snapshot of step {stop.snapshot} ({path})',
+      file=sys.stderr,
+    )
+    return True
 
   def _keep_within_cost(self, target: cost_target.CostTarget) -> None:
     """Writes the likeliest genotype of the target's cost, and says so."""
@@ -134,6 +172,8 @@ def _line(
   parts.append(
     f'margins alpha {found["margin/alpha"]:.3f} beta {found["margin/beta"]:.3f}'
   )
+  if _EIGENVALUE in found:
+    parts.append(f'eigenvalue {found[_EIGENVALUE]:.3g}')
   num_edges = genotype_lib.EDGES_PER_BLOCK * genotype.num_blocks
   if 'cost/target' in found:
     ratio = found['cost/decoded'] / found['cost/target']

@@ -298,7 +298,8 @@ class Supernet(pixels.PictureModel):
         drawn; None takes the likeliest ones.
       moved: 'weights' or 'architecture' if the step moves these alone: the
         cells then take the others as constants, which spares their gradients.
-        None takes all gradients.
+        None takes all gradients; 'architecture_twice' is for those that are
+        to be differentiated again, and takes memory.
       weights: of primitives and transitions, float32 of the shapes of alphas
         and betas, in the place of what those give; as of
         `architecture.discretization`.

@@ -25,8 +25,8 @@ from auto_deeplab.runs import progress as progress_lib
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import distribution, gradient_step
 
-# What is done after each loop, before a checkpoint is saved.
-Action = Callable[[], None]
+# What is done after each loop, before a checkpoint is saved; True ends the run.
+Action = Callable[[], bool | None]
 
 
 class Trainer(Protocol):
@@ -144,14 +144,20 @@ class _Loop:
     if self._is_eval_due() and not scores:
       scores = self._evaluate()
     while self._run.step < self._num_steps:
-      self._train()
+      is_ended = self._train()
       if self._is_eval_due():
         scores = self._evaluate()
+      if is_ended:
+        break
     self._run.save()
     return scores
 
-  def _train(self) -> None:
-    """Makes the steps up to the next multiple of an interval."""
+  def _train(self) -> bool:
+    """Makes the steps up to the next multiple of an interval.
+
+    Returns:
+      Whether an action ends the run.
+    """
     start, step = time.monotonic(), self._run.step
     number = min(n - step % n for n in self._intervals())
     number = min(number, self._num_steps - step)
@@ -163,11 +169,11 @@ class _Loop:
     rate = number / (time.monotonic() - start)
     self._run.record(values, steps_per_second=rate)
     self._progress.update(self._run.step, values)
-    for action in self._actions:
-      action()
+    is_ended = any([action() for action in self._actions])  # All of them.
     self._run.save_if_due()
-    if self._watch.is_anyone_asked(self._strategy):
+    if not is_ended and self._watch.is_anyone_asked(self._strategy):
       self._end()
+    return is_ended
 
   def _intervals(self) -> list[int]:
     intervals = [self._run.runtime.steps_per_loop]

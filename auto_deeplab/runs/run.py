@@ -235,6 +235,10 @@ class Run:
     numbers = {k: v for k, v in values.items() if isinstance(v, float)}
     self._summarize(numbers)
 
+  def rows_with(self, key: str) -> list[dict[str, Any]]:
+    """Returns the rows of `metrics.jsonl` that have a key, in order."""
+    return self._metrics.rows_with(key)
+
   def record_scores(self, scores: Mapping[str, float]) -> None:
     """Adds the scores of an evaluation, and keeps the best checkpoint."""
     # Of several workers the first one, from whose folder all resume.

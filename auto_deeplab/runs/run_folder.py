@@ -21,6 +21,7 @@ At the end of each loop of steps, or at multiples of an interval:
     RUN/architecture/    of a search: snapshots (`architecture.decode`)
     RUN/genotype_within_cost.json   of a search with a target: at its end, the
                          likeliest network of that cost
+    RUN/stopped_early.json   of a search that `SearchConfig.early_stop` ended
 
 After an evaluation:
 

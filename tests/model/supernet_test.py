@@ -471,7 +471,10 @@ def test_choices_are_float32_within_a_call_in_mixed_precision(monkeypatch):
 
 
 def test_what_nothing_is_called_cannot_move(net):
-  message = "`moved` ('alphas') must be 'weights', 'architecture' or None."
+  message = (
+    "`moved` ('alphas') must be one of weights, architecture, "
+    'architecture_twice, or None.'
+  )
   with pytest.raises(ValueError, match=re.escape(message)):
     net(pictures(17, 17), moved='alphas')
 

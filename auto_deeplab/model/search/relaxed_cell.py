@@ -31,7 +31,11 @@ from auto_deeplab.model.search import (
 Statistics = statistics.Statistics
 
 # What a step may move alone.
-MOVED = WEIGHTS, ARCHITECTURE = 'weights', 'architecture'
+MOVED = WEIGHTS, ARCHITECTURE, TWICE = (
+  'weights',
+  'architecture',
+  'architecture_twice',
+)
 
 
 def alpha_rows(num_blocks: int) -> list[int]:
@@ -114,7 +118,7 @@ def make_relaxed_cell(
       # computed, whether someone asks for them or not.
       if moved == WEIGHTS:
         alpha = tf.stop_gradient(alpha)
-      if moved == ARCHITECTURE:
+      if moved in (ARCHITECTURE, TWICE):
         kernels = {name: tf.stop_gradient(k) for name, k in kernels.items()}
       outputs, used = _relaxed_cell(
         _CellWeights(settings, alpha, kernels, Statistics(mean, variance)),
@@ -130,7 +134,9 @@ def make_relaxed_cell(
     return compute
 
   def kept(inputs, previous, alpha, kernels, mean, variance, *choices):
-    compute = make(arithmetic.Arithmetic(), *choices)
+    # A gradient that makes its map again cannot be differentiated.
+    mode = arithmetic.Arithmetic(holds_all=moved == TWICE)
+    compute = make(mode, *choices)
     return compute(inputs, previous, alpha, kernels, mean, variance)
 
   def recomputed(inputs, previous, alpha, kernels, mean, variance, *choices):

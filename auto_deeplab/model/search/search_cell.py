@@ -28,7 +28,8 @@ class Architecture:
     choices: int32 `[num_edges]`, where the largest of these lie, if primitives
       are drawn; None looks for them.
     moved: 'weights' or 'architecture' if the step moves these alone: the cells
-      then take the others as constants. None takes all gradients.
+      then take the others as constants. None takes all gradients;
+      'architecture_twice' those of alphas and betas, and theirs.
 
   Raises:
     ValueError: if `moved` is another word.
@@ -41,7 +42,8 @@ class Architecture:
   def __post_init__(self):
     if self.moved not in (None, *relaxed_cell.MOVED):
       raise ValueError(
-        f"`moved` ({self.moved!r}) must be 'weights', 'architecture' or None."
+        f'`moved` ({self.moved!r}) must be one of '
+        f'{", ".join(relaxed_cell.MOVED)}, or None.'
       )
 
 
