@@ -24,6 +24,9 @@ from auto_deeplab.architecture import primitives as primitives_lib
 
 Cell = tuple[genotype_lib.Block, ...]
 
+# In the folder of a search that has a target: the result of `decode_within`.
+FILE = 'genotype_within_cost.json'
+
 # Of the target: a decoded network that costs so much more or less is as asked.
 TOLERANCE = 0.05
 

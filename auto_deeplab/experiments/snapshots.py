@@ -22,9 +22,6 @@ from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import cost_target
 from auto_deeplab.training import curvature as curvature_lib
 
-# In the run folder, of a search that has a target.
-WITHIN_COST = 'genotype_within_cost.json'
-
 _EIGENVALUE = 'hessian/eigenvalue'
 
 
@@ -39,7 +36,7 @@ class Snapshots:
     hessian/eigenvalue                            `training.curvature`
 
   and where there is a target `CostTarget.describe`. At the last step it writes
-  the likeliest genotype of that cost, as `WITHIN_COST`.
+  the likeliest genotype of that cost, as `within_cost.FILE`.
   """
 
   def __init__(
@@ -124,7 +121,7 @@ class Snapshots:
 
   def _keep_within_cost(self, target: cost_target.CostTarget) -> None:
     """Writes the likeliest genotype of the target's cost, and says so."""
-    path = self._run.path / WITHIN_COST
+    path = self._run.path / within_cost.FILE
     genotype = target.within()
     if genotype is None:
       line = (

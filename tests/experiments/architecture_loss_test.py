@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from auto_deeplab.architecture import cost, decode, genotype, within_cost
-from auto_deeplab.experiments import snapshots
 from tests.experiments import runs
 
 TERMS = {'beta_decay': 0.5, 'entropy': 0.5, 'topology': 0.5}
@@ -88,7 +87,7 @@ def test_a_search_with_a_target_goes_on_and_keeps_its_network(
   snapshot = decode.load_snapshot(decode.latest_snapshot(whole)).decode()
   counted = cost.count(cost.Network(snapshot, num_classes=7)).multiply_adds
   assert rows[-1]['cost/decoded'] == counted
-  kept = genotype.Genotype.load(broken / snapshots.WITHIN_COST)
+  kept = genotype.Genotype.load(broken / within_cost.FILE)
   found = cost.count(cost.Network(kept, num_classes=7)).multiply_adds
   assert abs(found - target) <= within_cost.TOLERANCE * target
   assert f'costs {counted / target:.2f} of the target' in said
@@ -108,4 +107,4 @@ def test_a_target_out_of_reach_is_said(data_dir, tmp_path, capsys):
   runs.search(data_dir, tmp_path, schedule=schedule)
   said = 'search: no network near the decoded one costs 7'
   assert said in capsys.readouterr().err
-  assert not (tmp_path / snapshots.WITHIN_COST).exists()
+  assert not (tmp_path / within_cost.FILE).exists()

@@ -69,6 +69,25 @@ def test_a_run_is_decoded_into_its_folder(run_dir):
   )
 
 
+def test_of_a_search_with_a_target_the_network_that_meets_it_is_named(run_dir):
+  kept = run_dir / 'genotype_within_cost.json'
+  PUBLISHED.save(kept)
+  result = run_tool('--run_dir=search', cwd=run_dir.parent)
+  assert result.returncode == 0, result.stderr
+  assert result.stdout.splitlines()[-2] == (
+    'The search has a target of cost, and this network may miss it: '
+    'search/genotype_within_cost.json is the likeliest one that meets it, to '
+    'be trained in its place.'
+  )
+
+
+def test_an_early_stop_decides_which_snapshot_is_decoded(run_dir):
+  decode.save_early_stop(run_dir, decode.EarlyStop(step=20, snapshot=10))
+  result = run_tool('--run_dir=search', cwd=run_dir.parent)
+  assert result.returncode == 0, result.stderr
+  assert 'Decoded step 10 ' in result.stdout
+
+
 def test_a_snapshot_can_be_named(run_dir):
   snapshot = run_dir / 'architecture' / 'step-00000010.npz'
   output_dir = run_dir.parent / 'out'

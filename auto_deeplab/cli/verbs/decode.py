@@ -31,11 +31,17 @@ published one. There is no lattice.png then.
 """
 
 import os
+import pathlib
 
 from absl import flags
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import baseline, decode, primitives
+from auto_deeplab.architecture import (
+  baseline,
+  decode,
+  primitives,
+  within_cost,
+)
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.cli import commands
 
@@ -146,6 +152,11 @@ def decode_snapshot(path: str) -> str:
   start = decoded.describe_start(snapshot, _arch_start_step(run_dir))
   if start:
     print(start)
+  if run_dir and (kept := pathlib.Path(run_dir, within_cost.FILE)).exists():
+    print(
+      f'The search has a target of cost, and this network may miss it: {kept} '
+      'is the likeliest one that meets it, to be trained in its place.'
+    )
   decoded.write(
     genotype,
     output_dir,
