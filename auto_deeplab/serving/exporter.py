@@ -8,7 +8,8 @@
     assets.extra/tf_serving_warmup_requests    where `tensorflow_serving` is
 
 Signatures, both for any batch, height and width; the network within pads what
-it is given to a size at which its maps nest, and crops what it says:
+it is given to a size at which its maps nest, and crops what it says. Images of
+another shape are refused with an InvalidArgument that tells the rule:
 
   serving_default  images       uint8  [batch, height, width, 3], RGB in 0..255
   encoded          image_bytes  string [batch], each a JPEG or PNG; one size
@@ -32,87 +33,11 @@ import tensorflow as tf
 
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
-from auto_deeplab.model import pixels
-from auto_deeplab.serving import client
+from auto_deeplab.serving import client, module
 
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 # Small: a warm-up request is to load and optimise the graph, not to work.
 _WARMUP_SIZE = (65, 65)
-
-
-class ServingModule(tf.Module):
-  """A segmenter from raw pixels to labels, as the SavedModel holds it."""
-
-  def __init__(self, model: tf.keras.Model, num_classes: int):
-    """Traces the model once; both signatures share that graph.
-
-    Args:
-      model: maps normalised images, float32 [batch, height, width, 3], to
-        logits [batch, height, width, num_classes].
-      num_classes: number of classes that the model must have.
-
-    Raises:
-      ValueError: the model has another number of classes.
-    """
-    super().__init__(name='auto_deeplab')
-    # The model is held by the closure only. As an attribute it would be
-    # tracked, and saved with its optimizer and each layer's training graph.
-    self._segment = tf.function(
-      lambda images: _segment(model, images, num_classes),
-      input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
-    )
-    graph = self._segment.get_concrete_function().graph
-    self.weights = list(graph.variables)
-
-  @tf.function(
-    input_signature=[
-      tf.TensorSpec([None, None, None, 3], tf.uint8, name=client.RAW_INPUT)
-    ]
-  )
-  def predict(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns `labels` and `probabilities` of uint8 images."""
-    return self._segment(images)
-
-  @tf.function(
-    input_signature=[
-      tf.TensorSpec([None], tf.string, name=client.ENCODED_INPUT)
-    ]
-  )
-  def predict_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns `labels` and `probabilities` of JPEG or PNG files."""
-    return self._segment(
-      tf.map_fn(
-        _decode,
-        image_bytes,
-        fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
-      )
-    )
-
-
-def _segment(
-  model: tf.keras.Model, images: tf.Tensor, num_classes: int
-) -> dict[str, tf.Tensor]:
-  logits = model(pixels.normalize(images), training=False)
-  if logits.shape[-1] != num_classes:
-    raise ValueError(
-      f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'
-    )
-  logits = tf.cast(logits, tf.float32)
-  labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
-  return {
-    # `DatasetInfo` has at most 255 classes: a label fits in a byte.
-    'labels': tf.cast(labels, tf.uint8),
-    'probabilities': tf.nn.softmax(logits),
-  }
-
-
-def _decode(image_bytes: tf.Tensor) -> tf.Tensor:
-  # `decode_jpeg` reads PNG too. The accurate transform gives exactly the
-  # pixels that Pillow, and so `client.load_image`, gives; the default one is
-  # up to 17 grey levels off.
-  return tf.io.decode_jpeg(
-    image_bytes, channels=3, dct_method='INTEGER_ACCURATE'
-  )
 
 
 def require_free(output_dir: str | os.PathLike) -> Path:
@@ -167,17 +92,17 @@ def export(
   """
   target = require_free(output_dir)
   _require_servable(model, compute_dtype)
-  module = ServingModule(model, dataset_info.num_classes)
-  _require_finite(module.weights)
-  metadata = _metadata(module, dataset_info, genotype, step, compute_dtype)
+  served = module.ServingModule(model, dataset_info.num_classes)
+  _require_finite(served.weights)
+  metadata = _metadata(served, dataset_info, genotype, step, compute_dtype)
   with _written_aside(target) as folder:
     with _quiet_tensorflow():
       tf.saved_model.save(
-        module,
+        served,
         os.fspath(folder),
         signatures={
-          client.RAW_SIGNATURE: module.predict,
-          client.ENCODED_SIGNATURE: module.predict_encoded,
+          client.RAW_SIGNATURE: served.predict,
+          client.ENCODED_SIGNATURE: served.predict_encoded,
         },
         # Serving takes no gradients.
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
@@ -208,7 +133,7 @@ def _require_finite(weights: list[tf.Variable]) -> None:
 
 
 def _metadata(
-  module: ServingModule,
+  served: module.ServingModule,
   dataset_info: DatasetInfo,
   genotype: Genotype,
   step: int,
@@ -232,7 +157,7 @@ def _metadata(
     },
     'genotype': genotype.to_json(),
     'step': int(step),
-    'num_weights': sum(int(np.prod(w.shape)) for w in module.weights),
+    'num_weights': sum(int(np.prod(w.shape)) for w in served.weights),
     'compute_dtype': compute_dtype,
     'tensorflow_version': tf.__version__,
   }

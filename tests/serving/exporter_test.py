@@ -13,10 +13,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import PUBLISHED, Genotype
 from auto_deeplab.model.pixels import normalize
-from auto_deeplab.model.segmenter import Segmenter
 from auto_deeplab.serving import client, exporter
 from tests.serving import tiny_segmenter
 
@@ -27,35 +25,9 @@ def loaded(model_dir):
 
 
 @pytest.fixture(scope='module')
-def real_segmenter(dataset_info):
-  genotype = Genotype(
-    cell=(
-      ((0, 'sep_conv_3x3'), (1, 'atrous_conv_3x3')),
-      ((1, 'skip_connect'), (2, 'max_pool_3x3')),
-    ),
-    backbone=(0, 1, 2),
-  )
-  config = configs.SegmenterConfig(
-    filter_multiplier=2,
-    stem_filters=(4, 4, 8),
-    aspp_filters=8,
-    low_level_filters=4,
-    decoder_filters=8,
-    drop_path_keep_prob=0.5,
-    dropout_rate=0.5,
-  )
-  tf.keras.utils.set_random_seed(2)
-  model = Segmenter(genotype, config, dataset_info.num_classes)
-  model(tf.zeros([1, 33, 33, 3]))
-  return model
-
-
-@pytest.fixture(scope='module')
-def real_signature(real_segmenter, dataset_info, tmp_path_factory):
-  path = tmp_path_factory.mktemp('real') / 'saved_model'
-  export_to(path, real_segmenter, dataset_info)
+def real_signature(real_model_dir):
   # `loaded` in the closure keeps the variables alive.
-  loaded = tf.saved_model.load(str(path))
+  loaded = tf.saved_model.load(str(real_model_dir))
   return lambda images: loaded.signatures['serving_default'](
     images=tf.constant(images)
   )

@@ -52,7 +52,7 @@ def make() -> TinySegmenter:
   return model
 
 
-def export(output_dir: str | os.PathLike, model: TinySegmenter) -> Path:
+def export(output_dir: str | os.PathLike, model: tf.keras.Model) -> Path:
   return exporter.export(
     model,
     dataset_info=DATASET_INFO,

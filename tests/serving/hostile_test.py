@@ -1,0 +1,77 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What strangers send ends in an error that says why, never in a crash.
+
+The calls are made in another process, which they once ended.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# Reads shapes from standard input, and writes what came of each.
+CALLS = """
+import json, sys
+import tensorflow as tf
+
+loaded = tf.saved_model.load(sys.argv[1])
+outcomes = []
+for shape in json.loads(sys.stdin.read()):
+  try:
+    outputs = loaded.signatures['serving_default'](
+      images=tf.zeros(shape, tf.uint8)
+    )
+    outcomes.append(outputs['labels'].shape.as_list())
+  except tf.errors.InvalidArgumentError as e:
+    outcomes.append(e.message)
+print(json.dumps(outcomes))
+"""
+
+WRONG = [
+  *([5] * rank for rank in (0, 1, 2, 3, 5, 6)),
+  [1, 5, 5],
+  [5, 5, 3],
+  [2, 1, 5, 5, 3],
+  *([1, 5, 5, channels] for channels in (0, 1, 2, 4, 5)),
+  [0, 5, 5, 3],
+  [1, 0, 5, 3],
+  [1, 5, 0, 3],
+  [1, 0, 0, 3],
+  [0],
+]
+RIGHT = [[1, 1, 1, 3], [1, 1, 40, 3], [2, 37, 1, 3], [3, 5, 5, 3]]
+
+
+@pytest.fixture(
+  scope='module',
+  # Begin with a convolution, which ended the process, and with a padding.
+  params=['model_dir', 'real_model_dir'],
+)
+def outcomes(request):
+  """What came of each shape: that of the labels, or a message."""
+  model_dir = request.getfixturevalue(request.param)
+  result = subprocess.run(
+    [sys.executable, '-c', CALLS, str(model_dir)],
+    input=json.dumps([*WRONG, *RIGHT]),
+    capture_output=True,
+    text=True,
+  )
+  assert result.returncode == 0, result.stderr
+  found = json.loads(result.stdout)
+  return dict(zip(map(str, [*WRONG, *RIGHT]), found, strict=True))
+
+
+@pytest.mark.parametrize('shape', WRONG, ids=str)
+def test_a_wrong_shape_is_told_with_the_rule(outcomes, shape):
+  shown = ' '.join(map(str, shape))
+  assert (
+    '`images` must be uint8 [batch, height, width, 3], RGB, with at least one '
+    f'picture and one pixel; its shape is] [{shown}]'
+  ) in outcomes[str(shape)]
+
+
+@pytest.mark.parametrize('shape', RIGHT, ids=str)
+def test_a_side_of_one_pixel_is_a_picture(outcomes, shape):
+  assert outcomes[str(shape)] == shape[:3]
