@@ -41,6 +41,7 @@ from auto_deeplab.configs.optimizers import (
 )
 from auto_deeplab.configs.recipes import Experiment, load, to_gin
 from auto_deeplab.configs.runtime import PRECISIONS, STRATEGIES, RuntimeConfig
+from auto_deeplab.configs.serving import ServingConfig
 from auto_deeplab.configs.studies import DECODE_METHODS, StudyConfig
 from auto_deeplab.configs.tournaments import CRITERIA, TournamentConfig
 
@@ -64,6 +65,7 @@ __all__ = [
   'SearchConfig',
   'SearchExperiment',
   'SegmenterConfig',
+  'ServingConfig',
   'StudyConfig',
   'StudyExperiment',
   'SupernetConfig',

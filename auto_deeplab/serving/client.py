@@ -22,6 +22,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -48,6 +49,8 @@ PICTURE_SUFFIXES = (
   '.tiff',
   '.webp',
 )
+# Of a picture: those of 4096 x 4096. A model may have another limit.
+MAX_PIXELS = 2**24
 # A palette PNG has as many entries; so has a uint8 label.
 _PALETTE_SIZE = 256
 # Near-lossless: the overlay's class borders stay sharp.
@@ -75,6 +78,7 @@ class SavedModelClient:
     metadata: all that `assets.extra/metadata.json` says.
     class_names: the name of each class, in the order of the labels.
     colors: an (r, g, b) a class, each in 0..255.
+    max_pixels: that a picture may have.
   """
 
   def __init__(self, model_dir: str | os.PathLike):
@@ -91,6 +95,7 @@ class SavedModelClient:
     self.metadata = read_metadata(model_dir)
     self.class_names = tuple(self.metadata['class_names'])
     self.colors = tuple(tuple(color) for color in self.metadata['colors'])
+    self.max_pixels = int(self.metadata['input']['max_pixels'])
     try:
       # Kept, for a signature does not keep its variables alive.
       self._saved_model = tf.saved_model.load(os.fspath(model_dir))
@@ -111,7 +116,7 @@ class SavedModelClient:
       Labels and probabilities at the size of `image`.
 
     Raises:
-      ValueError: `image` has another dtype or shape.
+      ValueError: `image` has another dtype or shape, or is too large.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
@@ -121,6 +126,7 @@ class SavedModelClient:
       )
     if image.size == 0:
       raise ValueError(f'`image` ({list(image.shape)}) has no pixels.')
+    _require_pixels(image.shape[:2], self.max_pixels)
     outputs = self._signature(**{RAW_INPUT: tf.constant(image[np.newaxis])})
     return Prediction(
       labels=outputs['labels'][0].numpy(),
@@ -153,6 +159,7 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
     found = metadata['format'], metadata['version']
     if found == (FORMAT, VERSION):
       _ = metadata['class_names'], metadata['colors']
+      _ = metadata['input']['max_pixels']
       return metadata
   except (ValueError, TypeError, KeyError) as e:
     raise ValueError(f'{path!r} is damaged: {e!r}') from e
@@ -162,7 +169,9 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
   )
 
 
-def load_image(path: str | os.PathLike) -> np.ndarray:
+def load_image(
+  path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
   """Reads a picture as a person sees it.
 
   The EXIF orientation is applied; greyscale, palette, CMYK and 16-bit pictures
@@ -170,19 +179,21 @@ def load_image(path: str | os.PathLike) -> np.ndarray:
 
   Args:
     path: a picture that Pillow can read; of an animation, the first frame.
+    max_pixels: that it may have. More is refused before it is decoded.
 
   Returns:
     uint8 [height, width, 3], RGB.
 
   Raises:
-    ValueError: the file is missing, empty, truncated or not a picture; the
-      message names it.
+    ValueError: the file is missing, empty, truncated, too large or not a
+      picture; the message names it.
   """
   name = os.fspath(path)
   try:
     if os.path.getsize(name) == 0:
       raise ValueError('the file is empty.')
-    with Image.open(name) as picture:
+    with _open_lazily(name) as picture:
+      _require_pixels(picture.size, max_pixels)
       upright = ImageOps.exif_transpose(picture)
       return np.array(_to_8_bit(upright).convert('RGB'))
   except MemoryError:
@@ -192,6 +203,20 @@ def load_image(path: str | os.PathLike) -> np.ndarray:
   except Exception as e:
     reason = e.strerror if isinstance(e, OSError) and e.strerror else e
     raise ValueError(f'cannot read the picture {name!r}: {reason}') from e
+
+
+def _open_lazily(name: str) -> Image.Image:
+  with warnings.catch_warnings():
+    # Pillow warns of large pictures; here a limit decides.
+    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+    return Image.open(name)
+
+
+def _require_pixels(size: Sequence[int], max_pixels: int) -> None:
+  if size[0] * size[1] > max_pixels:
+    raise ValueError(
+      f'{size[0] * size[1]} pixels are too many; the limit is {max_pixels}.'
+    )
 
 
 def _to_8_bit(picture: Image.Image) -> Image.Image:

@@ -31,6 +31,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
 from auto_deeplab.serving import client, module
@@ -38,6 +39,7 @@ from auto_deeplab.serving import client, module
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 # Small: a warm-up request is to load and optimise the graph, not to work.
 _WARMUP_SIZE = (65, 65)
+_DEFAULTS = configs.ServingConfig()
 
 
 def require_free(output_dir: str | os.PathLike) -> Path:
@@ -66,6 +68,7 @@ def export(
   output_dir: str | os.PathLike,
   step: int,
   compute_dtype: str = 'float32',
+  config: configs.ServingConfig = _DEFAULTS,
 ) -> Path:
   """Writes a SavedModel.
 
@@ -80,6 +83,7 @@ def export(
     step: the training step of the weights.
     compute_dtype: 'float32', 'bfloat16' or 'float16': what the layers may
       compute in, besides float32.
+    config: what it takes.
 
   Returns:
     `output_dir` as an absolute path.
@@ -92,9 +96,11 @@ def export(
   """
   target = require_free(output_dir)
   _require_servable(model, compute_dtype)
-  served = module.ServingModule(model, dataset_info.num_classes)
+  served = module.ServingModule(model, dataset_info.num_classes, config)
   _require_finite(served.weights)
-  metadata = _metadata(served, dataset_info, genotype, step, compute_dtype)
+  metadata = _metadata(
+    served, dataset_info, genotype, step, compute_dtype, config
+  )
   with _written_aside(target) as folder:
     with _quiet_tensorflow():
       tf.saved_model.save(
@@ -138,6 +144,7 @@ def _metadata(
   genotype: Genotype,
   step: int,
   compute_dtype: str,
+  config: configs.ServingConfig,
 ) -> dict[str, Any]:
   return {
     'format': client.FORMAT,
@@ -149,6 +156,7 @@ def _metadata(
     'input': {
       'pixels': 'uint8 RGB, 0..255; normalisation is inside the graph',
       'size': 'any; one size within a batch',
+      'max_pixels': config.max_pixels,
       'exif_orientation': 'not applied',
     },
     'signatures': {

@@ -4,8 +4,9 @@
 
 import tensorflow as tf
 
+from auto_deeplab import configs
 from auto_deeplab.model import pixels
-from auto_deeplab.serving import client
+from auto_deeplab.serving import client, picture_files
 
 # Of any rank: of a shape that is promised, TensorFlow's kernels are told, and
 # believe it; oneDNN's end the process where it is not kept.
@@ -15,18 +16,25 @@ _ANY_IMAGES = tf.TensorSpec(None, tf.uint8, name=client.RAW_INPUT)
 class ServingModule(tf.Module):
   """A segmenter from raw pixels to labels, as the SavedModel holds it."""
 
-  def __init__(self, model: tf.keras.Model, num_classes: int):
+  def __init__(
+    self,
+    model: tf.keras.Model,
+    num_classes: int,
+    config: configs.ServingConfig,
+  ):
     """Traces the model once; both signatures share that graph.
 
     Args:
       model: maps normalised images, float32 [batch, height, width, 3], to
         logits [batch, height, width, num_classes].
       num_classes: number of classes that the model must have.
+      config: what it takes.
 
     Raises:
       ValueError: the model has another number of classes.
     """
     super().__init__(name='auto_deeplab')
+    self._max_pixels = config.max_pixels
     # The model is held by the closure only. As an attribute it would be
     # tracked, and saved with its optimizer and each layer's training graph.
     self._segment = tf.function(
@@ -39,7 +47,7 @@ class ServingModule(tf.Module):
   @tf.function(input_signature=[_ANY_IMAGES])
   def predict(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns `labels` and `probabilities` of uint8 images."""
-    return self._segment(checked_images(images))
+    return self._segment(checked_images(images, self._max_pixels))
 
   @tf.function(
     input_signature=[
@@ -50,18 +58,25 @@ class ServingModule(tf.Module):
     """Returns `labels` and `probabilities` of JPEG or PNG files."""
     return self._segment(
       tf.map_fn(
-        _decode,
+        self._read,
         image_bytes,
         fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
       )
     )
 
+  def _read(self, image_bytes: tf.Tensor) -> tf.Tensor:
+    picture, error = picture_files.read(image_bytes, self._max_pixels)
+    check = tf.debugging.Assert(tf.equal(error, ''), [error])
+    with tf.control_dependencies([check]):
+      return tf.identity(picture)
 
-def checked_images(images: tf.Tensor) -> tf.Tensor:
+
+def checked_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
   """Returns images whose shape was checked when the graph runs.
 
   Args:
     images: uint8, of any shape.
+    max_pixels: that each may have.
 
   Returns:
     uint8 [batch, height, width, 3]; no side of it is 0.
@@ -72,6 +87,7 @@ def checked_images(images: tf.Tensor) -> tf.Tensor:
   shape = tf.shape(images)
   # Filled up with zeros, an array of fewer axes is compared as any other.
   *sides, channels = tf.unstack(tf.concat([shape, [0] * 4], axis=0)[:4], num=4)
+  _, height, width = sides
   check = tf.debugging.Assert(
     (tf.rank(images) == 4) & (channels == 3) & (tf.reduce_min(sides) > 0),
     [
@@ -81,7 +97,12 @@ def checked_images(images: tf.Tensor) -> tf.Tensor:
     ],
     summarize=-1,
   )
-  with tf.control_dependencies([check]):
+  size = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+  size_check = tf.debugging.Assert(
+    size <= max_pixels,
+    [size, f'pixels are too many; the limit is {max_pixels}.'],
+  )
+  with tf.control_dependencies([check, size_check]):
     return tf.ensure_shape(images, [None, None, None, 3])
 
 
@@ -100,12 +121,3 @@ def _segment(
     'labels': tf.cast(labels, tf.uint8),
     'probabilities': tf.nn.softmax(logits),
   }
-
-
-def _decode(image_bytes: tf.Tensor) -> tf.Tensor:
-  # `decode_jpeg` reads PNG too. The accurate transform gives exactly the
-  # pixels that Pillow, and so `client.load_image`, gives; the default one is
-  # up to 17 grey levels off.
-  return tf.io.decode_jpeg(
-    image_bytes, channels=3, dct_method='INTEGER_ACCURATE'
-  )

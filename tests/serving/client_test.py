@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
+from auto_deeplab import configs
 from auto_deeplab.model.pixels import normalize
 from auto_deeplab.serving import client
 
@@ -57,6 +59,10 @@ class TestSavedModelClient:
       (np.zeros([4, 5], np.uint8), r'uint8 \[4, 5\]\) must be uint8'),
       (np.zeros([4, 5, 4], np.uint8), r'uint8 \[4, 5, 4\]\) must be uint8'),
       (np.zeros([0, 5, 3], np.uint8), r'\[0, 5, 3\]\) has no pixels'),
+      (
+        np.zeros([4096, 4097, 3], np.uint8),
+        r'16781312 pixels are too many; the limit is 16777216\.',
+      ),
     ],
   )
   def test_refuses_other_arrays(self, model_dir, image, message):
@@ -215,11 +221,28 @@ class TestLoadImage:
     with pytest.raises(ValueError, match=f'{path}.: No such file'):
       client.load_image(path)
 
-  def test_huge_is_refused_before_decoding(self, tmp_path):
+  @pytest.mark.parametrize('side', [5_000, 10_000, 30_000])
+  def test_huge_is_refused_before_decoding(self, tmp_path, side):
     path = tmp_path / 'huge.png'
-    path.write_bytes(_png_header(30_000, 30_000))
-    with pytest.raises(ValueError, match=f'{path}.*900000000 pixels'):
-      client.load_image(path)
+    path.write_bytes(_png_header(side, side))
+    with warnings.catch_warnings():
+      warnings.simplefilter('error')
+      with pytest.raises(ValueError, match=f'{path}.*{side * side} pixels'):
+        client.load_image(path)
+
+  def test_the_limit_is_the_last_size_that_passes(self, pixels, tmp_path):
+    path = tmp_path / 'picture.png'
+    Image.fromarray(pixels).save(path)
+    np.testing.assert_array_equal(
+      client.load_image(path, max_pixels=54), pixels
+    )
+    with pytest.raises(
+      ValueError, match='54 pixels are too many; the limit is 53'
+    ):
+      client.load_image(path, max_pixels=53)
+
+  def test_the_limit_is_that_of_an_export(self):
+    assert configs.ServingConfig().max_pixels == client.MAX_PIXELS
 
 
 def _png_header(width: int, height: int) -> bytes:

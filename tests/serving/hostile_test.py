@@ -5,11 +5,14 @@
 The calls are made in another process, which they once ended.
 """
 
+import io
 import json
 import subprocess
 import sys
 
+from PIL import Image
 import pytest
+import tensorflow as tf
 
 # Reads shapes from standard input, and writes what came of each.
 CALLS = """
@@ -27,6 +30,22 @@ for shape in json.loads(sys.stdin.read()):
   except tf.errors.InvalidArgumentError as e:
     outcomes.append(e.message)
 print(json.dumps(outcomes))
+"""
+
+# Reads a small picture and a bomb, and writes what the bomb took, in bytes.
+BOMB = """
+import pathlib, resource, sys
+import tensorflow as tf
+
+loaded = tf.saved_model.load(sys.argv[1])
+for name in sys.argv[2:]:
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  data = pathlib.Path(name).read_bytes()
+  try:
+    loaded.signatures['encoded'](image_bytes=tf.constant([data]))
+  except tf.errors.InvalidArgumentError as e:
+    print(e.message)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
 WRONG = [
@@ -75,3 +94,29 @@ def test_a_wrong_shape_is_told_with_the_rule(outcomes, shape):
 @pytest.mark.parametrize('shape', RIGHT, ids=str)
 def test_a_side_of_one_pixel_is_a_picture(outcomes, shape):
   assert outcomes[str(shape)] == shape[:3]
+
+
+def test_a_bomb_is_not_decoded(model_dir, tmp_path):
+  file = io.BytesIO()
+  Image.new('1', (10_000, 10_000)).save(file, 'png')
+  assert len(file.getvalue()) < 20_000
+  (tmp_path / 'bomb.png').write_bytes(file.getvalue())
+  Image.new('RGB', (9, 9)).save(tmp_path / 'small.png')
+  arguments = [model_dir, tmp_path / 'small.png', tmp_path / 'bomb.png']
+  result = subprocess.run(
+    [sys.executable, '-c', BOMB, *map(str, arguments)],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  told = '100000000 pixels are too many; the limit is 16777216.'
+  assert told in result.stdout
+  assert int(result.stdout.splitlines()[-1]) < 50e6
+
+
+def test_the_limit_holds_for_images_as_well(model_dir):
+  predict = tf.saved_model.load(str(model_dir)).signatures['serving_default']
+  with pytest.raises(
+    tf.errors.InvalidArgumentError, match=r'16781312\] \[pixels are too many'
+  ):
+    predict(images=tf.zeros([1, 4096, 4097, 3], tf.uint8))

@@ -19,6 +19,7 @@ TensorFlow Serving wants a version number as the last folder:
 
 from absl import flags
 
+from auto_deeplab import configs
 from auto_deeplab.cli import commands
 
 _RUN_DIR = flags.DEFINE_string(
@@ -35,6 +36,12 @@ _CHECKPOINT = flags.DEFINE_string(
   None,
   "Path prefix of a checkpoint, or 'best': the best mIoU during training; by "
   'default the newest.',
+)
+_MAX_PIXELS = flags.DEFINE_integer(
+  'max_pixels',
+  configs.ServingConfig().max_pixels,
+  'Pixels that a picture may have; the SavedModel refuses larger ones.',
+  lower_bound=1,
 )
 
 
@@ -53,6 +60,7 @@ def main() -> None:
     genotype=segmenter.genotype,
     output_dir=_OUTPUT_DIR.value,
     step=segmenter.step,
+    config=configs.ServingConfig(max_pixels=_MAX_PIXELS.value),
   )
   print(
     f'Wrote the SavedModel of step {segmenter.step} to {_OUTPUT_DIR.value}. '

@@ -78,7 +78,7 @@ def main() -> None:
   problems = []
   for picture in _with_progress(pictures):
     try:
-      image = client.load_image(picture)
+      image = client.load_image(picture, max_pixels=model.max_pixels)
     except ValueError as e:
       problems.append(str(e))
       continue
