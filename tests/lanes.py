@@ -85,7 +85,7 @@ def find(folder: pathlib.Path) -> dict[str, Any]:
     run_lib.Place(str(folder / 'data'), str(folder / 'train'))
   )
   served = client.SavedModelClient(folder / 'saved_model')
-  predictions = [served.predict(image) for image in images]
+  predictions = [served.predict(image, probabilities=True) for image in images]
   return {
     'tensorflow': np.array(tf.__version__),
     'data set': np.array(
@@ -104,7 +104,9 @@ def find(folder: pathlib.Path) -> dict[str, Any]:
     'confusion matrix': found.confusion_matrix,
     'mean IoU': np.array(found.scores['mean_iou']),
     'served labels': np.stack([p.labels for p in predictions]),
-    'served probabilities': np.stack([p.probabilities for p in predictions]),
+    'served probabilities': np.stack(
+      [p.probabilities for p in predictions if p.probabilities is not None]
+    ),
   }
 
 

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Label maps and overlays from an exported SavedModel, and from nothing else.
 
-This file imports TensorFlow, NumPy and Pillow only: it may be copied beside a
-SavedModel to a machine that does not have the package. `serving.exporter`
-writes what is read here, and takes the names of the format from here.
+This file imports NumPy and Pillow only, and TensorFlow where it runs a model:
+it may be copied beside a SavedModel to a machine that does not have the
+package. `serving.exporter` writes what is read here, and takes the names of the
+format from here.
 
   client = SavedModelClient('runs/demo/saved_model')
   image = load_image('street.jpg')
-  prediction = client.predict(image)
+  prediction = client.predict(image)  # Labels; probabilities if asked for.
   write_prediction(
     'street_out', image, prediction.labels, client.colors
   )  # street_out.png, street_out_overlay.jpg
@@ -26,18 +27,27 @@ import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
-import tensorflow as tf
 
 FORMAT = 'auto_deeplab.saved_model'
-VERSION = 1
+VERSION = 2
 METADATA_PATH = os.path.join('assets.extra', 'metadata.json')
-# Both signatures return the same two outputs.
-RAW_SIGNATURE = 'serving_default'
-ENCODED_SIGNATURE = 'encoded'
+# What is asked of pixels, and of files; `serving.exporter` tells their outputs.
+IMAGES = 'images'
+LABELS_SIGNATURE = 'serving_default'
+PROBABILITIES_SIGNATURE = 'probabilities'
+QUANTIZED_SIGNATURE = 'quantized_probabilities'
 # `_bytes`: by this suffix TensorFlow Serving's and Vertex AI's REST interfaces
 # recognise a tensor that travels as {"b64": "..."}.
-RAW_INPUT = 'images'
-ENCODED_INPUT = 'image_bytes'
+FILES = 'image_bytes'
+FILES_SIGNATURE = 'segment'
+CONFIDENCE_SIGNATURE = 'segment_with_confidence'
+INPUTS = {
+  LABELS_SIGNATURE: IMAGES,
+  PROBABILITIES_SIGNATURE: IMAGES,
+  QUANTIZED_SIGNATURE: IMAGES,
+  FILES_SIGNATURE: FILES,
+  CONFIDENCE_SIGNATURE: FILES,
+}
 
 PICTURE_SUFFIXES = (
   '.bmp',
@@ -64,11 +74,11 @@ class Prediction:
   Attributes:
     labels: uint8 [height, width], the most probable class of each pixel.
     probabilities: float32 [height, width, num_classes], sums to 1 over the
-      classes.
+      classes; None unless asked for.
   """
 
   labels: np.ndarray
-  probabilities: np.ndarray
+  probabilities: np.ndarray | None = None
 
 
 class SavedModelClient:
@@ -92,6 +102,8 @@ class SavedModelClient:
       ValueError: the folder is not a SavedModel of this project, is damaged,
         or is of another version.
     """
+    import tensorflow as tf
+
     self.metadata = read_metadata(model_dir)
     self.class_names = tuple(self.metadata['class_names'])
     self.colors = tuple(tuple(color) for color in self.metadata['colors'])
@@ -99,21 +111,26 @@ class SavedModelClient:
     try:
       # Kept, for a signature does not keep its variables alive.
       self._saved_model = tf.saved_model.load(os.fspath(model_dir))
-      self._signature = self._saved_model.signatures[RAW_SIGNATURE]
+      self._signatures = self._saved_model.signatures
+      _ = [self._signatures[name] for name in INPUTS]
     # A damaged file shows as OSError, IndexError, DataLossError and others.
     except Exception as e:
       raise ValueError(
         f'the SavedModel in {os.fspath(model_dir)!r} is damaged: {e}'
       ) from e
 
-  def predict(self, image: np.ndarray) -> Prediction:
+  def predict(
+    self, image: np.ndarray, *, probabilities: bool = False
+  ) -> Prediction:
     """Segments one picture.
 
     Args:
       image: uint8 [height, width, 3], RGB in 0..255.
+      probabilities: whether to return them besides the labels; of 19 classes
+        they are 76 times as large.
 
     Returns:
-      Labels and probabilities at the size of `image`.
+      Labels, and probabilities if asked for, at the size of `image`.
 
     Raises:
       ValueError: `image` has another dtype or shape, or is too large.
@@ -127,11 +144,14 @@ class SavedModelClient:
     if image.size == 0:
       raise ValueError(f'`image` ({list(image.shape)}) has no pixels.')
     _require_pixels(image.shape[:2], self.max_pixels)
-    outputs = self._signature(**{RAW_INPUT: tf.constant(image[np.newaxis])})
-    return Prediction(
-      labels=outputs['labels'][0].numpy(),
-      probabilities=outputs['probabilities'][0].numpy(),
-    )
+    if not probabilities:
+      return Prediction(self._call(LABELS_SIGNATURE, image)['labels'])
+    found = self._call(PROBABILITIES_SIGNATURE, image)['probabilities']
+    return Prediction(np.argmax(found, axis=-1).astype(np.uint8), found)
+
+  def _call(self, signature: str, image: np.ndarray) -> dict[str, np.ndarray]:
+    outputs = self._signatures[signature](**{IMAGES: image[np.newaxis]})
+    return {name: value[0].numpy() for name, value in outputs.items()}
 
 
 def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:

@@ -7,16 +7,27 @@
     assets.extra/metadata.json          classes, colours, genotype, step
     assets.extra/tf_serving_warmup_requests    where `tensorflow_serving` is
 
-Signatures, both for any batch, height and width; the network within pads what
-it is given to a size at which its maps nest, and crops what it says. Images of
-another shape are refused with an InvalidArgument that tells the rule:
+Signatures of `images`, uint8 [batch, height, width, 3], RGB in 0..255; any
+batch, height and width. The network within pads what it is given to a size at
+which its maps nest, and crops what it says. Images of another shape are refused
+with an InvalidArgument that tells the rule.
 
-  serving_default  images       uint8  [batch, height, width, 3], RGB in 0..255
-  encoded          image_bytes  string [batch], each a JPEG or PNG; one size
-                                within a batch; EXIF orientation is not applied
+  serving_default          labels         uint8   [batch, h, w]
+  probabilities            probabilities  float32 [batch, h, w, classes]
+  quantized_probabilities  probabilities  uint8, those times 255
 
-  -> labels         uint8   [batch, height, width], the most probable class
-     probabilities  float32 [batch, height, width, num_classes]
+Signatures of `image_bytes`, string [batch], each a JPEG or PNG of any size. A
+file that is refused fails none beside it: its `error` says why, its other
+outputs are empty or 0. EXIF orientation is applied: what comes back is upright.
+
+  segment                  label_png_bytes  string [batch], of 8 bits, greyscale
+                           class_pixels     int64 [batch, classes]
+                           error            string [batch], empty where fine
+                           class_names      string [batch, classes]
+                           colors           uint8 [batch, classes, 3]
+  segment_with_confidence  the same, and
+                           confidence_png_bytes  string [batch]: 255 times the
+                                            probability of each pixel's label
 """
 
 from collections.abc import Iterator
@@ -96,7 +107,7 @@ def export(
   """
   target = require_free(output_dir)
   _require_servable(model, compute_dtype)
-  served = module.ServingModule(model, dataset_info.num_classes, config)
+  served = module.ServingModule(model, dataset_info, config)
   _require_finite(served.weights)
   metadata = _metadata(
     served, dataset_info, genotype, step, compute_dtype, config
@@ -106,10 +117,7 @@ def export(
       tf.saved_model.save(
         served,
         os.fspath(folder),
-        signatures={
-          client.RAW_SIGNATURE: served.predict,
-          client.ENCODED_SIGNATURE: served.predict_encoded,
-        },
+        signatures=served.signatures,
         # Serving takes no gradients.
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
       )
@@ -155,14 +163,11 @@ def _metadata(
     'ignore_label': dataset_info.ignore_label,
     'input': {
       'pixels': 'uint8 RGB, 0..255; normalisation is inside the graph',
-      'size': 'any; one size within a batch',
+      'size': 'any; one size within a batch of pixels, not of files',
       'max_pixels': config.max_pixels,
-      'exif_orientation': 'not applied',
+      'exif_orientation': 'applied, to files',
     },
-    'signatures': {
-      client.RAW_SIGNATURE: client.RAW_INPUT,
-      client.ENCODED_SIGNATURE: client.ENCODED_INPUT,
-    },
+    'signatures': client.INPUTS,
     'genotype': genotype.to_json(),
     'step': int(step),
     'num_weights': sum(int(np.prod(w.shape)) for w in served.weights),
@@ -179,15 +184,14 @@ def _write_warmup_requests(path: Path) -> None:
     logging.info('No warm-up requests for TensorFlow Serving: %s', e)
     return
   image = tf.zeros([*_WARMUP_SIZE, 3], tf.uint8)
-  inputs = {
-    client.RAW_SIGNATURE: (client.RAW_INPUT, image),
-    client.ENCODED_SIGNATURE: (client.ENCODED_INPUT, tf.io.encode_png(image)),
-  }
+  values = {client.IMAGES: image, client.FILES: tf.io.encode_png(image)}
   with tf.io.TFRecordWriter(os.fspath(path)) as writer:
-    for signature, (name, value) in inputs.items():
+    for signature, name in client.INPUTS.items():
       request = predict_pb2.PredictRequest()
       request.model_spec.signature_name = signature
-      request.inputs[name].CopyFrom(tf.make_tensor_proto(value[tf.newaxis]))
+      request.inputs[name].CopyFrom(
+        tf.make_tensor_proto(values[name][tf.newaxis])
+      )
       log = prediction_log_pb2.PredictLog(request=request)
       record = prediction_log_pb2.PredictionLog(predict_log=log)
       writer.write(record.SerializeToString())

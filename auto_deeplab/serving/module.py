@@ -1,16 +1,19 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What an exported SavedModel computes: from raw pixels to labels."""
+"""What an exported SavedModel computes: from pixels or files to labels."""
 
 import tensorflow as tf
 
 from auto_deeplab import configs
+from auto_deeplab.data import datasets
 from auto_deeplab.model import pixels
 from auto_deeplab.serving import client, picture_files
 
 # Of any rank: of a shape that is promised, TensorFlow's kernels are told, and
 # believe it; oneDNN's end the process where it is not kept.
-_ANY_IMAGES = tf.TensorSpec(None, tf.uint8, name=client.RAW_INPUT)
+_ANY_IMAGES = tf.TensorSpec(None, tf.uint8, name=client.IMAGES)
+_ANY_FILES = tf.TensorSpec(None, tf.string, name=client.FILES)
+_LARGEST_BYTE = 255
 
 
 class ServingModule(tf.Module):
@@ -19,56 +22,124 @@ class ServingModule(tf.Module):
   def __init__(
     self,
     model: tf.keras.Model,
-    num_classes: int,
+    info: datasets.DatasetInfo,
     config: configs.ServingConfig,
   ):
-    """Traces the model once; both signatures share that graph.
+    """Traces the model once; all signatures share that graph.
 
     Args:
       model: maps normalised images, float32 [batch, height, width, 3], to
         logits [batch, height, width, num_classes].
-      num_classes: number of classes that the model must have.
+      info: the data set that it was trained on.
       config: what it takes.
 
     Raises:
       ValueError: the model has another number of classes.
     """
     super().__init__(name='auto_deeplab')
+    self._info = info
     self._max_pixels = config.max_pixels
     # The model is held by the closure only. As an attribute it would be
     # tracked, and saved with its optimizer and each layer's training graph.
-    self._segment = tf.function(
-      lambda images: _segment(model, images, num_classes),
+    self._logits = tf.function(
+      lambda images: _logits(model, images, info.num_classes),
       input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
     )
-    graph = self._segment.get_concrete_function().graph
+    graph = self._logits.get_concrete_function().graph
     self.weights = list(graph.variables)
 
+  @property
+  def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+    """What the SavedModel is called by."""
+    return {
+      client.LABELS_SIGNATURE: self.labels,
+      client.PROBABILITIES_SIGNATURE: self.probabilities,
+      client.QUANTIZED_SIGNATURE: self.quantized_probabilities,
+      client.FILES_SIGNATURE: self.segment,
+      client.CONFIDENCE_SIGNATURE: self.segment_with_confidence,
+    }
+
   @tf.function(input_signature=[_ANY_IMAGES])
-  def predict(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns `labels` and `probabilities` of uint8 images."""
-    return self._segment(checked_images(images, self._max_pixels))
+  def labels(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the likeliest class of each pixel, uint8 [batch, h, w]."""
+    return {'labels': _labels(self._checked_logits(images))}
 
-  @tf.function(
-    input_signature=[
-      tf.TensorSpec([None], tf.string, name=client.ENCODED_INPUT)
-    ]
-  )
-  def predict_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns `labels` and `probabilities` of JPEG or PNG files."""
-    return self._segment(
-      tf.map_fn(
-        self._read,
-        image_bytes,
-        fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
-      )
+  @tf.function(input_signature=[_ANY_IMAGES])
+  def probabilities(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns float32 [batch, h, w, num_classes]."""
+    return {'probabilities': tf.nn.softmax(self._checked_logits(images))}
+
+  @tf.function(input_signature=[_ANY_IMAGES])
+  def quantized_probabilities(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns them times 255, uint8 [batch, h, w, num_classes]."""
+    probabilities = tf.nn.softmax(self._checked_logits(images))
+    return {'probabilities': _as_bytes(probabilities)}
+
+  @tf.function(input_signature=[_ANY_FILES])
+  def segment(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns what the pictures of files show, and what is wrong with files."""
+    return self._segment(image_bytes, with_confidence=False)
+
+  @tf.function(input_signature=[_ANY_FILES])
+  def segment_with_confidence(
+    self, image_bytes: tf.Tensor
+  ) -> dict[str, tf.Tensor]:
+    """Returns besides how sure the network is of each pixel."""
+    return self._segment(image_bytes, with_confidence=True)
+
+  def _checked_logits(self, images: tf.Tensor) -> tf.Tensor:
+    return self._logits(checked_images(images, self._max_pixels))
+
+  def _segment(
+    self, image_bytes: tf.Tensor, with_confidence: bool
+  ) -> dict[str, tf.Tensor]:
+    image_bytes = _checked_files(image_bytes)
+    specs = {
+      'label_png_bytes': tf.TensorSpec([], tf.string),
+      'class_pixels': tf.TensorSpec([self._info.num_classes], tf.int64),
+      'error': tf.TensorSpec([], tf.string),
+    }
+    if with_confidence:
+      specs['confidence_png_bytes'] = tf.TensorSpec([], tf.string)
+    outputs = tf.map_fn(
+      lambda data: self._segment_file(data, specs),
+      image_bytes,
+      fn_output_signature=specs,
+      # One picture's activations at a time.
+      parallel_iterations=1,
     )
+    # A row a picture, as servers want of all outputs to split and join batches.
+    rows = tf.shape(image_bytes)
+    outputs['class_names'] = _repeated(self._info.class_names, rows)
+    colors = tf.constant(self._info.colors, tf.uint8)
+    outputs['colors'] = _repeated(colors, rows)
+    return outputs
 
-  def _read(self, image_bytes: tf.Tensor) -> tf.Tensor:
-    picture, error = picture_files.read(image_bytes, self._max_pixels)
-    check = tf.debugging.Assert(tf.equal(error, ''), [error])
-    with tf.control_dependencies([check]):
-      return tf.identity(picture)
+  def _segment_file(
+    self, data: tf.Tensor, specs: dict[str, tf.TensorSpec]
+  ) -> dict[str, tf.Tensor]:
+    """Returns the outputs of `specs` for one file."""
+    picture, error = picture_files.read(data, self._max_pixels)
+    picture = tf.ensure_shape(picture, [None, None, 3])
+    names = [name for name in sorted(specs) if name != 'error']
+
+    def found() -> list[tf.Tensor]:
+      logits = self._logits(picture[tf.newaxis])[0]
+      labels = _labels(logits)
+      outputs = {
+        'label_png_bytes': tf.io.encode_png(labels[..., tf.newaxis]),
+        'class_pixels': _counts(labels, self._info.num_classes),
+      }
+      if 'confidence_png_bytes' in specs:
+        largest = tf.reduce_max(tf.nn.softmax(logits), -1, keepdims=True)
+        outputs['confidence_png_bytes'] = tf.io.encode_png(_as_bytes(largest))
+      return [outputs[name] for name in names]
+
+    def nothing() -> list[tf.Tensor]:
+      return [tf.zeros(specs[name].shape, specs[name].dtype) for name in names]
+
+    values = tf.cond(tf.equal(error, ''), found, nothing)
+    return {'error': error, **dict(zip(names, values, strict=True))}
 
 
 def checked_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
@@ -84,20 +155,20 @@ def checked_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
   Raises:
     tf.errors.InvalidArgumentError: when it runs, for images of another shape.
   """
+  # Not `tf.rank`: what is ensured below makes a constant of it.
   shape = tf.shape(images)
   # Filled up with zeros, an array of fewer axes is compared as any other.
   *sides, channels = tf.unstack(tf.concat([shape, [0] * 4], axis=0)[:4], num=4)
-  _, height, width = sides
   check = tf.debugging.Assert(
-    (tf.rank(images) == 4) & (channels == 3) & (tf.reduce_min(sides) > 0),
+    (tf.size(shape) == 4) & (channels == 3) & (tf.reduce_min(sides) > 0),
     [
-      f'`{client.RAW_INPUT}` must be uint8 [batch, height, width, 3], RGB, '
-      'with at least one picture and one pixel; its shape is',
+      f'`{client.IMAGES}` must be uint8 [batch, height, width, 3], RGB, with '
+      'at least one picture and one pixel; its shape is',
       shape,
     ],
     summarize=-1,
   )
-  size = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+  size = tf.reduce_prod(tf.cast(sides[1:], tf.int64))
   size_check = tf.debugging.Assert(
     size <= max_pixels,
     [size, f'pixels are too many; the limit is {max_pixels}.'],
@@ -106,18 +177,55 @@ def checked_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
     return tf.ensure_shape(images, [None, None, None, 3])
 
 
-def _segment(
+def _checked_files(image_bytes: tf.Tensor) -> tf.Tensor:
+  shape = tf.shape(image_bytes)
+  check = tf.debugging.Assert(
+    tf.size(shape) == 1,
+    [
+      f'`{client.FILES}` must be [batch], of strings, each the contents of a '
+      'JPEG or PNG; its shape is',
+      shape,
+    ],
+    summarize=-1,
+  )
+  with tf.control_dependencies([check]):
+    return tf.ensure_shape(image_bytes, [None])
+
+
+def _logits(
   model: tf.keras.Model, images: tf.Tensor, num_classes: int
-) -> dict[str, tf.Tensor]:
+) -> tf.Tensor:
   logits = model(pixels.normalize(images), training=False)
   if logits.shape[-1] != num_classes:
     raise ValueError(
       f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'
     )
-  logits = tf.cast(logits, tf.float32)
+  return tf.cast(logits, tf.float32)
+
+
+def _labels(logits: tf.Tensor) -> tf.Tensor:
+  # `DatasetInfo` has at most 255 classes: a label fits in a byte.
   labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
-  return {
-    # `DatasetInfo` has at most 255 classes: a label fits in a byte.
-    'labels': tf.cast(labels, tf.uint8),
-    'probabilities': tf.nn.softmax(logits),
-  }
+  return tf.cast(labels, tf.uint8)
+
+
+def _as_bytes(probabilities: tf.Tensor) -> tf.Tensor:
+  """Maps 0..1 to uint8 0..255."""
+  return tf.cast(tf.round(probabilities * _LARGEST_BYTE), tf.uint8)
+
+
+def _counts(labels: tf.Tensor, num_classes: int) -> tf.Tensor:
+  """Returns the number of pixels of each class, int64 [num_classes]."""
+  counts = tf.math.bincount(
+    tf.cast(tf.reshape(labels, [-1]), tf.int32),
+    minlength=num_classes,
+    maxlength=num_classes,
+    dtype=tf.int64,
+  )
+  return tf.ensure_shape(counts, [num_classes])
+
+
+def _repeated(value, rows: tf.Tensor) -> tf.Tensor:
+  """Returns the value `rows` times, along a new first axis."""
+  value = tf.convert_to_tensor(value)
+  return tf.broadcast_to(value, tf.concat([rows, value.shape], axis=0))

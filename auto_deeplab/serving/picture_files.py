@@ -7,9 +7,12 @@ it is decoded: a PNG of 12 kB may hold 10,000 x 10,000 pixels.
 """
 
 from collections.abc import Callable
+import functools
 from typing import Any
 
 import tensorflow as tf
+
+from auto_deeplab.serving import exif
 
 # With the head of the chunk that must come first, of 13 bytes. It begins with
 # width and height.
@@ -27,8 +30,9 @@ def read(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Decodes a picture.
 
-  Greyscale and palettes become RGB, 16 bits become 8, and an alpha channel is
-  dropped.
+  Greyscale and palettes become RGB, 16 bits become 8, an alpha channel is
+  dropped, and what a camera turned is upright: the rules of
+  `client.load_image`.
 
   Args:
     image_bytes: string scalar, the contents of a file.
@@ -54,7 +58,10 @@ def read(
   error = tf.where(is_png | is_jpeg, error, _NO_PICTURE)
   decoded = tf.cond(
     tf.equal(error, ''),
-    lambda: _attempt(_decode, image_bytes, _no_pixels()),
+    lambda: _upright(
+      _attempt(_decode, image_bytes, _no_pixels()),
+      exif.orientation(image_bytes, is_png),
+    ),
     _no_pixels,
   )
   is_lost = tf.equal(error, '') & tf.equal(tf.size(decoded), 0)
@@ -107,6 +114,22 @@ def _decode(image_bytes: tf.Tensor) -> tf.Tensor:
   return tf.io.decode_jpeg(
     image_bytes, channels=3, dct_method='INTEGER_ACCURATE'
   )
+
+
+def _upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+  """Turns pixels [h, w, 3] as an orientation of EXIF, 1 to 8, asks for."""
+  picture = tf.cond(
+    orientation >= exif.FIRST_TRANSPOSED,
+    lambda: tf.transpose(picture, [1, 0, 2]),
+    lambda: picture,
+  )
+  for axis, orientations in enumerate((exif.UPSIDE_DOWN, exif.MIRRORED)):
+    picture = tf.cond(
+      tf.reduce_any(orientation == orientations),
+      functools.partial(tf.reverse, picture, [axis]),
+      functools.partial(tf.identity, picture),
+    )
+  return picture
 
 
 def _no_pixels() -> tf.Tensor:

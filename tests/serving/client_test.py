@@ -38,14 +38,20 @@ class TestSavedModelClient:
   @pytest.mark.parametrize('size', [(1, 1), (6, 9), (65, 33)])
   def test_predicts_what_the_model_says(self, model_dir, segmenter, size):
     image = np.random.default_rng(1).integers(0, 256, [*size, 3], np.uint8)
-    prediction = client.SavedModelClient(model_dir).predict(image)
+    model = client.SavedModelClient(model_dir)
+    prediction = model.predict(image, probabilities=True)
     logits = segmenter(normalize(image[np.newaxis]), training=False)[0]
     assert prediction.labels.dtype == np.uint8
+    assert prediction.probabilities is not None
     assert prediction.probabilities.dtype == np.float32
     np.testing.assert_array_equal(prediction.labels, np.argmax(logits, -1))
     np.testing.assert_allclose(
       prediction.probabilities, tf.nn.softmax(logits), atol=1e-5
     )
+    only_labels = model.predict(image)
+    np.testing.assert_array_equal(only_labels.labels, prediction.labels)
+    assert only_labels.labels.dtype == np.uint8
+    assert only_labels.probabilities is None
 
   def test_names_and_colors(self, model_dir, dataset_info):
     model = client.SavedModelClient(model_dir)
@@ -88,6 +94,15 @@ class TestSavedModelClient:
     ).stdout
     assert output.splitlines() == ['(7, 8)', '[]']
 
+  def test_needs_tensorflow_for_a_model_alone(self):
+    code = (
+      f'import sys; sys.path.insert(0, {str(Path(client.__file__).parent)!r})\n'
+      'import client\n'
+      'print([m for m in ("tensorflow", "keras") if m in sys.modules])\n'
+    )
+    output = subprocess.check_output([sys.executable, '-c', code], text=True)
+    assert output.strip() == '[]'
+
 
 class TestModelFolder:
   def test_missing(self, tmp_path):
@@ -110,9 +125,9 @@ class TestModelFolder:
   @pytest.mark.parametrize(
     'change, message',
     [
-      ({'version': 2}, "saved_model', version 2; this client reads .* 1"),
-      ({'version': 2, 'colors': None}, "saved_model', version 2; this client"),
-      ({'format': 'other'}, "is of format 'other', version 1; this client"),
+      ({'version': 1}, "saved_model', version 1; this client reads .* 2"),
+      ({'version': 3, 'colors': None}, "saved_model', version 3; this client"),
+      ({'format': 'other'}, "is of format 'other', version 2; this client"),
     ],
   )
   def test_other_version(self, model_dir, tmp_path, change, message):

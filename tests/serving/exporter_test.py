@@ -28,9 +28,14 @@ def loaded(model_dir):
 def real_signature(real_model_dir):
   # `loaded` in the closure keeps the variables alive.
   loaded = tf.saved_model.load(str(real_model_dir))
-  return lambda images: loaded.signatures['serving_default'](
-    images=tf.constant(images)
-  )
+
+  def call(images: np.ndarray) -> dict[str, tf.Tensor]:
+    outputs: dict[str, tf.Tensor] = {}
+    for name in ('serving_default', 'probabilities'):
+      outputs |= loaded.signatures[name](images=tf.constant(images))
+    return outputs
+
+  return call
 
 
 def random_images(*shape: int) -> np.ndarray:
@@ -49,12 +54,6 @@ def export_to(path, model, info, **options):
   )
 
 
-def assert_equal_outputs(actual, expected):
-  assert set(actual) == set(expected) == {'labels', 'probabilities'}
-  for name, value in expected.items():
-    np.testing.assert_array_equal(actual[name], value)
-
-
 def assert_most_probable(labels, probabilities):
   # Not by argmax: unlike logits may have equal probabilities.
   chosen = np.take_along_axis(
@@ -63,64 +62,152 @@ def assert_most_probable(labels, probabilities):
   np.testing.assert_array_equal(chosen[..., 0], np.max(probabilities, axis=-1))
 
 
-class TestSignatures:
+@pytest.fixture(scope='module')
+def segment(loaded):
+  def call(*files: bytes, signature: str = 'segment') -> dict[str, np.ndarray]:
+    outputs = loaded.signatures[signature](
+      image_bytes=tf.constant(files, tf.string, [len(files)])
+    )
+    return {name: value.numpy() for name, value in outputs.items()}
+
+  return call
+
+
+def png(pixels: np.ndarray) -> bytes:
+  return tf.io.encode_png(pixels).numpy()
+
+
+class TestImages:
   @pytest.mark.parametrize(
     'shape', [(1, 1, 1), (1, 2, 7), (1, 33, 65), (3, 32, 47)]
   )
-  def test_raw_equals_the_model(self, loaded, segmenter, shape):
+  def test_each_signature_says_what_the_model_says(
+    self, loaded, segmenter, shape
+  ):
     images = random_images(*shape)
-    outputs = loaded.signatures['serving_default'](images=tf.constant(images))
+    outputs = {
+      name: loaded.signatures[name](images=tf.constant(images))
+      for name in (
+        'serving_default',
+        'probabilities',
+        'quantized_probabilities',
+      )
+    }
+    (labels,) = outputs['serving_default'].values()
+    (probabilities,) = outputs['probabilities'].values()
+    (quantized,) = outputs['quantized_probabilities'].values()
     logits = segmenter(normalize(images), training=False)
-    assert outputs['labels'].dtype == tf.uint8
-    assert outputs['probabilities'].dtype == tf.float32
-    assert_most_probable(outputs['labels'], outputs['probabilities'])
-    np.testing.assert_allclose(
-      outputs['probabilities'], tf.nn.softmax(logits), atol=1e-5
-    )
+    assert labels.dtype == quantized.dtype == tf.uint8
+    assert probabilities.dtype == tf.float32
+    assert_most_probable(labels, probabilities)
+    np.testing.assert_allclose(probabilities, tf.nn.softmax(logits), atol=1e-5)
+    np.testing.assert_array_equal(quantized, np.round(255 * probabilities))
 
-  @pytest.mark.parametrize('batch', [1, 3])
-  def test_encoded_png_equals_raw(self, loaded, batch):
-    images = random_images(batch, 21, 34)
-    encoded = tf.stack([tf.io.encode_png(image) for image in images])
-    assert_equal_outputs(
-      loaded.signatures['encoded'](image_bytes=encoded),
-      loaded.signatures['serving_default'](images=tf.constant(images)),
+  def test_each_signature_has_outputs_of_its_own_name(self, loaded):
+    assert {
+      name: sorted(function.structured_outputs)
+      for name, function in loaded.signatures.items()
+    } == {
+      'serving_default': ['labels'],
+      'probabilities': ['probabilities'],
+      'quantized_probabilities': ['probabilities'],
+      'segment': FILE_OUTPUTS,
+      'segment_with_confidence': sorted(
+        [*FILE_OUTPUTS, 'confidence_png_bytes']
+      ),
+    }
+
+
+FILE_OUTPUTS = [
+  'class_names',
+  'class_pixels',
+  'colors',
+  'error',
+  'label_png_bytes',
+]
+
+
+class TestFiles:
+  def test_unlike_sizes_are_labelled_as_alone(self, loaded, segment):
+    pictures = [random_images(*size) for size in ((21, 34), (1, 1), (40, 7))]
+    outputs = segment(*map(png, pictures))
+    assert sorted(outputs) == FILE_OUTPUTS
+    for index, picture in enumerate(pictures):
+      labels = tf.io.decode_png(outputs['label_png_bytes'][index])[..., 0]
+      expected = loaded.signatures['serving_default'](
+        images=tf.constant(picture[np.newaxis])
+      )
+      np.testing.assert_array_equal(labels, expected['labels'][0])
+      np.testing.assert_array_equal(
+        outputs['class_pixels'][index], np.bincount(np.ravel(labels), None, 4)
+      )
+    assert outputs['error'].tolist() == [b''] * 3
+
+  def test_a_bad_file_fails_none_beside_it(self, segment):
+    good = [png(random_images(8, 9)), png(random_images(5, 5))]
+    bad = [b'hello', good[0][:-30]]
+    outputs = segment(good[0], *bad, good[1])
+    alone = [segment(data) for data in good]
+    assert outputs['error'].tolist() == [
+      b'',
+      b'neither a JPEG nor a PNG.',
+      b'damaged or cut off.',
+      b'',
+    ]
+    for index, expected in zip((0, 3), alone, strict=True):
+      for name in FILE_OUTPUTS:
+        np.testing.assert_array_equal(outputs[name][index], expected[name][0])
+    for index in (1, 2):
+      assert outputs['label_png_bytes'][index] == b''
+      assert outputs['class_pixels'][index].tolist() == [0] * 4
+
+  def test_names_and_colors_come_with_each_picture(self, segment, dataset_info):
+    outputs = segment(png(random_images(3, 4)), b'')
+    for names, colors in zip(outputs['class_names'], outputs['colors']):
+      assert [n.decode() for n in names] == list(dataset_info.class_names)
+      np.testing.assert_array_equal(colors, dataset_info.colors)
+
+  def test_confidence_is_the_probability_of_the_label(self, loaded, segment):
+    picture = random_images(12, 9)
+    outputs = segment(png(picture), b'', signature='segment_with_confidence')
+    confidence = tf.io.decode_png(outputs['confidence_png_bytes'][0])[..., 0]
+    quantized = loaded.signatures['quantized_probabilities'](
+      images=tf.constant(picture[np.newaxis])
     )
+    np.testing.assert_array_equal(
+      confidence, np.max(quantized['probabilities'][0], axis=-1)
+    )
+    assert outputs['confidence_png_bytes'][1] == b''
+    without = segment(png(picture), b'')
+    for name, value in without.items():
+      np.testing.assert_array_equal(value, outputs[name])
 
   @pytest.mark.parametrize('mode', ['RGB', 'L'])
-  def test_encoded_jpeg_equals_raw_of_the_pixels_the_client_reads(
-    self, loaded, tmp_path, mode
+  @pytest.mark.parametrize('orientation', [1, 6])
+  def test_a_jpeg_is_labelled_as_the_client_reads_it(
+    self, loaded, segment, tmp_path, mode, orientation
   ):
     path = tmp_path / 'picture.jpg'
-    Image.fromarray(random_images(40, 31)).convert(mode).save(path)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(random_images(40, 31)).convert(mode)
+    picture.save(path, exif=exif)
     pixels = tf.constant(client.load_image(path)[np.newaxis])
-    encoded = tf.constant([path.read_bytes()])
-    assert_equal_outputs(
-      loaded.signatures['encoded'](image_bytes=encoded),
-      loaded.signatures['serving_default'](images=pixels),
-    )
+    found = segment(path.read_bytes())['label_png_bytes'][0]
+    expected = loaded.signatures['serving_default'](images=pixels)['labels']
+    np.testing.assert_array_equal(tf.io.decode_png(found)[..., 0], expected[0])
 
-  def test_encoded_refuses_unlike_sizes_in_a_batch(self, loaded):
-    encoded = [tf.io.encode_png(random_images(8, w)) for w in (8, 9)]
-    with pytest.raises(tf.errors.InvalidArgumentError, match='shapes'):
-      loaded.signatures['encoded'](image_bytes=tf.stack(encoded))
-
-  def test_encoded_refuses_what_is_no_picture(self, loaded):
-    with pytest.raises(
-      tf.errors.InvalidArgumentError, match='neither a JPEG nor'
-    ):
-      loaded.signatures['encoded'](image_bytes=tf.constant([b'hello']))
+  def test_no_files_are_no_pictures(self, segment):
+    assert {len(value) for value in segment().values()} == {0}
 
   def test_rest_rows_fit(self, loaded):
     # TensorFlow Serving's REST rows: {"instances": [{"b64": ...}]} needs one
     # input, and one first dimension for it and all outputs. Vertex AI besides
     # knows binary inputs by `_bytes`.
-    signature = loaded.signatures['encoded']
+    signature = loaded.signatures['segment']
     (name,) = signature.structured_input_signature[1]
     assert name.endswith('_bytes')
-    outputs = signature(
-      image_bytes=tf.stack([tf.io.encode_png(random_images(4, 5))] * 2)
-    )
+    outputs = signature(image_bytes=tf.fill([2], png(random_images(4, 5))))
     assert {len(value) for value in outputs.values()} == {2}
 
 
@@ -171,7 +258,7 @@ class TestContents:
     ]
     (norm,) = [node for node in nodes if node.op.startswith('FusedBatchNorm')]
     assert not norm.attr['is_training'].b
-    # Two convolutions: one graph is behind both signatures.
+    # Two convolutions: one graph is behind all signatures.
     assert [node.op for node in nodes].count('Conv2D') == 2
     assert not [node.op for node in nodes if 'Random' in node.op]  # Dropout.
 
@@ -213,8 +300,8 @@ class TestContents:
         for name, value in request.inputs.items()
       }
       outputs = loaded.signatures[names[-1]](**inputs)
-      assert outputs['labels'].shape == [1, 65, 65]
-    assert names == ['serving_default', 'encoded']
+      assert {len(value) for value in outputs.values()} == {1}
+    assert sorted(names) == sorted(loaded.signatures)
 
   def test_without_tensorflow_serving_the_log_says_so(
     self, segmenter, dataset_info, tmp_path, monkeypatch, caplog
@@ -312,11 +399,13 @@ class TestRefusals:
       tmp_path / 'out', model, dataset_info, compute_dtype='bfloat16'
     )
     image = random_images(5, 6)
-    probabilities = client.SavedModelClient(path).predict(image).probabilities
+    model_client = client.SavedModelClient(path)
+    prediction = model_client.predict(image, probabilities=True)
+    assert prediction.probabilities is not None
     logits = tf.cast(model(normalize(image[np.newaxis])), tf.float32)
     assert client.read_metadata(path)['compute_dtype'] == 'bfloat16'
     np.testing.assert_allclose(
-      probabilities,
+      prediction.probabilities,
       tf.nn.softmax(logits)[0],
       atol=2e-2,  # bfloat16 has 8 bits.
     )

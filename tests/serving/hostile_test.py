@@ -41,10 +41,8 @@ loaded = tf.saved_model.load(sys.argv[1])
 for name in sys.argv[2:]:
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   data = pathlib.Path(name).read_bytes()
-  try:
-    loaded.signatures['encoded'](image_bytes=tf.constant([data]))
-  except tf.errors.InvalidArgumentError as e:
-    print(e.message)
+  outputs = loaded.signatures['segment'](image_bytes=tf.constant([data]))
+  print(outputs['error'][0].numpy())
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 
@@ -53,6 +51,7 @@ WRONG = [
   [1, 5, 5],
   [5, 5, 3],
   [2, 1, 5, 5, 3],
+  [1, 5, 5, 3, 7],
   *([1, 5, 5, channels] for channels in (0, 1, 2, 4, 5)),
   [0, 5, 5, 3],
   [1, 0, 5, 3],
@@ -109,9 +108,10 @@ def test_a_bomb_is_not_decoded(model_dir, tmp_path):
     text=True,
     check=True,
   )
-  told = '100000000 pixels are too many; the limit is 16777216.'
-  assert told in result.stdout
-  assert int(result.stdout.splitlines()[-1]) < 50e6
+  fine, told, num_bytes = result.stdout.splitlines()
+  assert fine == "b''"
+  assert told == "b'100000000 pixels are too many; the limit is 16777216.'"
+  assert int(num_bytes) < 50e6
 
 
 def test_the_limit_holds_for_images_as_well(model_dir):
@@ -120,3 +120,12 @@ def test_the_limit_holds_for_images_as_well(model_dir):
     tf.errors.InvalidArgumentError, match=r'16781312\] \[pixels are too many'
   ):
     predict(images=tf.zeros([1, 4096, 4097, 3], tf.uint8))
+
+
+@pytest.mark.parametrize('shape', [[], [1, 2], [0, 3]])
+def test_files_come_in_a_list(model_dir, shape):
+  segment = tf.saved_model.load(str(model_dir)).signatures['segment']
+  with pytest.raises(
+    tf.errors.InvalidArgumentError, match=r'`image_bytes` must be \[batch\]'
+  ):
+    segment(image_bytes=tf.fill(shape, b'text'))

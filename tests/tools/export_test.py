@@ -97,9 +97,9 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
   trained = trained_network.load_segmenter(run_dir).model
   logits = trained(image[np.newaxis], training=False)
-  np.testing.assert_allclose(
-    model.predict(image).probabilities, tf.nn.softmax(logits)[0], atol=1e-5
-  )
+  probabilities = model.predict(image, probabilities=True).probabilities
+  assert probabilities is not None
+  np.testing.assert_allclose(probabilities, tf.nn.softmax(logits)[0], atol=1e-5)
 
 
 def test_the_saved_model_and_the_evaluator_label_alike_at_any_size(

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Exports a trained segmenter as a SavedModel.
 
-The SavedModel takes uint8 RGB images of any size and batch (signature
-`serving_default`), or JPEG and PNG files (signature `encoded`), and returns
-labels and class probabilities at the input's size. Class names, colours and
-the genotype are inside. It needs TensorFlow only, none of this package.
+The SavedModel takes uint8 RGB images of any size and batch (signatures
+`serving_default` for labels, `probabilities`), or JPEG and PNG files of unlike
+sizes (signature `segment`: label maps as PNG, and the pixels of each class).
+Class names, colours and the genotype are inside. It needs TensorFlow only, none
+of this package.
 
 Example:
   auto-deeplab export --run_dir=runs/demo/train \

@@ -82,16 +82,14 @@ def main() -> None:
     except ValueError as e:
       problems.append(str(e))
       continue
-    prediction = model.predict(image)
+    prediction = model.predict(image, probabilities=_PROBABILITIES.value)
     client.write_prediction(
       stem_of[picture],
       image,
       prediction.labels,
       model.colors,
       alpha=_OVERLAY_ALPHA.value,
-      probabilities=(
-        prediction.probabilities if _PROBABILITIES.value else None
-      ),
+      probabilities=prediction.probabilities,
     )
   num_done = len(pictures) - len(problems)
   if problems:
