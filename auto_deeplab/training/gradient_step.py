@@ -185,7 +185,7 @@ class GradientStep:
       if self._penalty is not None:
         target += tf.cast(self._share_of_penalty(), loss.dtype)
       if self._is_loss_scaled:
-        target = self.optimizer.get_scaled_loss(loss)
+        target = self.optimizer.get_scaled_loss(target)
     gradients = tape.gradient(target, variables)
     if self._is_loss_scaled:
       gradients = self.optimizer.get_unscaled_gradients(gradients)

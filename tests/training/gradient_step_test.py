@@ -109,24 +109,28 @@ def test_two_replicas_and_xla_make_the_step_of_one(batch, mirrored):
     _assert_same_step(one, _run(batch, strategy, use_xla=use_xla))
 
 
-def _penalized(strategy, accumulation_steps):
+def _penalized(strategy, accumulation_steps, is_scaled):
   """Returns a step whose penalty is thrice the sum of a kernel, and that."""
   kernel = _kernel(strategy=strategy)
   with strategy.scope():
+    optimizer = tf.keras.optimizers.SGD(0.1)
+    if is_scaled:
+      optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     step = gradient_step.GradientStep(
       strategy,
       lambda x, *index: tf.einsum('nhwi,io->nhwo', x, kernel),
       [kernel],
-      tf.keras.optimizers.SGD(0.1),
+      optimizer,
       accumulation_steps=accumulation_steps,
       penalty=lambda: 3 * tf.reduce_sum(kernel),
     )
   return step, kernel
 
 
+@pytest.mark.parametrize('is_scaled', [False, True])
 @pytest.mark.parametrize('accumulation_steps', [1, 2])
 def test_a_penalty_is_added_once_whatever_shares_the_batch(
-  batch, mirrored, accumulation_steps
+  batch, mirrored, accumulation_steps, is_scaled
 ):
   batch = _large(batch)
   kernel = _kernel()
@@ -134,7 +138,7 @@ def test_a_penalty_is_added_once_whatever_shares_the_batch(
     loss = objectives.PixelLoss()(batch['label'], batch['image'] @ kernel)
   gradient = tape.gradient(loss, kernel) + 3
   for strategy in (ONE_DEVICE, mirrored):
-    step, moved = _penalized(strategy, accumulation_steps)
+    step, moved = _penalized(strategy, accumulation_steps, is_scaled)
     dataset = tf.data.Dataset.from_tensors(batch).unbatch().batch(8)
     (values,) = map(step, strategy.experimental_distribute_dataset(dataset))
     np.testing.assert_allclose(values['loss'], loss, rtol=1e-5)
