@@ -120,15 +120,21 @@ class Snapshots:
     return True
 
   def _keep_within_cost(self, target: cost_target.CostTarget) -> None:
-    """Writes the likeliest genotype of the target's cost, and says so."""
+    """Writes the likeliest genotype of the target's cost, and says so.
+
+    By the snapshot that is the result, which after an early stop is not the
+    last one.
+    """
     path = self._run.path / within_cost.FILE
-    genotype = target.within()
+    result = decode.load_snapshot(decode.latest_snapshot(self._run.path))
+    genotype = target.within(result)
     if genotype is None:
+      path.unlink(missing_ok=True)  # Of another target, or fewer steps.
       line = (
         f'search: no network near the decoded one costs {target.target:,.0f}'
       )
     else:
-      genotype.save(path, {'run': str(self._run.path), 'step': self._run.step})
+      genotype.save(path, {'run': str(self._run.path), 'step': result.step})
       line = (
         f'search: {path} is the likeliest network that costs '
         f'{target.target:,.0f}, or up to {within_cost.TOLERANCE:.0%} more or '

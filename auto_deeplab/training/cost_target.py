@@ -164,22 +164,23 @@ class CostTarget:
     )
     return self.weight * tf.math.log(expected / self.target)
 
-  def snapshot(self) -> decode.Snapshot:
-    """Returns the present alphas and betas."""
-    alphas, betas = (v.numpy() for v in self._supernet.arch_variables)
-    return decode.Snapshot(0, alphas, betas, self._supernet.config.primitives)
-
   def decoded(self) -> float:
     """Returns the cost of the network that is decoded now."""
-    return self.cost_of(self.snapshot().decode())
+    alphas, betas = (v.numpy() for v in self._supernet.arch_variables)
+    names = self._supernet.config.primitives
+    return self.cost_of(decode.decode(alphas, betas, names))
 
   def cost_of(self, genotype: genotype_lib.Genotype) -> float:
     """Returns the cost of a network."""
     return cost_table.cost_of(self._table, genotype)
 
-  def within(self) -> genotype_lib.Genotype | None:
-    """Returns the likeliest network of the target's cost, if there is one."""
-    return within_cost.decode_within(self.snapshot(), self._table, self.target)
+  def within(self, snapshot: decode.Snapshot) -> genotype_lib.Genotype | None:
+    """Returns the likeliest network of the target's cost, if there is one.
+
+    Args:
+      snapshot: of the search.
+    """
+    return within_cost.decode_within(snapshot, self._table, self.target)
 
   def steer(self) -> None:
     """Sets the weight by what is decoded after a step."""

@@ -5,10 +5,11 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
-from auto_deeplab.architecture import decode
-from auto_deeplab.training import curvature
+from auto_deeplab.architecture import decode, within_cost
+from auto_deeplab.training import cost_target, curvature
 from tests import tiny
 from tests.experiments import runs
 
@@ -51,6 +52,26 @@ def test_it_stops_and_stays_stopped(data_dir, tmp_path, capfd):
   again = runs.search(data_dir, run_dir, schedule=STOPPING)
   assert again == path
   assert steps(run_dir) == [1, 2, 3, 4]
+
+
+def test_the_network_of_a_target_s_cost_is_that_of_the_result(
+  data_dir, tmp_path, monkeypatch
+):
+  asked = []
+
+  def within(_, snapshot):
+    asked.append(snapshot)
+    return tiny.GENOTYPE
+
+  monkeypatch.setattr(cost_target.CostTarget, 'within', within)
+  schedule = {**STOPPING, 'target_parameters': 7.0}
+  path = runs.search(data_dir, tmp_path, schedule=schedule)
+  (snapshot,) = asked
+  result = decode.load_snapshot(path)
+  assert snapshot.step == result.step == 3
+  np.testing.assert_array_equal(snapshot.alphas, result.alphas)
+  kept = json.loads((tmp_path / within_cost.FILE).read_text())
+  assert kept['searched']['step'] == 3
 
 
 def test_without_an_early_stop_it_goes_on_from_there(data_dir, tmp_path):
