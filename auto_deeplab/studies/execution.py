@@ -42,7 +42,7 @@ class Record:
 
 
 class TaskError(ValueError):
-  """A task failed; the message names it, and the file with what it printed."""
+  """Tasks failed; the message names each, and the file with what it printed."""
 
 
 def load_record(study: Study, task: Task) -> Record:
@@ -122,6 +122,9 @@ def run(
 ) -> None:
   """Does tasks, each once those that it needs are done.
 
+  One that fails, as a training that diverges does each time, keeps no other
+  waiting but those that need it.
+
   Args:
     study: of the tasks.
     tasks: what is left; what they need is among them or done.
@@ -130,10 +133,11 @@ def run(
     on_end: called with each task that ended well.
 
   Raises:
-    TaskError: a task failed; those that run beside it end first.
+    TaskError: some tasks failed; all others are done that do not need them.
     ValueError: what a task needs is neither done nor among them.
   """
   shares = _shares(num_workers)
+  failures: list[str] = []
   waiting = list(tasks)
   running: dict[concurrent.futures.Future[Record], tuple[Task, int]] = {}
   children = _Children()
@@ -150,6 +154,8 @@ def run(
           _run, study, task, start(task.verb), shares[worker], children
         )
         running[child] = task, worker
+      if not running and failures:
+        break
       if not running:
         raise ValueError(
           f'{waiting[0].name} needs {", ".join(waiting[0].needs)}, which is '
@@ -160,7 +166,12 @@ def run(
       )
       for child in done:
         task, _ = running.pop(child)
-        on_end(task, child.result())
+        try:
+          on_end(task, child.result())
+        except TaskError as e:
+          failures.append(str(e))
+  if failures:
+    raise TaskError('; '.join(failures))
 
 
 def _run(
@@ -172,6 +183,8 @@ def _run(
 ) -> Record:
   """Does one task, and writes its record however it ends."""
   record = load_record(study, task)
+  if record.is_done:  # By another process, since this one looked.
+    return record
   log = pathlib.Path(study.study_dir, 'logs', f'{task.name}.log')
   log.parent.mkdir(parents=True, exist_ok=True)
   with log.open('ab') as output:

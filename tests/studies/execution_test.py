@@ -77,21 +77,49 @@ def test_cores_are_divided_among_the_workers(study, start, tmp_path):
   assert all(share in found for share in shares)
 
 
-def test_a_failure_is_named_and_what_was_done_stays(study, start):
+def test_a_failure_is_named_and_keeps_no_other_waiting(study, start):
   bad = 'trainings/random-01/seed-0'
   fails = "sys.exit('no memory' if task == 'random-01-seed-0' else 0)"
   log = f'{study.study_dir}/logs/{bad}.log'
   message = f'{bad} failed: no memory (all of it: {log})'
-  with pytest.raises(execution.TaskError, match=re.escape(message)):
+  with pytest.raises(execution.TaskError, match=f'^{re.escape(message)}$'):
     execution.run(study, study.tasks(), start(fails), 1)
   left = execution.left(study)
-  assert left == study.tasks()[4:]
+  assert names(left) == [bad]
   first_try = execution.load_record(study, left[0])
   assert not first_try.is_done
   execution.run(study, left, start(), 1)
   assert execution.left(study) == []
   both_tries = execution.load_record(study, left[0])
   assert both_tries.cpu_seconds > first_try.cpu_seconds > 0
+
+
+def test_what_needs_a_failure_is_left_and_each_failure_named(study, start):
+  fails = "sys.exit(task in ('searches-seed-7', 'random-00-seed-4'))"
+  with pytest.raises(execution.TaskError) as caught:
+    execution.run(study, study.tasks(), start(fails), 2)
+  failures = str(caught.value).split('; ')
+  assert len(failures) == 2
+  assert all(' failed: ' in failure for failure in failures)
+  assert names(execution.left(study)) == [
+    'searches/seed-7',
+    'genotypes/magnitude-7',
+    'trainings/magnitude-7/seed-0',
+    'trainings/magnitude-7/seed-4',
+    'trainings/random-00/seed-4',
+  ]
+
+
+def test_what_another_process_has_done_since_is_not_done_again(study, start):
+  tasks = execution.left(study, ['searches/seed-7'])
+  execution.run(study, tasks, start())
+  record = execution.load_record(study, tasks[0])
+  ended = []
+  execution.run(
+    study, tasks, start('sys.exit(1)'), 1, lambda *end: ended.append(end)
+  )
+  assert ended == [(tasks[0], record)]
+  assert execution.load_record(study, tasks[0]) == record
 
 
 def test_some_are_done_alone(study, start):

@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from tests import tiny
 from tests.tools import tool_runs
 
 
@@ -53,9 +54,22 @@ def test_a_task_that_is_not_there_is_one_line(study):
   assert done.stderr.count('\n') == 1
 
 
-def test_a_failure_is_one_line_that_names_what_was_printed(study):
+def test_without_a_data_set_nothing_is_begun(study, tmp_path):
+  done = study()
+  assert (done.returncode, done.stdout) == (1, '')
+  assert done.stderr == (
+    'study: DATA/dataset.json does not exist; build_tfrecords makes it.\n'
+  )
+  assert not (tmp_path / 'STUDY').exists()
+
+
+def test_a_failure_is_one_line_that_names_what_was_printed(study, tmp_path):
+  data_dir = tiny.write_data(tmp_path).rename(tmp_path / 'DATA')
+  for shard in data_dir.glob('train*'):
+    shard.unlink()
   done = study(only='searches/seed-0')
   assert done.returncode == 1
+  assert '0 of 47 tasks done' in done.stdout
   assert done.stderr.startswith('study: searches/seed-0 failed: search: ')
   assert 'DATA' in done.stderr
   assert done.stderr.endswith('(all of it: STUDY/logs/searches/seed-0.log)\n')

@@ -44,6 +44,7 @@ _LIST = flags.DEFINE_boolean(
 def main() -> None:
   """Does what is left of a study, and says what it has found."""
   config = gin_flags.load(configs.StudyExperiment).study
+  from auto_deeplab.data.records import tfrecord
   from auto_deeplab.studies import execution, plan, report
 
   study = plan.Study(config, _DATA_DIR.value, _STUDY_DIR.value)
@@ -52,6 +53,7 @@ def main() -> None:
     for task in execution.ready(study, tasks):
       print(_command_of(task.name))
     return
+  tfrecord.load_info(_DATA_DIR.value)  # Without it each task would fail.
   study.draw()
   num_tasks = len(tasks)
 
@@ -63,12 +65,18 @@ def main() -> None:
       flush=True,
     )
 
-  execution.run(
-    study, tuple(tasks), commands.arguments, _NUM_WORKERS.value, tell
-  )
+  failure = None
+  try:
+    execution.run(
+      study, tuple(tasks), commands.arguments, _NUM_WORKERS.value, tell
+    )
+  except execution.TaskError as e:
+    failure = e
   summary = report.summarize(study)
   print(report.table(summary))
-  print(f'Wrote {report.write(study, summary)}.')
+  print(f'Wrote {report.write(study, summary)}.', flush=True)
+  if failure is not None:
+    raise failure
 
 
 def _command_of(task: str) -> str:
