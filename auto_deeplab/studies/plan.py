@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runs of a study, and where each lies.
 
+STUDY/recipes/train.gin                      of all trainings; search, choose
 STUDY/genotypes/random-00/genotype.json      drawn with seed 0
 STUDY/searches/seed-0/                       the run of a search
 STUDY/genotypes/magnitude-0/genotype.json    decoded from it by a method
@@ -21,6 +22,7 @@ import pathlib
 import numpy as np
 
 from auto_deeplab import configs
+from auto_deeplab.architecture import artifact
 from auto_deeplab.architecture import genotype as genotype_lib
 
 
@@ -129,6 +131,42 @@ class Study:
     if task is None:
       return []
     return [*(tasks[need] for need in task.needs), task]
+
+  def hold_to_recipes(self) -> None:
+    """Writes the recipes where the study begins; afterwards they stay.
+
+    A file may be changed under its name, and a record has no more than that.
+
+    Raises:
+      ValueError: a recipe is not what the study began with.
+    """
+    config = self.config
+    self._hold('search', config.search_recipe, self.load_searched())
+    self._hold('train', config.train_recipe, self.load_trained())
+    if config.tournament_seeds:
+      tournament = configs.load(
+        configs.TournamentExperiment,
+        [config.tournament_recipe],
+        config.tournament_settings,
+      )
+      self._hold('choose', config.tournament_recipe, tournament)
+
+  def _hold(self, verb: str, recipe: str, now: configs.Experiment) -> None:
+    path = pathlib.Path(self.study_dir, 'recipes', f'{verb}.gin')
+    if not path.exists():
+      with artifact.writing(path) as file:
+        file.write(configs.to_gin(now).encode())
+    then = configs.load(type(now), [str(path)])
+    if then != now:
+      old, new = next(
+        lines
+        for lines in zip(*(configs.to_gin(e).splitlines() for e in (then, now)))
+        if lines[0] != lines[1]
+      )
+      raise ValueError(
+        f'{path} has `{old}`, and {recipe} has `{new}` now; take another '
+        'folder, or the recipe that the study began with.'
+      )
 
   def draw(self) -> None:
     """Writes the genotypes that need no search and are not there yet."""

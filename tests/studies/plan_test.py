@@ -3,6 +3,7 @@
 """The tasks of a study."""
 
 import pathlib
+import re
 
 import pytest
 
@@ -112,6 +113,34 @@ def test_random_genotypes_are_those_of_the_search_space(changed):
     assert (genotype.num_layers, genotype.num_blocks) == (7, 2)
     names = {name for block in genotype.cell for _, name in block}
     assert names == {'skip_connect'}
+
+
+def test_recipes_stay_what_they_were(changed, tmp_path):
+  recipe = tmp_path / 'mine.gin'
+  recipe.write_text('SearchConfig.train_steps = 30000\n')
+  study = changed(search_recipe=str(recipe), tournament_seeds=(1,))
+  study.hold_to_recipes()
+  study.hold_to_recipes()
+  kept = pathlib.Path(study.study_dir, 'recipes')
+  assert sorted(path.name for path in kept.iterdir()) == [
+    'choose.gin',
+    'search.gin',
+    'train.gin',
+  ]
+  recipe.write_text(
+    'SearchConfig.train_steps = 30000\nSupernetConfig.num_layers = 7\n'
+  )
+  message = (
+    f'{kept}/search.gin has `SupernetConfig.num_layers = 12`, and {recipe} has '
+    '`SupernetConfig.num_layers = 7` now'
+  )
+  with pytest.raises(ValueError, match=re.escape(message)):
+    study.hold_to_recipes()
+
+
+def test_more_genotypes_and_seeds_are_no_other_recipe(study, changed):
+  study.hold_to_recipes()
+  changed(num_random=9, train_seeds=(0, 4, 5)).hold_to_recipes()
 
 
 def test_more_random_genotypes_leave_those_that_are_there(study, changed):

@@ -54,6 +54,7 @@ def main() -> None:
       print(_command_of(task.name))
     return
   tfrecord.load_info(_DATA_DIR.value)  # Without it each task would fail.
+  study.hold_to_recipes()
   study.draw()
   num_tasks = len(tasks)
 
