@@ -188,6 +188,13 @@ def _require_differentiable(config: SearchExperiment) -> None:
     rules.require(
       not getattr(config.supernet, field), config.supernet, field, rule
     )
+  # Nothing scales that loss, and its derivatives would be rounded to 0.
+  rules.require(
+    config.runtime.precision != 'mixed_float16',
+    config.runtime,
+    'precision',
+    "not 'mixed_float16' where `SearchConfig.hessian_products` is not 0",
+  )
 
 
 def _require_drawable(config: SearchExperiment) -> None:

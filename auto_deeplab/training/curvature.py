@@ -60,7 +60,8 @@ class Curvature:
 
     That is the largest one within the space of so many products, which is not
     above that of the Hessian, and soon near it: power iteration would be slow
-    where there is another one of the same size and the other sign.
+    where there is another one of the same size and the other sign. NaN where a
+    product is not finite: what only watches is not to end a search.
 
     Args:
       num_products: of the Hessian with a vector, at most.
@@ -75,6 +76,8 @@ class Curvature:
       for _ in range(min(num_products, size)):
         basis = np.vstack([basis, vector / np.linalg.norm(vector)])
         products = np.vstack([products, self.product(basis[-1])])
+        if not np.isfinite(products[-1]).all():
+          return float('nan')
         vector = products[-1]
         for _ in range(2):  # Once leaves what rounding has left.
           vector = vector - basis.T @ (basis @ vector)
@@ -142,7 +145,8 @@ def has_grown(eigenvalues: Sequence[float], factor: float, window: int) -> bool:
   Args:
     eigenvalues: of the snapshots so far, in order.
     factor: of growth, above 1.
-    window: how many snapshots each mean is of; False before twice as many.
+    window: how many snapshots each mean is of; False before twice as many,
+      and where one of them is not a number.
   """
   if len(eigenvalues) < 2 * window:
     return False

@@ -128,3 +128,11 @@ def test_what_has_no_second_derivative_is_refused(field):
   message = f'`SupernetConfig.{field}` .*`SearchConfig.hessian_products`'
   with pytest.raises(ValueError, match=message):
     tiny.search_config(schedule={'hessian_products': 8}, supernet=supernet)
+
+
+def test_half_precision_has_no_second_derivative_to_go_by():
+  message = "precision` .*must be not 'mixed_float16' where"
+  with pytest.raises(ValueError, match=message):
+    tiny.search_config(
+      schedule={'hessian_products': 8}, runtime={'precision': 'mixed_float16'}
+    )

@@ -61,6 +61,15 @@ def test_products_are_those_of_a_symmetric_matrix(one_replica):
   assert found[1:] == pytest.approx([largest, largest], rel=0.02)
 
 
+def test_an_overflow_is_no_number_and_ends_nothing(one_replica, monkeypatch):
+  products = iter([1.0, float('inf')])
+  monkeypatch.setattr(
+    one_replica, 'product', lambda vector: next(products) * np.flip(vector)
+  )
+  assert np.isnan(one_replica.eigenvalue(8))
+  assert not curvature.has_grown([1.0, 1.0, float('nan'), 9.0], 1.3, 2)
+
+
 def test_replicas_add_up(one_replica, mirrored):
   """By batch norm over both: the same as one replica with both halves."""
   batch = pictures(1)
