@@ -60,7 +60,12 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
     halves = distribute_halves(strategy, config, place, run.first_step)
     with strategy.scope():
       search = make_searcher(config, info, strategy, *halves)
-    run.resume(search.global_step, **search.checkpointed())
+    run.resume(
+      search.global_step,
+      # Of a search that began without a target.
+      may_begin=list(search.target.checkpointed() if search.target else ()),
+      **search.checkpointed(),
+    )
     opening.say(
       'search',
       run,

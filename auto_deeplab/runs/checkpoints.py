@@ -257,6 +257,17 @@ def _first_line(error: Exception) -> str:
   return str(error).strip().splitlines()[0]
 
 
+def lacked(path: str, names: Sequence[str]) -> set[str]:
+  """Returns those of some names that nothing at the top has.
+
+  Raises:
+    ValueError: the file is damaged, or of a newer version.
+  """
+  with refusing(path):
+    keys = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+  return set(names) - {key.partition('/')[0] for key in keys}
+
+
 def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
   """Restores every object of `checkpoint`, which has a `model`.
 

@@ -12,7 +12,7 @@
 What is refused before `claim` leaves nothing behind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
 import pathlib
@@ -162,13 +162,21 @@ class Run:
     """Whether all workers go on from what this one saves."""
     return self._folder.saves == self._folder.checkpoints
 
-  def resume(self, global_step: tf.Variable, **objects: Any) -> None:
+  def resume(
+    self,
+    global_step: tf.Variable,
+    *,
+    may_begin: Sequence[str] = (),
+    **objects: Any,
+  ) -> None:
     """Restores the newest checkpoint, if there is one.
 
     Before it, the run has no step, and can neither record nor save.
 
     Args:
       global_step: counts the steps.
+      may_begin: names of objects that stay as they are where the checkpoint has
+        none: what another configuration has added.
       **objects: all else that has a state, by its name in the checkpoint; the
         model is called `model`.
 
@@ -182,7 +190,11 @@ class Run:
     checkpoint = tf.train.Checkpoint(global_step=global_step, **objects)
     restored = self.checkpoint
     if restored is not None:
-      checkpoints.restore(checkpoint, restored)
+      lacked = checkpoints.lacked(restored, may_begin)
+      known = {k: v for k, v in objects.items() if k not in lacked}
+      checkpoints.restore(
+        tf.train.Checkpoint(global_step=global_step, **known), restored
+      )
     self._saver = checkpoints.Saver(
       checkpoint,
       self._folder.saves,

@@ -97,6 +97,23 @@ def test_a_search_with_a_target_goes_on_and_keeps_its_network(
   ) in said
 
 
+def test_a_target_may_come_later(data_dir, tmp_path):
+  runs.search(data_dir, tmp_path, schedule={'train_steps': 2})
+  before = runs.checkpoint(tmp_path, 2)
+  runs.search(
+    data_dir,
+    tmp_path,
+    {'allow_config_change': True},
+    schedule={'train_steps': 4, 'target_parameters': 7.0},
+  )
+  after = runs.checkpoint(tmp_path, 4)
+  added = {key.partition('/')[0] for key in after.keys() - before.keys()}
+  assert added == {'cost_weight', 'lasting_cost_weight'}
+  rows = [r for r in runs.metrics(tmp_path) if 'cost/target' in r]
+  assert [row['step'] for row in rows] == [3, 4]
+  assert 0 < rows[0]['cost/weight'] < rows[1]['cost/weight']
+
+
 def _cost(block, backbone):
   network = cost.Network(genotype.Genotype((block,), backbone), num_classes=7)
   return cost.count(network).multiply_adds
