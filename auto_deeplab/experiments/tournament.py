@@ -86,6 +86,7 @@ def run(
       run.first_step,
     )
     run.resume(trained.global_step, **trained.checkpointed())
+    trained.leave_out_the_diverged()
     opening.say(
       'choose',
       run,

@@ -11,6 +11,7 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
 import orbit
 import tensorflow as tf
 
@@ -76,6 +77,20 @@ class Rivals(orbit.StandardTrainer):
   def go_on_with(self, names: Sequence[str]) -> None:
     """Trains no others from here on."""
     self._names = tuple(name for name in self._names if name in names)
+
+  def leave_out_the_diverged(self) -> None:
+    """Trains on without those that a checkpoint has as zeros.
+
+    One that diverges in the loop in which the run is asked to end is told of in
+    no row of the metrics; but no other network is 0 everywhere.
+    """
+    self.go_on_with(
+      [
+        name
+        for name in self._names
+        if any(np.any(v.numpy()) for v in self.models[name].variables)
+      ]
+    )
 
   def checkpointed(self) -> dict[str, Any]:
     """Returns what a checkpoint holds besides the step, by name."""
