@@ -3,6 +3,7 @@
 """The network that a genotype describes: stem, cells, ASPP, decoder."""
 
 from collections.abc import Callable
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -14,7 +15,7 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
 from auto_deeplab.model import cells, deeplab, pixels, regularization
-from auto_deeplab.model.ops import normalization, recomputation, sizes
+from auto_deeplab.model.ops import canvas, normalization, recomputation, sizes
 
 # Seeds of the two uses of randomness.
 _DROP_PATH_USE, _DROPOUT_USE = 0, 1_000_000
@@ -137,6 +138,7 @@ class Segmenter(pixels.PictureModel):
     training=None,
     step: tf.Tensor | None = None,
     micro_batch: tf.Tensor | None = None,
+    canvas_size=None,
   ) -> tf.Tensor:
     """Computes the logits.
 
@@ -155,6 +157,9 @@ class Segmenter(pixels.PictureModel):
         full strength, and each call draws anew, by `tf.random.set_seed`.
       micro_batch: integer scalar, which part of the step's batch this is; None
         where it is the whole. Each draws random numbers of its own.
+      canvas_size: (height, width) that pictures are padded to but in training,
+        nesting, at least as large as the next such size. The logits are the
+        same, and so are the maps' sizes for pictures of many.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
@@ -169,8 +174,12 @@ class Segmenter(pixels.PictureModel):
       )
       return outputs['logits_upsampled']
     height, width = size = sizes.spatial_size(images)
-    padded = sizes.pad_to(images, sizes.nesting(size, self.coarsest_stride))
-    outputs = self.endpoints(padded, training=training, picture_size=size)
+    own_size = sizes.nesting(size, self.coarsest_stride)
+    with contextlib.ExitStack() as stack:
+      if canvas_size is not None:
+        stack.enter_context(canvas.of(canvas_size, own_size))
+      padded = sizes.pad_to(images, canvas_size or own_size)
+      outputs = self.endpoints(padded, training=training, picture_size=size)
     return outputs['logits_upsampled'][:, :height, :width]
 
   @property

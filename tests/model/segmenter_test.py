@@ -32,6 +32,10 @@ POOLS_AND_SKIPS = (
   ((0, 'sep_conv_5x5'), (1, 'atrous_conv_3x3')),
   ((2, 'max_pool_3x3'), (3, 'skip_connect')),
 )
+SEPARABLE = (
+  ((0, 'sep_conv_3x3'), (1, 'atrous_conv_5x5')),
+  ((1, 'avg_pool_3x3'), (2, 'sep_conv_5x5')),
+)
 SMALL_CELL = POOLS_AND_SKIPS[2:3]
 
 
@@ -166,6 +170,37 @@ def test_a_picture_that_nests_is_left_as_it_is():
   images = pictures(33, 65)
   expected = model.endpoints(images)['logits_upsampled']
   np.testing.assert_allclose(model(images), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize('pooling_size', [None, (3, 3)])
+@pytest.mark.parametrize(
+  'backbone', [(0, 1), (0, 1, 2, 3), (0, 1, 2, 3, 2, 1, 0), (1, 2, 1, 1)]
+)
+@pytest.mark.parametrize('cell', [POOLS_AND_SKIPS, SEPARABLE])
+def test_a_larger_canvas_changes_no_logit(backbone, cell, pooling_size):
+  model = make(backbone, cell, pooling_size=pooling_size)
+  images = pictures(40, 33)
+  model(images)
+  # Without an offset of batch norm, what is padded stays 0 by itself.
+  for index, weight in enumerate(model.weights):
+    if weight.shape.rank == 1:
+      shape = weight.shape
+      weight.assign(tf.random.stateless_uniform(shape, [index, 0], 0.5, 1.5))
+  expected = model(images)
+  stride = model.coarsest_stride
+  for height, width in ((65, 129), (129, 33 + stride)):
+    found = model(images, canvas_size=(height, width))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+  function = tf.function(
+    lambda images, size: model(images, canvas_size=tf.unstack(size)),
+    input_signature=[
+      tf.TensorSpec([None, None, None, 3]),
+      tf.TensorSpec([2], tf.int32),
+    ],
+  )
+  np.testing.assert_allclose(
+    function(images, tf.constant([129, 65])), expected, atol=1e-4
+  )
 
 
 @pytest.mark.parametrize('pooling_size', [None, (5, 6)])

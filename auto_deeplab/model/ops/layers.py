@@ -9,7 +9,7 @@ side, so that a stride of 2 halves n pixels to ceil(n / 2).
 
 import tensorflow as tf
 
-from auto_deeplab.model.ops import convolutions, normalization
+from auto_deeplab.model.ops import canvas, convolutions, normalization
 
 
 def backbone_initializer() -> tf.keras.initializers.Initializer:
@@ -48,6 +48,8 @@ class Conv2D(tf.keras.layers.Conv2D):
     self.atrous_rate = atrous_rate
 
   def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    if self.kernel_size[0] > 1:
+      inputs = canvas.hidden(inputs)
     inputs, padding = convolutions.padded(
       inputs, self.kernel_size[0], self.strides[0]
     )
@@ -118,7 +120,9 @@ class SeparableConv2D(tf.keras.layers.Layer):
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """`[n, h, w, c]` -> `[n, ceil(h/strides), ceil(w/strides), filters]`."""
-    x, padding = convolutions.padded(x, self.kernel_size, self.strides)
+    x, padding = convolutions.padded(
+      canvas.hidden(x), self.kernel_size, self.strides
+    )
     x = convolutions.depthwise_conv2d(
       x, self.depthwise_kernel, self.strides, padding
     )

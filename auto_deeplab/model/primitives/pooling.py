@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from auto_deeplab.architecture import primitives
+from auto_deeplab.model.ops import canvas
 from auto_deeplab.model.primitives import base
 
 # `tf.nn.max_pool2d` or `tf.nn.avg_pool2d`.
@@ -27,9 +28,26 @@ def pool(
   Returns:
     `[n, ceil(h/strides), ceil(w/strides), c]`.
   """
-  pooled = reduction(x, kernel_size, 1, 'SAME')
+  if canvas.is_larger():
+    pooled = _pool_on_canvas(x, reduction, kernel_size)
+  else:
+    pooled = reduction(x, kernel_size, 1, 'SAME')
   # Strided afterwards: SAME at stride 2 starts at another pixel on even maps.
   return pooled if strides == 1 else pooled[:, ::strides, ::strides]
+
+
+def _pool_on_canvas(
+  x: tf.Tensor, reduction: Reduction, kernel_size: int
+) -> tf.Tensor:
+  """Pools the picture's own part of a map; no average counts the rest."""
+  if reduction is tf.nn.max_pool2d:
+    return reduction(canvas.hidden(x, x.dtype.min), kernel_size, 1, 'SAME')
+  share = reduction(
+    canvas.hidden(tf.ones_like(x[:1, ..., :1])), kernel_size, 1, 'SAME'
+  )
+  return tf.math.divide_no_nan(
+    reduction(canvas.hidden(x), kernel_size, 1, 'SAME'), share
+  )
 
 
 class PoolLayer(tf.keras.layers.Layer):
