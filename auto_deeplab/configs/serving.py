@@ -12,8 +12,9 @@ class ServingConfig:
   """What an exported network takes.
 
   Attributes:
-    max_pixels: of a picture, height times width. More is refused, of a file
-      before it is decoded. By default those of 4096 x 4096.
+    max_pixels: of a picture, height times width, where a side of less than 33
+      counts as 33. More is refused, of a file before it is decoded. By default
+      those of 4096 x 4096.
   """
 
   max_pixels: int = 2**24

@@ -59,8 +59,15 @@ PICTURE_SUFFIXES = (
   '.tiff',
   '.webp',
 )
-# Of a picture: those of 4096 x 4096. A model may have another limit.
+# Of a picture: those of 4096 x 4096. A model may have another limit. A shorter
+# side counts as this one, for no network pads to less.
 MAX_PIXELS = 2**24
+MIN_SIDE = 33
+TIMES = 'x'
+TOO_MANY_PIXELS = (
+  ' pixels are too many; the limit is {}, '
+  f'where a side of less than {MIN_SIDE} counts as {MIN_SIDE}.'
+)
 # A palette PNG has as many entries; so has a uint8 label.
 _PALETTE_SIZE = 256
 # Near-lossless: the overlay's class borders stay sharp.
@@ -213,7 +220,7 @@ def load_image(
     if os.path.getsize(name) == 0:
       raise ValueError('the file is empty.')
     with _open_lazily(name) as picture:
-      _require_pixels(picture.size, max_pixels)
+      _require_pixels(picture.size[::-1], max_pixels)
       upright = ImageOps.exif_transpose(picture)
       return np.array(_to_8_bit(upright).convert('RGB'))
   except MemoryError:
@@ -233,10 +240,10 @@ def _open_lazily(name: str) -> Image.Image:
 
 
 def _require_pixels(size: Sequence[int], max_pixels: int) -> None:
-  if size[0] * size[1] > max_pixels:
-    raise ValueError(
-      f'{size[0] * size[1]} pixels are too many; the limit is {max_pixels}.'
-    )
+  height, width = (max(side, MIN_SIDE) for side in size)
+  if height * width > max_pixels:
+    shown = TIMES.join(map(str, size))
+    raise ValueError(shown + TOO_MANY_PIXELS.format(max_pixels))
 
 
 def _to_8_bit(picture: Image.Image) -> Image.Image:

@@ -168,10 +168,9 @@ def checked_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
     ],
     summarize=-1,
   )
-  size = tf.reduce_prod(tf.cast(sides[1:], tf.int64))
   size_check = tf.debugging.Assert(
-    size <= max_pixels,
-    [size, f'pixels are too many; the limit is {max_pixels}.'],
+    picture_files.num_pixels(sides[1:]) <= max_pixels,
+    [picture_files.too_many_pixels(sides[1:], max_pixels)],
   )
   with tf.control_dependencies([check, size_check]):
     return tf.ensure_shape(images, [None, None, None, 3])

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from auto_deeplab.serving import exif
+from auto_deeplab.serving import client, exif
 
 # With the head of the chunk that must come first, of 13 bytes. It begins with
 # width and height.
@@ -43,18 +43,11 @@ def read(
     file, a string scalar.
   """
   is_png, is_jpeg = _begins_with(image_bytes, _PNG_START, _JPEG_START)
-  height, width = tf.unstack(_size(image_bytes, is_png, is_jpeg))
+  size = _size(image_bytes, is_png, is_jpeg)
   error = tf.where(
-    height * width > max_pixels,
-    tf.strings.join(
-      [
-        tf.strings.as_string(height * width),
-        f' pixels are too many; the limit is {max_pixels}.',
-      ]
-    ),
-    '',
+    num_pixels(size) > max_pixels, too_many_pixels(size, max_pixels), ''
   )
-  error = tf.where(height * width == 0, _DAMAGED, error)
+  error = tf.where(tf.reduce_min(size) == 0, _DAMAGED, error)
   error = tf.where(is_png | is_jpeg, error, _NO_PICTURE)
   decoded = tf.cond(
     tf.equal(error, ''),
@@ -66,6 +59,19 @@ def read(
   )
   is_lost = tf.equal(error, '') & tf.equal(tf.size(decoded), 0)
   return decoded, tf.where(is_lost, _DAMAGED, error)
+
+
+def num_pixels(size) -> tf.Tensor:
+  """Returns the pixels of a (height, width) as the limit counts them, int64."""
+  return tf.reduce_prod(tf.maximum(tf.cast(size, tf.int64), client.MIN_SIDE))
+
+
+def too_many_pixels(size, max_pixels: int) -> tf.Tensor:
+  """Returns what is said of a (height, width) beyond the limit, a string."""
+  shown = tf.strings.reduce_join(
+    tf.strings.as_string(size), separator=client.TIMES
+  )
+  return tf.strings.join([shown, client.TOO_MANY_PIXELS.format(max_pixels)])
 
 
 def _begins_with(image_bytes: tf.Tensor, *starts: bytes) -> list[tf.Tensor]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from auto_deeplab.serving import picture_files
 
-MAX_PIXELS = 70
+MAX_PIXELS = 2000
 DAMAGED = 'damaged or cut off.'
 
 
@@ -59,10 +59,19 @@ def test_a_jpeg_is_what_pillow_decodes(read, mode):
 
 @pytest.mark.parametrize('suffix', ['png', 'jpeg'])
 def test_the_limit_is_the_last_size_that_passes(read, suffix):
-  assert read(encoded(suffix, 7, 10))[0].shape == (7, 10, 3)
-  pixels, error = read(encoded(suffix, 8, 9))
-  assert error == '72 pixels are too many; the limit is 70.'
+  assert read(encoded(suffix, 40, 50))[0].shape == (40, 50, 3)
+  pixels, error = read(encoded(suffix, 41, 49))
+  assert error == (
+    '41x49 pixels are too many; the limit is 2000, where a side of less than '
+    '33 counts as 33.'
+  )
   assert pixels.shape == (0, 0, 3)
+
+
+@pytest.mark.parametrize('suffix', ['png', 'jpeg'])
+def test_a_thin_picture_counts_as_what_it_is_padded_to(read, suffix):
+  assert read(encoded(suffix, 1, 60))[0].shape == (1, 60, 3)
+  assert read(encoded(suffix, 61, 2))[1].startswith('61x2 pixels are too many')
 
 
 @pytest.mark.parametrize(
