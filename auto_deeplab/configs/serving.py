@@ -15,10 +15,16 @@ class ServingConfig:
     max_pixels: of a picture, height times width, where a side of less than 33
       counts as 33. More is refused, of a file before it is decoded. By default
       those of 4096 x 4096.
+    canvas_steps: lengths that a side of a canvas may have from one to its
+      double, so that pictures of many sizes lie on canvases of few, with the
+      same labels; 0 allows every length at which maps nest. A model other than
+      ours takes pictures as they are.
   """
 
   max_pixels: int = 2**24
+  canvas_steps: int = 2
 
   def __post_init__(self):
     rules.require_types(self)
     rules.require_positive(self, 'max_pixels')
+    rules.require_non_negative(self, 'canvas_steps')

@@ -165,6 +165,7 @@ def _metadata(
       'pixels': 'uint8 RGB, 0..255; normalisation is inside the graph',
       'size': 'any; one size within a batch of pixels, not of files',
       'max_pixels': config.max_pixels,
+      'canvas_steps': config.canvas_steps,
       'exif_orientation': 'applied, to files',
     },
     'signatures': client.INPUTS,

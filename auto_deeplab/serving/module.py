@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an exported SavedModel computes: from pixels or files to labels."""
 
+import math
+
 import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.data import datasets
-from auto_deeplab.model import pixels
+from auto_deeplab.model import pixels, segmenter
 from auto_deeplab.serving import client, picture_files
 
 # Of any rank: of a shape that is promised, TensorFlow's kernels are told, and
@@ -42,7 +44,7 @@ class ServingModule(tf.Module):
     # The model is held by the closure only. As an attribute it would be
     # tracked, and saved with its optimizer and each layer's training graph.
     self._logits = tf.function(
-      lambda images: _logits(model, images, info.num_classes),
+      lambda images: _logits(model, images, info.num_classes, config),
       input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
     )
     graph = self._logits.get_concrete_function().graph
@@ -192,14 +194,46 @@ def _checked_files(image_bytes: tf.Tensor) -> tf.Tensor:
 
 
 def _logits(
-  model: tf.keras.Model, images: tf.Tensor, num_classes: int
+  model: tf.keras.Model,
+  images: tf.Tensor,
+  num_classes: int,
+  config: configs.ServingConfig,
 ) -> tf.Tensor:
-  logits = model(pixels.normalize(images), training=False)
+  options = {}
+  if config.canvas_steps and isinstance(model, segmenter.Segmenter):
+    options['canvas_size'] = _canvas_size(
+      tf.shape(images)[1:3], model.coarsest_stride, config
+    )
+  logits = model(pixels.normalize(images), training=False, **options)
   if logits.shape[-1] != num_classes:
     raise ValueError(
       f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'
     )
   return tf.cast(logits, tf.float32)
+
+
+def _canvas_size(
+  size: tf.Tensor, stride: int, config: configs.ServingConfig
+) -> list[tf.Tensor]:
+  """Returns (height, width) of the smallest canvas for pictures of a size."""
+  sides = tf.constant(canvas_sides(stride, config))
+  return tf.unstack(tf.gather(sides, tf.searchsorted(sides, size)))
+
+
+def canvas_sides(stride: int, config: configs.ServingConfig) -> list[int]:
+  """Returns the sides that a canvas may have, ascending.
+
+  They nest, as `stride` * m + 1, where m is a power of 2 or, rounded up, one of
+  the `canvas_steps` equal steps from one to the next. The longest picture fits.
+  """
+  steps = range(config.canvas_steps, 2 * config.canvas_steps)
+  last = max(math.ceil(math.log2(config.max_pixels / stride)), 0)
+  multiples = {
+    math.ceil(2**k * step / config.canvas_steps)
+    for k in range(last + 1)
+    for step in steps
+  }
+  return [stride * m + 1 for m in sorted(multiples)]
 
 
 def _labels(logits: tf.Tensor) -> tf.Tensor:

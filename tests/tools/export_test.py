@@ -82,7 +82,9 @@ def run_export(repository):
 
 def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   output_dir = tmp_path / 'saved_model'
-  result = run_export(run_dir=run_dir, output_dir=output_dir)
+  result = run_export(
+    run_dir=run_dir, output_dir=output_dir, max_pixels=2000, canvas_steps=1
+  )
   assert result.returncode == 0, result.stderr
   assert result.stdout.splitlines()[-1] == (
     f'Wrote the SavedModel of step 1 to {output_dir}. Next: python '
@@ -94,6 +96,8 @@ def test_exports_what_was_trained(run_export, run_dir, tmp_path):
   assert model.colors == tuple(landscape.CLASSES.values())
   assert Genotype.from_json(model.metadata['genotype']) == GENOTYPE
   assert model.metadata['step'] == 1
+  assert model.max_pixels == 2000
+  assert model.metadata['input']['canvas_steps'] == 1
   image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
   trained = trained_network.load_segmenter(run_dir).model
   logits = trained(image[np.newaxis], training=False)

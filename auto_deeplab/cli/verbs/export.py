@@ -44,6 +44,14 @@ _MAX_PIXELS = flags.DEFINE_integer(
   'Pixels that a picture may have; the SavedModel refuses larger ones.',
   lower_bound=1,
 )
+_CANVAS_STEPS = flags.DEFINE_integer(
+  'canvas_steps',
+  configs.ServingConfig().canvas_steps,
+  'Lengths that the sides of a padded picture may have from one to its double, '
+  'so that pictures of many sizes are of few, with the same labels. 0 pads to '
+  'the next size at which maps nest.',
+  lower_bound=0,
+)
 
 
 def main() -> None:
@@ -61,7 +69,9 @@ def main() -> None:
     genotype=segmenter.genotype,
     output_dir=_OUTPUT_DIR.value,
     step=segmenter.step,
-    config=configs.ServingConfig(max_pixels=_MAX_PIXELS.value),
+    config=configs.ServingConfig(
+      max_pixels=_MAX_PIXELS.value, canvas_steps=_CANVAS_STEPS.value
+    ),
   )
   print(
     f'Wrote the SavedModel of step {segmenter.step} to {_OUTPUT_DIR.value}. '

@@ -15,10 +15,9 @@ import contextvars
 
 import tensorflow as tf
 
-from auto_deeplab.model.ops import sizes
-
-# (height, width) of the canvas and of the picture; None where they are one.
-_sizes: contextvars.ContextVar = contextvars.ContextVar('sizes', default=None)
+# Of the canvas and of the picture: pixels less one, int32 [2]. None where they
+# are one.
+_steps: contextvars.ContextVar = contextvars.ContextVar('steps', default=None)
 
 
 @contextlib.contextmanager
@@ -29,31 +28,30 @@ def of(size, own_size) -> Iterator[None]:
     size: (height, width), integers or scalar tensors, nesting.
     own_size: the same of the part, at the upper left, that is the picture.
   """
-  token = _sizes.set((size, own_size))
+  steps = tuple(tf.stack(each) - 1 for each in (size, own_size))
+  token = _steps.set(steps)
   try:
     yield
   finally:
-    _sizes.reset(token)
+    _steps.reset(token)
 
 
 def is_larger() -> bool:
   """Returns whether anything has to be hidden."""
-  return _sizes.get() is not None
+  return _steps.get() is not None
 
 
 def hidden(x: tf.Tensor, value: float = 0.0) -> tf.Tensor:
   """Returns a map `[n, h, w, c]` with `value` beyond its picture."""
   if not is_larger():
     return x
-  size = sizes.spatial_size(x)
-  own = [
-    # Maps nest: their steps divide those of the canvas.
-    (own - 1) * (n - 1) // (whole - 1) + 1
-    for n, whole, own in zip(size, *_sizes.get())
-  ]
-  paddings = [[0, n - own] for n, own in zip(size, own)]
-  return tf.pad(
-    x[:, : own[0], : own[1]],
-    [[0, 0], *paddings, [0, 0]],
-    constant_values=tf.cast(value, x.dtype),
-  )
+  # Vectors, and steps between pixels: few nodes, as a network has hundreds of
+  # these. Maps nest, so their steps divide those of the canvas.
+  whole, own = _steps.get()
+  steps = tf.shape(x)[1:3] - 1
+  own_steps = own * steps // whole
+  part = tf.slice(x, [0] * 4, tf.concat([[-1], own_steps + 1, [-1]], axis=0))
+  beyond = tf.pad((steps - own_steps)[:, tf.newaxis], [[1, 1], [1, 0]])
+  y = tf.pad(part, beyond, constant_values=tf.cast(value, x.dtype))
+  y.set_shape(x.shape)
+  return y
