@@ -13,13 +13,14 @@ from tests.serving import tiny_segmenter
 
 # Runs the tool, then tells which modules of the package it had imported.
 RUNNER = """
-import runpy, sys
+import os, runpy, sys
 sys.argv = sys.argv[1:]
 try:
   runpy.run_path(sys.argv[0], run_name='__main__')
 finally:
   print(sorted(m for m in sys.modules if m.startswith('auto_deeplab.')
                and not m.startswith('auto_deeplab.cli')))
+  print('of oneDNN:', os.environ.get('ONEDNN_PRIMITIVE_CACHE_CAPACITY'))
 """
 
 
@@ -72,6 +73,7 @@ def test_writes_all_pictures_without_the_model_code(
     f'Wrote label maps and overlays of 2 pictures to {output_dir}.',
     "['auto_deeplab.environment', 'auto_deeplab.serving', "
     "'auto_deeplab.serving.client']",
+    'of oneDNN: 100000',
   ]
   assert sorted(path.name for path in output_dir.iterdir()) == [
     'a.npz',

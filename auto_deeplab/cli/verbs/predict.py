@@ -23,6 +23,7 @@ Examples:
 """
 
 from collections.abc import Iterator
+import os
 import sys
 import time
 
@@ -71,6 +72,9 @@ def main() -> None:
   """Segments every picture that can be read, then names the others."""
   from auto_deeplab.serving import client
 
+  # Of pictures of many sizes, oneDNN would make again what it just gave up, and
+  # each time leave some memory behind. It asks when the first one is segmented.
+  os.environ.setdefault('ONEDNN_PRIMITIVE_CACHE_CAPACITY', '100000')
   pictures = client.find_pictures(_INPUT.value)
   stems = client.output_stems(pictures, _OUTPUT_DIR.value)
   model = client.SavedModelClient(_MODEL_DIR.value)
