@@ -105,3 +105,17 @@ def test_a_damaged_check_sum_is_refused(read):
   data = bytearray(encoded('png'))
   data[30] ^= 1
   assert read(bytes(data))[1] == DAMAGED
+
+
+@pytest.mark.parametrize('suffix', ['png', 'jpeg'])
+def test_damage_of_any_kind_is_a_picture_or_an_error(read, suffix):
+  """And never an exception, nor pixels beyond the limit."""
+  generator = np.random.default_rng(0)
+  data = encoded(suffix)
+  for _ in range(100):
+    damaged = bytearray(data)
+    for place in generator.integers(0, len(data), 3):
+      damaged[place] = generator.integers(256)
+    pixels, error = read(bytes(damaged))
+    assert (pixels.size == 0) == (error != '')
+    assert pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
