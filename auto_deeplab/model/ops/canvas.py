@@ -15,8 +15,8 @@ import contextvars
 
 import tensorflow as tf
 
-# Of the canvas and of the picture: pixels less one, int32 [2]. None where they
-# are one.
+# Of the canvas and of the picture: pixels less one, int64 [2], for a product of
+# two sides is beyond int32. None where they are one.
 _steps: contextvars.ContextVar = contextvars.ContextVar('steps', default=None)
 
 
@@ -28,7 +28,9 @@ def of(size, own_size) -> Iterator[None]:
     size: (height, width), integers or scalar tensors, nesting.
     own_size: the same of the part, at the upper left, that is the picture.
   """
-  steps = tuple(tf.stack(each) - 1 for each in (size, own_size))
+  steps = tuple(
+    tf.cast(tf.stack(each), tf.int64) - 1 for each in (size, own_size)
+  )
   token = _steps.set(steps)
   try:
     yield
@@ -48,9 +50,10 @@ def hidden(x: tf.Tensor, value: float = 0.0) -> tf.Tensor:
   # Vectors, and steps between pixels: few nodes, as a network has hundreds of
   # these. Maps nest, so their steps divide those of the canvas.
   whole, own = _steps.get()
-  steps = tf.shape(x)[1:3] - 1
+  steps = tf.shape(x, out_type=tf.int64)[1:3] - 1
   own_steps = own * steps // whole
-  part = tf.slice(x, [0] * 4, tf.concat([[-1], own_steps + 1, [-1]], axis=0))
+  size = tf.pad(own_steps + 1, [[1, 1]], constant_values=-1)
+  part = tf.slice(x, tf.zeros([4], tf.int64), size)
   beyond = tf.pad((steps - own_steps)[:, tf.newaxis], [[1, 1], [1, 0]])
   y = tf.pad(part, beyond, constant_values=tf.cast(value, x.dtype))
   y.set_shape(x.shape)
