@@ -67,6 +67,7 @@ class DatasetInfo:
     colors: an (r, g, b) in 0..255 a class.
     ignore_label: the label value that belongs to no class.
     splits: what is known of each split, by its name.
+    warnings: what the conversion found doubtful, a sentence each.
 
   Raises:
     ValueError: names and colours do not agree or cannot be used.
@@ -77,6 +78,7 @@ class DatasetInfo:
   colors: tuple[Color, ...]
   ignore_label: int = IGNORE_LABEL
   splits: Mapping[str, SplitInfo] = dataclasses.field(default_factory=dict)
+  warnings: tuple[str, ...] = ()
 
   def __post_init__(self):
     check_classes(self.class_names, self.colors)

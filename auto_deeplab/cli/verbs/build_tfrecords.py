@@ -156,6 +156,8 @@ def main() -> None:
       f'{os.path.join(_OUTPUT_DIR.value, conversion.SKIPPED_NAME)}. The first: '
       f'{skipped[0].reason}'
     )
+  for warning in info.warnings:
+    print(f'Warning: {warning}')
   counts = ', '.join(
     f'{split.num_examples} {name}' for name, split in info.splits.items()
   )

@@ -23,7 +23,7 @@ import numpy as np
 
 from auto_deeplab.data import datasets
 from auto_deeplab.data.datasets import DatasetInfo, SplitInfo
-from auto_deeplab.data.records import shards, tfrecord
+from auto_deeplab.data.records import shards, soundness, tfrecord
 from auto_deeplab.data.records.shards import Fault, ShardReport, ShardTask
 from auto_deeplab.data.records.workers import Workers
 from auto_deeplab.data.sources import sources
@@ -63,7 +63,8 @@ def write_dataset(
 
   Raises:
     ValueError: a picture or label is missing or cannot be used, see
-      `data.sources.pictures`; with `skip_invalid`, all of a split.
+      `data.sources.pictures`; with `skip_invalid`, all of a split; or no
+      training could make sense of the labels, see `soundness`.
     OSError: a file cannot be written, or another conversion writes there.
   """
   for name, value in (('num_shards', num_shards), ('num_workers', num_workers)):
@@ -181,7 +182,11 @@ def _summarize(
     for split in source.splits
   }
   return DatasetInfo(
-    source.name, source.class_names, source.colors, splits=splits
+    source.name,
+    source.class_names,
+    source.colors,
+    splits=splits,
+    warnings=soundness.examine(source, reports),
   )
 
 

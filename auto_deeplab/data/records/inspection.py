@@ -220,7 +220,7 @@ def _split_faults(
 
 
 def describe(data_dir: str | os.PathLike[str]) -> str:
-  """Returns what `dataset.json` and `skipped.json` say, as tables.
+  """Returns what `dataset.json` and `skipped.json` say, as tables and lines.
 
   Raises:
     FileNotFoundError: there is no data set.
@@ -235,6 +235,10 @@ def describe(data_dir: str | os.PathLike[str]) -> str:
     'Share of all pixels, in %:\n' + _table(_class_rows(info)),
     _table(_shard_rows(info)),
   ]
+  if info.warnings:
+    parts.append(
+      'Warnings:\n' + '\n'.join(f'  {warning}' for warning in info.warnings)
+    )
   if skipped:
     parts.append(
       f'{len(skipped)} pictures were left out:\n'

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from auto_deeplab.data.sources import pictures, sources
 _PART, _RECEIPT = '.part', '.json'
 
 # Counted up when the same pictures give other bytes than before.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +81,8 @@ class ShardReport:
     min_size: smallest (height, width) in pixels, each over all pictures.
     max_size: largest (height, width) in pixels, each over all pictures.
     pixel_counts: pixels of each label value, 0 to 255.
+    num_uniform: labels that have one value all over.
+    digests: (name, digest of the pixels) of each picture.
     faults: the pictures that cannot be used.
   """
 
@@ -88,6 +91,8 @@ class ShardReport:
   min_size: tuple[int, int]
   max_size: tuple[int, int]
   pixel_counts: tuple[int, ...]
+  num_uniform: int = 0
+  digests: tuple[tuple[str, str], ...] = ()
   faults: tuple[Fault, ...] = ()
 
 
@@ -120,7 +125,7 @@ def write_shard(
         except (ValueError, OSError) as e:
           faults.append(Fault(task.split, pair.name, str(e)))
         else:
-          tally.add(image.size, counts)
+          tally.add(image.size, counts, pair.name, image.digest)
           writer.write(tfrecord.encode_example(index, pair.name, image, label))
         advance(1)
     if faults:
@@ -189,16 +194,33 @@ def _part_of(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 class Tally:
-  """Sizes and label values of the pictures of a shard so far."""
+  """What is known of the pictures of a shard so far."""
 
   def __init__(self):
     self._sizes: set[tuple[int, int]] = set()
     self._counts = np.zeros(256, np.int64)
+    self._num_uniform = 0
+    self._digests: list[tuple[str, str]] = []
 
-  def add(self, size: tuple[int, int], counts: np.ndarray) -> None:
-    """Adds a picture: (height, width), and int64 [256] pixels a value."""
+  def add(
+    self,
+    size: tuple[int, int],
+    counts: np.ndarray,
+    name: str = '',
+    digest: str = '',
+  ) -> None:
+    """Adds a picture.
+
+    Args:
+      size: (height, width) in pixels.
+      counts: int64 [256], pixels of each label value.
+      name: of its pair.
+      digest: of its pixels.
+    """
     self._sizes.add(size)
     self._counts += counts
+    self._num_uniform += int(counts.max() == size[0] * size[1])
+    self._digests.append((name, digest))
 
   def report(
     self, split: str, shard: ShardInfo | None, faults: tuple[Fault, ...] = ()
@@ -211,6 +233,8 @@ class Tally:
       (min(heights), min(widths)),
       (max(heights), max(widths)),
       tuple(self._counts.tolist()),
+      self._num_uniform,
+      tuple(self._digests),
       faults,
     )
 
@@ -273,5 +297,14 @@ def _read_receipt(task: ShardTask, fingerprint: str) -> ShardReport | None:
     tfrecord.verify_shard(str(path), shard)
   except (OSError, ValueError, KeyError, TypeError):
     return None
-  values = {k: tuple(v) for k, v in document.items() if k != 'split'}
-  return ShardReport(document['split'], shard, **values)
+  return ShardReport(
+    shard=shard,
+    **{k: _with_tuples(v) for k, v in document.items()},
+  )
+
+
+def _with_tuples(value: Any) -> Any:
+  """Returns a value of JSON with tuples in the place of lists."""
+  if not isinstance(value, list):
+    return value
+  return tuple(_with_tuples(item) for item in value)

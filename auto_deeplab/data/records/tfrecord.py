@@ -255,6 +255,8 @@ def info_to_text(info: DatasetInfo) -> str:
     'ignore_label': info.ignore_label,
     'splits': {k: dataclasses.asdict(v) for k, v in info.splits.items()},
   }
+  if info.warnings:
+    document['warnings'] = list(info.warnings)
   return json.dumps(document, indent=1) + '\n'
 
 
@@ -279,6 +281,7 @@ def info_from_text(text: str) -> DatasetInfo:
       colors=tuple(_as_color(entry['color']) for entry in document['classes']),
       ignore_label=document['ignore_label'],
       splits={k: _parse_split(v) for k, v in document['splits'].items()},
+      warnings=tuple(document.get('warnings', ())),
     )
   except KeyError as e:
     raise ValueError(f'the key {e} is missing.') from e

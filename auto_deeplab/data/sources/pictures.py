@@ -13,6 +13,7 @@ bits. Anything that would need a choice is an error that names the file.
 
 from collections.abc import Mapping
 import dataclasses
+import hashlib
 import io
 import pathlib
 import struct
@@ -36,6 +37,9 @@ _SUFFIXES = {'jpeg': ('.jpg', '.jpeg'), 'png': ('.png',)}
 _ALPHA_MODES = ('RGBA', 'LA', 'PA')
 _IMAGE_MODES = ('RGB', 'L', 'P', '1', *_ALPHA_MODES)
 
+# 64 bits: of a million pictures, no two have the same by chance.
+_DIGEST_DIGITS = 16
+
 _ORIENTATION_TAG, _UPRIGHT = 0x0112, 1
 
 # Colour types of PNG, https://www.w3.org/TR/png/#11IHDR, and the filter that
@@ -52,11 +56,14 @@ class EncodedPicture:
     data: contents of a file.
     format: 'jpeg' or 'png'.
     size: (height, width) in pixels.
+    digest: of an image that was read, hexadecimal: pictures of the same pixels
+      have the same.
   """
 
   data: bytes
   format: str
   size: tuple[int, int]
+  digest: str = ''
 
 
 def read_image(path: pathlib.Path) -> EncodedPicture:
@@ -83,7 +90,15 @@ def read_image(path: pathlib.Path) -> EncodedPicture:
   # The input pipeline drops the alpha channel, which is right where it is 255.
   if header.has_alpha and np.any(pixels[..., 3].numpy() != 255):
     raise ValueError(f'{path} has transparent pixels; save it as plain RGB.')
-  return EncodedPicture(data, header.format, header.size)
+  return EncodedPicture(data, header.format, header.size, _digest(pixels))
+
+
+def _digest(pixels: tf.Tensor) -> str:
+  """Hashes the pixels of an image, uint8 [height, width, channels]."""
+  array = pixels.numpy()
+  digest = hashlib.sha256(repr(array.shape).encode())
+  digest.update(array)
+  return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
 def read_label(
@@ -130,7 +145,7 @@ def reduce_image(image: EncodedPicture, factor: int) -> EncodedPicture:
   file = io.BytesIO()
   smaller.save(file, 'PNG')
   size = (smaller.height, smaller.width)
-  return EncodedPicture(file.getvalue(), 'png', size)
+  return EncodedPicture(file.getvalue(), 'png', size, image.digest)
 
 
 def reduce_label(
