@@ -187,12 +187,36 @@ class TestLoadImage:
     expected = Image.fromarray(pixels).convert(mode).convert('RGB')
     np.testing.assert_array_equal(client.load_image(path), np.array(expected))
 
-  def test_16_bits_are_scaled(self, tmp_path):
+  @pytest.mark.parametrize('suffix', ['.png', '.tif'])
+  @pytest.mark.parametrize('bits', [8, 12, 16])
+  def test_16_bits_are_scaled_from_darkest_to_brightest(
+    self, tmp_path, suffix, bits
+  ):
+    path = tmp_path / f'picture{suffix}'
+    values = np.linspace(0, 2**bits - 1, 256).round().reshape(16, 16)
+    Image.fromarray(values.astype(np.uint16)).save(path)
+    loaded = client.load_image(path)
+    expected = np.arange(256).reshape(16, 16, 1)
+    assert np.abs(loaded - expected).max() <= 1
+
+  def test_a_hot_pixel_does_not_darken_the_others(self):
+    values = np.tile(np.array([[100], [1100]], np.uint16), [1000, 1])
+    values[0, 0] = 65535
+    assert set(client.to_8_bit(values)[1:].ravel().tolist()) == {0, 255}
+
+  def test_an_even_picture_of_16_bits_is_black(self):
+    assert not client.to_8_bit(np.full([4, 4, 3], 700, np.uint16)).any()
+
+  def test_of_16_bits_three_channels_keep_their_colours(self, tmp_path):
     path = tmp_path / 'picture.png'
-    values = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
-    Image.fromarray(values).save(path)
-    expected = np.repeat([[[0], [0], [1], [128], [255]]], 3, axis=-1)
-    np.testing.assert_array_equal(client.load_image(path), expected)
+    values = np.arange(12).reshape(2, 2, 3) * 5000
+    path.write_bytes(tf.io.encode_png(values.astype(np.uint16)).numpy())
+    np.testing.assert_array_equal(
+      client.load_image(path), client.to_8_bit(values)
+    )
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r': it is truncated or damaged\.$'):
+      client.load_image(path)
 
   @pytest.mark.parametrize('dtype', [np.float32, np.int32])
   def test_32_bits_are_refused(self, tmp_path, dtype):

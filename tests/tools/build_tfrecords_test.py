@@ -123,6 +123,34 @@ def test_a_bad_picture_stops_or_is_left_out(tmp_path):
   assert tfrecord.load_info(data_dir).split('train').num_examples == 3
 
 
+def test_labels_are_found_by_suffix_and_pictures_set_aside(tmp_path):
+  pictures, data_dir = tmp_path / 'pictures', tmp_path / 'data'
+  synthetic.draw_folder(
+    pictures, num_examples={'train': 4}, image_size=(64, 64)
+  )
+  for path in (pictures / 'labels').rglob('*.png'):
+    path.rename(path.with_name(f'{path.stem}_mask.png'))
+  flags = [
+    '--dataset=folder',
+    f'--data_dir={pictures}',
+    f'--output_dir={data_dir}',
+    '--label_suffix=_mask.png',
+  ]
+  result = run_tool(*flags, '--group_separator=_')
+  assert last_line(result.stderr) == (
+    'build_tfrecords: `group_separator` needs `val_fraction`.'
+  )
+  result = run_tool(*flags)
+  assert result.returncode == 0, result.stderr
+  warnings = [x for x in result.stdout.splitlines() if x.startswith('Warning')]
+  assert warnings[0].startswith('Warning: There is no split val, on which a tr')
+  result = run_tool(*flags, '--val_fraction=0.5')
+  assert result.returncode == 0, result.stderr
+  assert f'Wrote 2 train, 2 val examples of 7 classes to {data_dir}' in (
+    result.stdout
+  )
+
+
 def test_help_is_a_page_with_examples():
   result = run_tool('--help')
   for text in (

@@ -22,8 +22,8 @@ synthetic          drawn landscapes with exact labels, to try everything out
 All splits that are there are converted, or those of --split. With --reduction=2
 pictures and labels become half as high and wide, for the search.
 
-Of your own, a picture is a JPEG or PNG, its label a PNG of the same name whose
-pixel values are classes:
+Of your own, a picture is a JPEG, PNG, TIFF, WebP or BMP, its label a PNG of the
+same name whose pixels are values or colours of classes:
 
     PICTURES/classes.json
     PICTURES/images/train/a.jpg   PICTURES/labels/train/a.png
@@ -33,6 +33,8 @@ classes.json: {"classes": ["sky", "road", "car"]}; a class may also be {"name":
 "road", "color": [128, 64, 128], "value": 7} to give its colour in pictures and
 its pixel value. Pixels of "ignore_label" (default 255) do not count. Instead of
 the two folders, train.txt and val.txt may list the files, 'image label' a line.
+--label_suffix=_mask.png finds labels that are called a_mask.png, and
+--val_fraction=0.2 sets pictures aside where there is no val.
 
     auto-deeplab build_tfrecords --dataset=folder \
       --data_dir=PICTURES --output_dir=runs/mine/data
@@ -51,6 +53,7 @@ it is started again.
 """
 
 import os
+from typing import Any
 
 from absl import flags
 
@@ -65,6 +68,23 @@ _OUTPUT_DIR = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_list(
   'split', [], 'Splits to convert, such as train,val; all if empty.'
+)
+_LABEL_SUFFIX = flags.DEFINE_string(
+  'label_suffix',
+  '',
+  "Folder only: what follows an image's name in its label's, as in a_mask.png.",
+)
+_VAL_FRACTION = flags.DEFINE_float(
+  'val_fraction',
+  None,
+  'Share of the pictures of train that become val, where there is none; also '
+  'of a folder images/ without splits.',
+)
+_GROUP_SEPARATOR = flags.DEFINE_string(
+  'group_separator',
+  '',
+  'With --val_fraction: pictures whose names agree up to the last of these '
+  'stay together, such as the frames of a video with _.',
 )
 _REDUCTION = flags.DEFINE_integer(
   'reduction',
@@ -126,6 +146,19 @@ def _image_size() -> tuple[int, int]:
   return height, width
 
 
+def _val_split() -> Any:
+  """Returns how to set pictures aside, or None."""
+  from auto_deeplab.data.sources import splitting
+
+  if _VAL_FRACTION.value is not None:
+    return splitting.ValSplit(
+      _VAL_FRACTION.value, _SEED.value, _GROUP_SEPARATOR.value
+    )
+  if _GROUP_SEPARATOR.value:
+    raise ValueError('`group_separator` needs `val_fraction`.')
+  return None
+
+
 def main() -> None:
   """Converts a data set and says what comes next."""
   from auto_deeplab.data.records import conversion
@@ -141,6 +174,8 @@ def main() -> None:
       data_dir,
       splits=_SPLIT.value,
       reduction=_REDUCTION.value,
+      label_suffix=_LABEL_SUFFIX.value,
+      val=_val_split(),
     ),
     _OUTPUT_DIR.value,
     num_shards=_NUM_SHARDS.value,

@@ -12,7 +12,7 @@ import tensorflow as tf
 from auto_deeplab.data.datasets import DatasetInfo, ShardInfo
 from auto_deeplab.data.records import conversion, shards, tfrecord
 from auto_deeplab.data.records.workers import Workers
-from auto_deeplab.data.sources import pictures
+from auto_deeplab.data.sources import label_classes, pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ def decode_example(record: tf.Tensor, info: DatasetInfo) -> LabelledPicture:
       f'sizes differ: stored are {size}, the image has {image.shape[:2]}, the '
       f'label {label.shape} (height, width).'
     )
-  counts = pictures.count_values(label)
+  counts = label_classes.count_values(label)
   counts[: info.num_classes] = counts[info.ignore_label] = 0
   for value in np.flatnonzero(counts):
     raise ValueError(
@@ -172,7 +172,7 @@ def _check_shard(task: _Check, advance: Callable[[int], None]) -> _Finding:
       except ValueError as e:
         faults.append(f'{task.path}, example {number}: {e}')
       else:
-        tally.add(picture.size, pictures.count_values(picture.label))
+        tally.add(picture.size, label_classes.count_values(picture.label))
         indices.append(picture.index)
       advance(1)
   except tf.errors.NotFoundError:

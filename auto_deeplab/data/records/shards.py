@@ -11,7 +11,7 @@ those of the receipt and its pictures, their order and the time of their last
 change are the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
 import hashlib
@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from auto_deeplab.data import datasets
 from auto_deeplab.data.datasets import ShardInfo
 from auto_deeplab.data.records import tfrecord
-from auto_deeplab.data.sources import pictures, sources
+from auto_deeplab.data.sources import label_classes, pictures, sources
 
 _PART, _RECEIPT = '.part', '.json'
 
@@ -40,14 +41,14 @@ class ShardTask:
     path: the file to write.
     split: the split that it belongs to.
     members: (place in the split sorted by name, pair), in the order to write.
-    label_values: value in the label files -> class or ignore label.
+    label_values: value or colour in the label files -> class or ignore label.
     reduction: how many times smaller pictures and labels become.
   """
 
   path: pathlib.Path
   split: str
   members: tuple[tuple[int, sources.Pair], ...]
-  label_values: Mapping[int, int]
+  label_values: label_classes.LabelValues
   reduction: int
 
   @property
@@ -83,6 +84,9 @@ class ShardReport:
     pixel_counts: pixels of each label value, 0 to 255.
     num_uniform: labels that have one value all over.
     digests: (name, digest of the pixels) of each picture.
+    palettes: (index, red, green, blue, label) for each colour that an index
+      has in labels that were read by the indices of their palettes, with the
+      first such label; at most two colours an index.
     faults: the pictures that cannot be used.
   """
 
@@ -93,6 +97,7 @@ class ShardReport:
   pixel_counts: tuple[int, ...]
   num_uniform: int = 0
   digests: tuple[tuple[str, str], ...] = ()
+  palettes: tuple[tuple[int, int, int, int, str], ...] = ()
   faults: tuple[Fault, ...] = ()
 
 
@@ -126,6 +131,7 @@ def write_shard(
           faults.append(Fault(task.split, pair.name, str(e)))
         else:
           tally.add(image.size, counts, pair.name, image.digest)
+          tally.add_palette(pair.label, label.palette)
           writer.write(tfrecord.encode_example(index, pair.name, image, label))
         advance(1)
     if faults:
@@ -201,6 +207,7 @@ class Tally:
     self._counts = np.zeros(256, np.int64)
     self._num_uniform = 0
     self._digests: list[tuple[str, str]] = []
+    self._palettes: dict[int, dict[datasets.Color, str]] = {}
 
   def add(
     self,
@@ -222,6 +229,15 @@ class Tally:
     self._num_uniform += int(counts.max() == size[0] * size[1])
     self._digests.append((name, digest))
 
+  def add_palette(
+    self, label: object, palette: Sequence[tuple[int, datasets.Color]]
+  ) -> None:
+    """Adds the colours of the indices that occur in a label."""
+    for index, color in palette:
+      colors = self._palettes.setdefault(index, {})
+      if len(colors) < 2:
+        colors.setdefault(color, str(label))
+
   def report(
     self, split: str, shard: ShardInfo | None, faults: tuple[Fault, ...] = ()
   ) -> ShardReport:
@@ -235,6 +251,11 @@ class Tally:
       tuple(self._counts.tolist()),
       self._num_uniform,
       tuple(self._digests),
+      tuple(
+        (index, *color, label)
+        for index, colors in self._palettes.items()
+        for color, label in colors.items()
+      ),
       faults,
     )
 
@@ -261,7 +282,7 @@ def _fingerprint(task: ShardTask) -> str:
   To hash the pictures themselves would be to read them all.
   """
   digest = hashlib.sha256()
-  values = sorted(task.label_values.items())
+  values = sorted(task.label_values.items(), key=repr)
   digest.update(
     f'{_VERSION} {task.path.name} {values} {task.reduction}'.encode()
   )

@@ -35,14 +35,31 @@ def examine(
 
   Raises:
     ValueError: a split that has labels has no pixel of a class, or all pixels
-      of `train` that have a class have the same.
+      of `train` that have a class have the same; or the palettes of labels
+      contradict each other.
   """
-  warnings: list[str] = []
+  require_one_palette(reports)
+  warnings = list(source.notes)
   for split, pairs in source.splits.items():
     if split == _TRAIN or any(pair.label is not None for pair in pairs):
       of_split = [report for report in reports if report.split == split]
       warnings += _of_labels(source, split, of_split)
   return (*warnings, *_of_pictures_in_two_splits(reports))
+
+
+def require_one_palette(reports: Sequence[ShardReport]) -> None:
+  """Raises a ValueError if an index has two colours in palettes."""
+  seen: dict[int, tuple[tuple[int, ...], str]] = {}
+  for report in reports:
+    for index, red, green, blue, label in report.palettes:
+      color = red, green, blue
+      first, of_first = seen.setdefault(index, (color, label))
+      if first != color:
+        raise ValueError(
+          f'The palettes of labels contradict each other: the index {index} is '
+          f'{first} in {of_first} and {color} in {label}. Give each class its '
+          '"color", and colours are what counts, or save labels as greyscale.'
+        )
 
 
 def _of_labels(

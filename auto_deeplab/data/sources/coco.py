@@ -25,7 +25,7 @@ import numpy as np
 from pycocotools import mask as masks
 
 from auto_deeplab.data import datasets
-from auto_deeplab.data.sources import pascal, pictures, sources
+from auto_deeplab.data.sources import pascal, picture_files, sources
 
 # Pictures whose instances of VOC's classes have less `area` in all are of no
 # use for pretraining. DeepLabv3 (Chen et al., 2017, arXiv:1706.05587) takes
@@ -247,10 +247,10 @@ def _check_tables(
     if not isinstance(key, int) or not isinstance(name, str):
       raise ValueError(f'{path}: the picture {key!r} is called {name!r}.')
     is_size = all(isinstance(side, int) and side > 0 for side in size)
-    if not is_size or size[0] * size[1] > pictures.MAX_PIXELS:
+    if not is_size or size[0] * size[1] > picture_files.MAX_PIXELS:
       raise ValueError(
         f'{path}: the picture {name} has {size[1]}x{size[0]} pixels; the limit '
-        f'is {pictures.MAX_PIXELS}.'
+        f'is {picture_files.MAX_PIXELS}.'
       )
 
 

@@ -11,11 +11,24 @@ from auto_deeplab.data.sources import sources
 # The list files that are looked for.
 _LISTS = ('train', 'val', 'test')
 
+# The splits that must have labels.
+_LABELLED = ('train', 'val', 'valid', 'validation')
 
-def open_folder(data_dir: pathlib.Path) -> sources.Source:
+_TABLE_KEYS = {'classes', 'ignore_label', 'ignore_color', 'made_by'}
+
+_Values = dict[int | datasets.Color, int]
+
+
+def open_folder(
+  data_dir: pathlib.Path,
+  *,
+  label_suffix: str = sources.LABEL_SUFFIX,
+  is_whole: bool = False,
+) -> sources.Source:
   """A folder of one's own.
 
-  Layout, where a label has its image's name and the suffix .png:
+  Layout, where a label has its image's name and the suffix .png, and splits
+  other than train and val may have no labels:
 
     classes.json
     images/train/a.jpg       labels/train/a.png
@@ -28,21 +41,34 @@ def open_folder(data_dir: pathlib.Path) -> sources.Source:
 
   `classes.json` lists the classes; colour and value are optional, and a class
   may be its name alone. Without a value, the pixels of class c have the value
-  c, its place in the list. Pixels of the value `ignore_label` (default 255)
-  count neither in training nor in evaluation.
+  c, its place in the list. Pixels of the value `ignore_label` (default 255,
+  unless that is a class) or of the colour `ignore_color` count neither in
+  training nor in evaluation. There may be several values, in a list.
 
     {"classes": ["sky",
-                 {"name": "road", "color": [128, 64, 128], "value": 1}],
-     "ignore_label": 255}
+                 {"name": "road", "color": [128, 64, 128], "value": [1, 7]}],
+     "ignore_label": [0, 255]}
+
+  Args:
+    data_dir: the folder.
+    label_suffix: what follows the image's name, without its suffix, in a
+      label's.
+    is_whole: whether all below `images` may be one split, train; it is where
+      there is no folder `images/train`.
   """
   names, colors, values = _read_classes(data_dir / 'classes.json')
-  has_lists = (data_dir / 'train.txt').is_file()
+  if (data_dir / 'train.txt').is_file():
+    splits = _listed(data_dir)
+  elif is_whole and not (data_dir / 'images' / 'train').is_dir():
+    splits = {'train': _pairs(data_dir, '', label_suffix)}
+  else:
+    splits = _found(data_dir, label_suffix)
   return sources.Source(
     name='folder',
     class_names=names,
     colors=colors,
     label_values=values,
-    splits=_listed(data_dir) if has_lists else _found(data_dir),
+    splits=splits,
   )
 
 
@@ -50,52 +76,73 @@ def _listed(data_dir: pathlib.Path) -> dict[str, tuple[sources.Pair, ...]]:
   """Returns the splits of which there are lists."""
   files = {split: data_dir / f'{split}.txt' for split in _LISTS}
   return {
-    split: sources.read_pairs(file)
+    split: sources.read_pairs(file, may_lack_labels=split not in _LABELLED)
     for split, file in files.items()
     if file.is_file()
   }
 
 
-def _found(data_dir: pathlib.Path) -> dict[str, tuple[sources.Pair, ...]]:
+def _found(
+  data_dir: pathlib.Path, label_suffix: str
+) -> dict[str, tuple[sources.Pair, ...]]:
   """Returns the splits of which there are folders."""
   image_dir, label_dir = data_dir / 'images', data_dir / 'labels'
   for directory in (image_dir, label_dir):
     if not directory.is_dir():
       raise FileNotFoundError(f'The folder {directory} is missing.')
-  splits = sorted(
-    {
-      path.name
-      for directory in (image_dir, label_dir)
-      for path in directory.iterdir()
-      if path.is_dir() and not path.name.startswith('.')
-    }
-  )
+  splits, labelled = map(_folders, (image_dir, label_dir))
   if not splits:
     raise ValueError(
       f'{image_dir} holds no split: put pictures into {image_dir / "train"} '
-      f'and {image_dir / "val"}.'
+      f'and {image_dir / "val"}, or let `val_fraction` divide them.'
+    )
+  for split in sorted(labelled - splits):
+    raise FileNotFoundError(
+      f'{label_dir / split} has no pictures: the folder {image_dir / split} is '
+      'missing.'
     )
   return {
-    split: sources.pair_files(
-      image_dir / split, sources.IMAGE_SUFFIXES, label_dir / split, '.png'
-    )
-    for split in splits
+    split: _pairs(data_dir, split, label_suffix)
+    if split in labelled or split in _LABELLED
+    else sources.unlabelled(image_dir / split)
+    for split in sorted(splits)
   }
+
+
+def _folders(directory: pathlib.Path) -> set[str]:
+  """Returns the names of the folders within one, but the hidden ones."""
+  return {
+    path.name
+    for path in directory.iterdir()
+    if path.is_dir() and not path.name.startswith('.')
+  }
+
+
+def _pairs(
+  data_dir: pathlib.Path, split: str, label_suffix: str
+) -> tuple[sources.Pair, ...]:
+  """Returns the pairs of a split, or all there are if it has no name."""
+  return sources.pair_files(
+    data_dir / 'images' / split,
+    sources.IMAGE_SUFFIXES,
+    data_dir / 'labels' / split,
+    label_suffix,
+  )
 
 
 def _read_classes(
   path: pathlib.Path,
-) -> tuple[tuple[str, ...], tuple[datasets.Color, ...], dict[int, int]]:
+) -> tuple[tuple[str, ...], tuple[datasets.Color, ...], _Values]:
   """Returns names, colours and label values of a `classes.json`."""
   table = sources.read_json(path)
-  _check_keys(table, {'classes', 'ignore_label', 'made_by'}, str(path))
+  _check_keys(table, _TABLE_KEYS, str(path))
   entries = table.get('classes')
   if not isinstance(entries, list):
     raise ValueError(f'{path}: "classes" must be a list.')
   palette = datasets.default_colors(len(entries))
   names: list[str] = []
   colors: list[datasets.Color] = []
-  values: dict[int, int] = {}
+  values: _Values = {}
   for index, entry in enumerate(entries):
     place = f'{path}, class {index}'
     entry = {'name': entry} if isinstance(entry, str) else entry
@@ -104,18 +151,54 @@ def _read_classes(
       raise ValueError(f'{place}: "name" must be a text that is not empty.')
     names.append(entry['name'])
     colors.append(_as_color(entry.get('color', palette[index]), place))
-    _add_value(values, entry.get('value', index), index, place)
-  _add_value(
-    values,
-    table.get('ignore_label', datasets.IGNORE_LABEL),
-    datasets.IGNORE_LABEL,
-    f'{path}, "ignore_label"',
-  )
+    _add_values(values, entry.get('value', index), index, place)
+  ignored = datasets.IGNORE_LABEL
+  if 'ignore_label' in table or ignored not in values:
+    place = f'{path}, "ignore_label"'
+    _add_values(values, table.get('ignore_label', ignored), ignored, place)
+  _check_classes(path, names, colors)
+  _add_colors(values, path, table)
+  return tuple(names), tuple(colors), values
+
+
+def _check_classes(
+  path: pathlib.Path, names: list[str], colors: list[datasets.Color]
+) -> None:
+  """Does what `datasets.check_classes` does, with remedies for a beginning."""
   try:
     datasets.check_classes(names, colors)
   except ValueError as e:
-    raise ValueError(f'{path}: {e}') from e
-  return tuple(names), tuple(colors), values
+    remedy = ''
+    if len(names) == 1:
+      remedy = (
+        ' What is not the class is one, too: name it first, "background".'
+      )
+    elif len(set(names)) < len(names):
+      remedy = ' One class may have several values: "value": [1, 2].'
+    raise ValueError(f'{path}: {e}{remedy}') from e
+
+
+def _add_colors(
+  values: _Values, path: pathlib.Path, table: dict[str, Any]
+) -> None:
+  """Adds the colours that the table gives, those of its own accord not."""
+  given = [
+    (f'{path}, class {index}', entry['color'], index)
+    for index, entry in enumerate(table['classes'])
+    if isinstance(entry, dict) and 'color' in entry
+  ]
+  if 'ignore_color' in table:
+    place = f'{path}, "ignore_color"'
+    given.append((place, table['ignore_color'], datasets.IGNORE_LABEL))
+  for place, value, target in given:
+    color = _as_color(value, place)
+    if not all(datasets.is_byte(channel) for channel in color):
+      raise ValueError(f'{place}: "color" ({value}) must be in 0..255.')
+    if color in values:
+      raise ValueError(
+        f'{place}: the colour {color} is taken by another class.'
+      )
+    values[color] = target
 
 
 def _as_color(value: Any, place: str) -> datasets.Color:
@@ -124,14 +207,14 @@ def _as_color(value: Any, place: str) -> datasets.Color:
   return value[0], value[1], value[2]
 
 
-def _add_value(
-  values: dict[int, int], value: Any, target: int, place: str
-) -> None:
-  if not datasets.is_byte(value):
-    raise ValueError(f'{place}: the value {value!r} must be in 0..255.')
-  if value in values:
-    raise ValueError(f'{place}: the value {value} is taken by another class.')
-  values[value] = target
+def _add_values(values: _Values, given: Any, target: int, place: str) -> None:
+  """Adds a value, or those of a list."""
+  for value in given if isinstance(given, list) else [given]:
+    if not datasets.is_byte(value):
+      raise ValueError(f'{place}: the value {value!r} must be in 0..255.')
+    if value in values:
+      raise ValueError(f'{place}: the value {value} is taken by another class.')
+    values[value] = target
 
 
 def _check_keys(table: Any, known: set[str], place: str) -> None:

@@ -14,8 +14,11 @@ from auto_deeplab.data.sources import (
   coco,
   folder,
   pascal,
+  splitting,
 )
-from auto_deeplab.data.sources.sources import Source
+from auto_deeplab.data.sources.sources import LABEL_SUFFIX, Source
+
+_FOLDER = 'folder'
 
 
 def open_source(
@@ -24,6 +27,8 @@ def open_source(
   *,
   splits: Sequence[str] = (),
   reduction: int = 1,
+  label_suffix: str = '',
+  val: splitting.ValSplit | None = None,
 ) -> Source:
   """Finds the pictures of a data set.
 
@@ -32,6 +37,8 @@ def open_source(
     data_dir: the folder that holds them.
     splits: those wanted; none means all that are there.
     reduction: see `Source`.
+    label_suffix: of `folder`, see there.
+    val: how pictures are set aside for a split `val`, if they are.
 
   Raises:
     FileNotFoundError: the folder or a listed file is missing.
@@ -47,8 +54,21 @@ def open_source(
   data_dir = pathlib.Path(data_dir)
   if not data_dir.is_dir():
     raise FileNotFoundError(f'`data_dir` ({data_dir}) is not a folder.')
-  source = SOURCES[dataset](data_dir)
-  source = source.only(splits) if splits else source
+  if dataset == _FOLDER:
+    suffix = label_suffix or LABEL_SUFFIX
+    source = folder.open_folder(
+      data_dir, label_suffix=suffix, is_whole=val is not None
+    )
+  elif label_suffix:
+    raise ValueError(
+      f'`label_suffix` ({label_suffix}) is for the data set {_FOLDER}, not for '
+      f'{dataset}.'
+    )
+  else:
+    source = SOURCES[dataset](data_dir)
+  source = splitting.with_usual_names(source)
+  source = splitting.set_aside(source, val) if val else source
+  source = source.only(splits) if splits else splitting.with_notes(source)
   return dataclasses.replace(source, reduction=reduction)
 
 
@@ -64,7 +84,7 @@ SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
   'cityscapes_coarse': cityscapes.open_coarse,
   'coco': coco.open_coco,
   'coco_voc': coco.open_coco_voc,
-  'folder': folder.open_folder,
+  _FOLDER: folder.open_folder,
   'synthetic': _synthetic,
   'voc': pascal.open_voc,
   'voc_aug': pascal.open_voc_aug,

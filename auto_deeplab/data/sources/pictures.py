@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads image and label files, and refuses what would be misread later.
 
-An image is passed on as the bytes of its file, a label as an 8-bit greyscale
-PNG, unless both are made smaller. What is passed on has been decoded once with
-TensorFlow's decoders, the ones of the input pipeline.
+An image is passed on as the bytes of its file if TensorFlow reads its kind,
+else as a PNG; a label as an 8-bit greyscale PNG. What is passed on has been
+decoded once with TensorFlow's decoders, the ones of the input pipeline.
 
-Read is what has one meaning: greyscale and palette images, an EXIF orientation
-that says upright, an alpha channel that is opaque everywhere, labels of 1 to 8
-bits. Anything that would need a choice is an error that names the file.
+Read is what has one meaning: greyscale and palette images, 16 bits by the rule
+of `picture_files.to_8_bit`, an EXIF orientation that says upright, an alpha
+channel that is opaque everywhere; labels of 1 to 8 bits, and of colours that
+are given to classes. Anything that would need a choice is an error that names
+the file.
 """
 
-from collections.abc import Mapping
 import dataclasses
 import hashlib
 import io
@@ -21,30 +22,18 @@ import zlib
 
 import numpy as np
 from PIL import Image
-import tensorflow as tf
 
 from auto_deeplab.data import datasets
-from auto_deeplab.data.sources import sources
-
-# 8192 x 8192: more is refused before it is decoded, for a decoded picture
-# stands in memory several times over.
-MAX_PIXELS = 2**26
-
-_SUFFIXES = {'jpeg': ('.jpg', '.jpeg'), 'png': ('.png',)}
+from auto_deeplab.data.sources import label_classes, picture_files, sources
 
 # Pillow's names of pixels that turn into RGB without a choice to be made, if
 # they are opaque.
-_ALPHA_MODES = ('RGBA', 'LA', 'PA')
-_IMAGE_MODES = ('RGB', 'L', 'P', '1', *_ALPHA_MODES)
+_IMAGE_MODES = ('RGB', 'L', 'P', '1', 'RGBA', 'LA', 'PA')
 
 # 64 bits: of a million pictures, no two have the same by chance.
 _DIGEST_DIGITS = 16
 
-_ORIENTATION_TAG, _UPRIGHT = 0x0112, 1
-
-# Colour types of PNG, https://www.w3.org/TR/png/#11IHDR, and the filter that
-# stores a row as its difference to the one above.
-_GREYSCALE, _PALETTE = 0, 3
+# The filter of a PNG that stores a row as its difference to the one above.
 _UP = 2
 
 
@@ -58,58 +47,77 @@ class EncodedPicture:
     size: (height, width) in pixels.
     digest: of an image that was read, hexadecimal: pictures of the same pixels
       have the same.
+    palette: of a label that was read by its palette's indices, the colours of
+      those that occur.
   """
 
   data: bytes
   format: str
   size: tuple[int, int]
   digest: str = ''
+  palette: tuple[tuple[int, datasets.Color], ...] = ()
 
 
 def read_image(path: pathlib.Path) -> EncodedPicture:
-  """Reads an image, byte for byte. Greyscale and palettes decode to RGB.
+  """Reads an image. Greyscale and palettes decode to RGB.
+
+  Returns:
+    The bytes of the file, or a PNG of 8 bits where TensorFlow would not decode
+    them, or not by the rule of `picture_files.to_8_bit`.
 
   Raises:
     FileNotFoundError: the file is missing.
-    ValueError: the file is empty, damaged, no JPEG or PNG, named unlike its
-      contents, larger than `MAX_PIXELS`, turned by an EXIF tag, or its pixels
-      have no one meaning in RGB (CMYK, 16 bits, transparency).
+    ValueError: the file is empty, damaged, of no kind that is read, named
+      unlike its contents, larger than `picture_files.MAX_PIXELS`, turned by an
+      EXIF tag, holds several pictures, or its pixels have no one meaning in RGB
+      (CMYK, floating point, transparency).
   """
-  data, header = _read_file(path)
-  if header.mode not in _IMAGE_MODES or header.bits == 16:
+  data, header = picture_files.read(path)
+  if header.mode not in _IMAGE_MODES and header.bits != 16:
     raise ValueError(
       f'{path} has pixels of the kind {header.mode} with {header.bits} bits; '
       'save it as RGB with 8 bits a channel.'
     )
-  if header.orientation != _UPRIGHT:
+  if header.orientation != picture_files.UPRIGHT:
     raise ValueError(
       f'{path} is turned by its EXIF orientation ({header.orientation}), of '
       'which its label knows nothing; save both upright.'
     )
-  pixels = _decode(path, data, channels=4 if header.has_alpha else 3)
-  # The input pipeline drops the alpha channel, which is right where it is 255.
-  if header.has_alpha and np.any(pixels[..., 3].numpy() != 255):
-    raise ValueError(f'{path} has transparent pixels; save it as plain RGB.')
-  return EncodedPicture(data, header.format, header.size, _digest(pixels))
+  if header.num_frames != 1:
+    raise ValueError(f'{path} holds {header.num_frames} pictures; save one.')
+  pixels = picture_files.decode_rgb(path, data, header)
+  digest = _digest(pixels)
+  if header.is_plain_image:
+    return EncodedPicture(data, header.format, header.size, digest)
+  return EncodedPicture(_encode_rgb(pixels), 'png', header.size, digest)
 
 
-def _digest(pixels: tf.Tensor) -> str:
-  """Hashes the pixels of an image, uint8 [height, width, channels]."""
-  array = pixels.numpy()
-  digest = hashlib.sha256(repr(array.shape).encode())
-  digest.update(array)
+def _digest(pixels: np.ndarray) -> str:
+  """Hashes the pixels of an image, uint8 [height, width, 3]."""
+  digest = hashlib.sha256(repr(pixels.shape).encode())
+  digest.update(np.ascontiguousarray(pixels).data)
   return digest.hexdigest()[:_DIGEST_DIGITS]
 
 
+def _encode_rgb(pixels: np.ndarray) -> bytes:
+  file = io.BytesIO()
+  Image.fromarray(pixels).save(file, 'PNG', compress_level=1)
+  return file.getvalue()
+
+
 def read_label(
-  label: pathlib.Path | sources.LabelDrawing, label_values: Mapping[int, int]
+  label: pathlib.Path | sources.LabelDrawing,
+  label_values: label_classes.LabelValues,
 ) -> tuple[EncodedPicture, np.ndarray]:
   """Reads a label map.
 
+  One channel holds values, three hold colours, or values if no class has a
+  colour and all three are equal. Of a palette the indices count, unless they
+  contradict the colours of the classes: then the colours do.
+
   Args:
-    label: a PNG of one channel, greyscale or palette; of a palette the indices
-      count, not the colours. Or what draws the label.
-    label_values: value in the file -> class or ignore label.
+    label: a PNG, or what draws the label.
+    label_values: value or colour in the file -> class or ignore label.
 
   Returns:
     An 8-bit greyscale PNG of the classes (the file's own bytes where nothing
@@ -117,23 +125,47 @@ def read_label(
 
   Raises:
     FileNotFoundError: the file is missing.
-    ValueError: the file is empty, damaged, no PNG, larger than `MAX_PIXELS`,
-      has several channels or 16 bits, or has a value that is not a key of
-      `label_values`; or the label cannot be drawn.
+    ValueError: the file is empty, damaged, no PNG, larger than
+      `picture_files.MAX_PIXELS`, has 16 bits or transparent pixels, or has a
+      value or colour that is not a key of `label_values`; or the label cannot
+      be drawn.
   """
-  data, values = _read_values(label)
-  classes, counts = _classify(label, values, label_values)
-  if not data or classes is not values:
-    data = _encode_label(classes)
-  height, width = values.shape
-  return EncodedPicture(data, 'png', (height, width)), counts
+  if not isinstance(label, pathlib.Path):
+    return _as_label(*label_classes.classify(label, label(), label_values))
+  data, header = picture_files.read(label)
+  if header.format != 'png':
+    raise ValueError(
+      f'{label} must be a PNG: JPEG changes label values, and other kinds have '
+      'no checksums.'
+    )
+  if header.bits == 16:
+    raise ValueError(f'{label} has 16 bits a pixel; a label has at most 8.')
+  if header.is_plain_label:
+    values = picture_files.decode(label, data, channels=1)[:, :, 0]
+    classes, counts = label_classes.classify(label, values, label_values)
+    if classes is not values:
+      return _as_label(classes, counts)
+    return EncodedPicture(data, 'png', header.size), counts
+  if header.png_color_type == picture_files.PALETTE:
+    return _read_palette(label, data, label_values)
+  if header.png_color_type == picture_files.GREYSCALE:
+    values = _read_few_bits(label, data, header)
+  else:
+    pixels = picture_files.decode_rgb(label, data, header)
+    if header.mode != 'LA' and label_classes.has_colors(label_values):
+      return _as_label(
+        *label_classes.classify_colors(label, pixels, label_values)
+      )
+    values = _equal_channels(label, pixels)
+  return _as_label(*label_classes.classify(label, values, label_values))
 
 
 def ignored_label(
   size: tuple[int, int],
 ) -> tuple[EncodedPicture, np.ndarray]:
   """Returns what `read_label` does, for a picture without a label."""
-  return _as_label(np.full(size, datasets.IGNORE_LABEL, np.uint8))
+  classes = np.full(size, datasets.IGNORE_LABEL, np.uint8)
+  return _as_label(classes, label_classes.count_values(classes))
 
 
 def reduce_image(image: EncodedPicture, factor: int) -> EncodedPicture:
@@ -156,13 +188,9 @@ def reduce_label(
   Returns:
     What `read_label` does.
   """
-  return _as_label(decode_label('', label.data)[::factor, ::factor])
-
-
-def count_values(label: np.ndarray) -> np.ndarray:
-  """Returns the pixels of each value of a label, int64 [256]."""
-  # Pillow counts bytes faster than NumPy does.
-  return np.array(Image.fromarray(label).histogram(), np.int64)
+  classes = decode_label('', label.data)[::factor, ::factor]
+  smaller, counts = _as_label(classes, label_classes.count_values(classes))
+  return dataclasses.replace(smaller, palette=label.palette), counts
 
 
 def decode_image(name: object, data: bytes) -> np.ndarray:
@@ -171,7 +199,7 @@ def decode_image(name: object, data: bytes) -> np.ndarray:
   Raises:
     ValueError: it is damaged; the message begins with `name`.
   """
-  return _decode(name, data, channels=3).numpy()
+  return picture_files.decode(name, data, channels=3)
 
 
 def decode_label(name: object, data: bytes) -> np.ndarray:
@@ -181,164 +209,85 @@ def decode_label(name: object, data: bytes) -> np.ndarray:
     ValueError: it is damaged, or not an 8-bit greyscale PNG, of which the input
       pipeline would make other values; the message begins with `name`.
   """
-  header = _parse_checked(name, data)
+  header = picture_files.parse(name, data)
   if header.format != 'png' or not header.is_plain_label:
     raise ValueError(f'{name} is no 8-bit greyscale PNG.')
-  return _decode(name, data, channels=1).numpy()[:, :, 0]
+  return picture_files.decode(name, data, channels=1)[:, :, 0]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Header:
-  """What a picture says of itself before it is decoded."""
-
-  format: str
-  size: tuple[int, int]
-  mode: str
-  bits: int
-  png_color_type: int | None
-  has_alpha: bool
-  orientation: int
-
-  @property
-  def is_plain_label(self) -> bool:
-    """Whether TensorFlow decodes this label to the values in the file.
-
-    It turns a palette into brightness, and stretches 1, 2 and 4 bits to 0..255.
-    """
-    is_grey = self.png_color_type == _GREYSCALE
-    return is_grey and self.bits == 8 and not self.has_alpha
+# Kinds of labels -------------------------------------------------------------
 
 
-def _read_file(path: pathlib.Path) -> tuple[bytes, _Header]:
-  """Returns the contents of a picture file and what they say of themselves."""
-  if not path.is_file():
-    raise FileNotFoundError(f'{path} does not exist.')
-  data = path.read_bytes()
-  if not data:
-    raise ValueError(f'{path} is empty.')
-  header = _parse_checked(path, data)
-  if path.suffix.lower() not in _SUFFIXES[header.format]:
-    raise ValueError(
-      f'{path} holds a {header.format.upper()}, unlike its name says.'
-    )
-  return data, header
+def _read_palette(
+  path: pathlib.Path, data: bytes, label_values: label_classes.LabelValues
+) -> tuple[EncodedPicture, np.ndarray]:
+  """Reads a label with a palette; see `read_label`."""
+  image = _load(path, data)
+  indices = np.array(image)
+  table = np.zeros([256, 3], np.uint8)
+  shown = image.getpalette() or []
+  table.ravel()[: len(shown)] = shown
+  counts = label_classes.count_values(indices)
+  colors: dict[int, datasets.Color] = {
+    index: tuple(table[index].tolist())
+    for index in np.flatnonzero(counts).tolist()
+  }
+  if label_classes.contradict(colors, label_values):
+    for index, color in colors.items():
+      if color not in label_values:
+        raise ValueError(
+          f'{path} has the colour {color} in {counts[index]} pixels, which no '
+          'class has, while other colours of its palette are those of classes.'
+        )
+    by_index = {index: label_values[color] for index, color in colors.items()}
+    return _as_label(*label_classes.classify(path, indices, by_index))
+  label, counts = _as_label(
+    *label_classes.classify(path, indices, label_values)
+  )
+  return dataclasses.replace(label, palette=tuple(colors.items())), counts
 
 
-def _parse_checked(name: object, data: bytes) -> _Header:
-  """Returns the header of a picture that may be decoded."""
-  try:
-    header = _parse_header(data)
-  except Image.DecompressionBombError as e:
-    raise ValueError(
-      f'{name} is larger than the limit of {MAX_PIXELS} pixels.'
-    ) from e
-  except Exception as e:  # Pillow raises anything on bytes that are damaged.
-    raise ValueError(f'{name} is no readable JPEG or PNG.') from e
-  height, width = header.size
-  if height * width > MAX_PIXELS:
-    raise ValueError(
-      f'{name} has {width}x{height} pixels, more than the limit of '
-      f'{MAX_PIXELS}.'
-    )
-  return header
-
-
-def _parse_header(data: bytes) -> _Header:
-  with Image.open(io.BytesIO(data), formats=('JPEG', 'PNG')) as image:
-    is_png = image.format == 'PNG'
-    if is_png and data[12:16] != b'IHDR':
-      raise ValueError('A PNG opens with its header.')
-    # Asked only where there is a tag, for Pillow decodes a PNG to find none.
-    exif = image.getexif() if 'exif' in image.info else {}
-    return _Header(
-      # Not by Pillow's name: a JPEG with a preview beside it is an 'MPO'.
-      format='png' if is_png else 'jpeg',
-      size=(image.height, image.width),
-      mode=image.mode,
-      bits=data[24] if is_png else 8,
-      png_color_type=data[25] if is_png else None,
-      has_alpha='transparency' in image.info or image.mode in _ALPHA_MODES,
-      orientation=exif.get(_ORIENTATION_TAG, _UPRIGHT),
-    )
-
-
-def _read_values(
-  label: pathlib.Path | sources.LabelDrawing,
-) -> tuple[bytes, np.ndarray]:
-  """Returns the file's bytes if they may be kept, and the values in it."""
-  if not isinstance(label, pathlib.Path):
-    return b'', label()
-  data, header = _read_file(label)
-  values = _label_values(label, data, header)
-  return data if header.is_plain_label else b'', values
-
-
-def _label_values(
-  path: pathlib.Path, data: bytes, header: _Header
+def _read_few_bits(
+  path: pathlib.Path, data: bytes, header: picture_files.Header
 ) -> np.ndarray:
-  """Returns the values in a label file as they stand, uint8 [height, width]."""
-  if header.format != 'png':
-    raise ValueError(f'{path} must be a PNG: JPEG changes label values.')
-  if header.png_color_type not in (_GREYSCALE, _PALETTE):
-    raise ValueError(
-      f'{path} has several channels ({header.mode}); a label has one, whose '
-      'values are classes.'
-    )
-  if header.bits == 16:
-    raise ValueError(f'{path} has 16 bits a pixel; a label has at most 8.')
-  if header.is_plain_label:
-    return _decode(path, data, channels=1).numpy()[:, :, 0]
+  """Reads grey values of 1 to 8 bits, uint8 [height, width].
+
+  Pillow, too, stretches few bits of greyscale to 0..255.
+  """
+  return np.array(_load(path, data).convert('L')) // (
+    255 // (2**header.bits - 1)
+  )
+
+
+def _load(path: pathlib.Path, data: bytes) -> Image.Image:
+  """Decodes a PNG with Pillow."""
   try:
     with Image.open(io.BytesIO(data), formats=('PNG',)) as image:
       image.verify()  # All checksums, which `load` does not look at.
-    with Image.open(io.BytesIO(data), formats=('PNG',)) as image:
-      if header.png_color_type == _PALETTE:
-        return np.array(image)
-      # Pillow, too, stretches few bits of greyscale to 0..255.
-      return np.array(image.convert('L')) // (255 // (2**header.bits - 1))
-  except Exception as e:  # As above.
-    raise ValueError(_damaged(path)) from e
+    image = Image.open(io.BytesIO(data), formats=('PNG',))
+    image.load()
+  except Exception as e:  # Pillow raises anything on bytes that are damaged.
+    raise ValueError(picture_files.damaged(path)) from e
+  return image
 
 
-def _classify(
-  label: object, values: np.ndarray, label_values: Mapping[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the classes, `values` itself if they are, and pixels a class."""
-  counts = count_values(values)
-  present = np.flatnonzero(counts).tolist()
-  for value in present:
-    if value not in label_values:
-      raise ValueError(
-        f'{label} has the label value {value} in {counts[value]} pixels; the '
-        f'values of the classes are {_describe(label_values)}.'
-      )
-  if all(label_values[value] == value for value in present):
-    return values, counts
-  table = np.zeros(256, np.uint8)
-  table[list(label_values)] = list(label_values.values())
-  class_counts = np.zeros_like(counts)
-  np.add.at(class_counts, table[present], counts[present])
-  # Python looks bytes up in a third of the time that NumPy takes.
-  classes = np.frombuffer(values.tobytes().translate(table.tobytes()), np.uint8)
-  return classes.reshape(values.shape), class_counts
+def _equal_channels(path: pathlib.Path, pixels: np.ndarray) -> np.ndarray:
+  """Returns the values of grey that is stored as RGB, uint8 [height, width]."""
+  values = np.ascontiguousarray(pixels[..., 0])
+  if np.any(pixels != values[..., np.newaxis]):
+    raise ValueError(
+      f'{path} has several channels (RGB): where they show colours, give each '
+      'class its "color"; else save one channel, whose values are classes.'
+    )
+  return values
 
 
-def _decode(name: object, data: bytes, channels: int) -> tf.Tensor:
-  try:
-    return tf.io.decode_image(data, channels=channels, expand_animations=False)
-  except tf.errors.InvalidArgumentError as e:
-    raise ValueError(_damaged(name)) from e
-
-
-def _damaged(name: object) -> str:
-  return f'{name} cannot be decoded: it is truncated or damaged.'
-
-
-def _as_label(classes: np.ndarray) -> tuple[EncodedPicture, np.ndarray]:
+def _as_label(
+  classes: np.ndarray, counts: np.ndarray
+) -> tuple[EncodedPicture, np.ndarray]:
   """Returns what `read_label` does."""
   height, width = classes.shape
-  label = EncodedPicture(_encode_label(classes), 'png', (height, width))
-  return label, count_values(classes)
+  return EncodedPicture(_encode_label(classes), 'png', (height, width)), counts
 
 
 def _encode_label(classes: np.ndarray) -> bytes:
@@ -352,7 +301,9 @@ def _encode_label(classes: np.ndarray) -> bytes:
   rows[:, 0] = _UP
   rows[0, 1:] = classes[0]
   np.subtract(classes[1:], classes[:-1], out=rows[1:, 1:])
-  header = struct.pack('>IIBBBBB', width, height, 8, _GREYSCALE, 0, 0, 0)
+  header = struct.pack(
+    '>IIBBBBB', width, height, 8, picture_files.GREYSCALE, 0, 0, 0
+  )
   return b'\x89PNG\r\n\x1a\n' + b''.join(
     struct.pack('>I', len(data))
     + kind
@@ -363,17 +314,4 @@ def _encode_label(classes: np.ndarray) -> bytes:
       (b'IDAT', zlib.compress(rows.data, level=1)),
       (b'IEND', b''),
     )
-  )
-
-
-def _describe(values: Mapping[int, int]) -> str:
-  """Writes label values as a reader would: '0..10, 255'."""
-  runs: list[list[int]] = []
-  for value in sorted(values):
-    if runs and value == runs[-1][-1] + 1:
-      runs[-1].append(value)
-    else:
-      runs.append([value])
-  return ', '.join(
-    f'{run[0]}..{run[-1]}' if len(run) > 1 else str(run[0]) for run in runs
   )

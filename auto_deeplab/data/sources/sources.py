@@ -5,6 +5,7 @@
 `layouts` finds them. This module opens list files and tables, never a picture.
 """
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import itertools
@@ -16,8 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from auto_deeplab.data import datasets
+from auto_deeplab.data.sources.label_classes import LabelValues
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.webp', '.bmp')
+
+LABEL_SUFFIX = '.png'
 
 
 class LabelDrawing(Protocol):
@@ -41,7 +45,8 @@ class Pair:
   """An image file and its label.
 
   Attributes:
-    name: the image within its data set, with '/' and suffix; unique in a split.
+    name: the image within its data set, with '/' and suffix, never leading out
+      of a folder; unique in a split.
     image: the image file.
     label: the label file, a PNG; or what draws the label; or None where there
       is no label, and all pixels are to be ignored.
@@ -60,11 +65,12 @@ class Source:
     name: name of the layout or of the data set.
     class_names: a name a class.
     colors: an (r, g, b) in 0..255 a class.
-    label_values: value in the label files -> class or ignore label; a value
-      that is not among the keys is an error in the file.
+    label_values: value or colour in the label files -> class or ignore label;
+      one that is not among the keys is an error in the file.
     splits: the pairs of each split, sorted by name.
     reduction: how many times smaller pictures and labels become; 1 passes their
       files on as they are, more encodes them anew.
+    notes: what was found doubtful when it was opened, a sentence each.
 
   Raises:
     ValueError: the class table cannot be used, or a split is empty.
@@ -73,9 +79,10 @@ class Source:
   name: str
   class_names: tuple[str, ...]
   colors: tuple[datasets.Color, ...]
-  label_values: Mapping[int, int]
+  label_values: LabelValues
   splits: Mapping[str, tuple[Pair, ...]]
   reduction: int = 1
+  notes: tuple[str, ...] = ()
 
   def __post_init__(self):
     datasets.check_classes(self.class_names, self.colors)
@@ -103,34 +110,59 @@ class Source:
     return dataclasses.replace(self, splits=kept)
 
 
-def read_pairs(list_file: pathlib.Path, prefix: str = '') -> tuple[Pair, ...]:
+def read_pairs(
+  list_file: pathlib.Path, prefix: str = '', *, may_lack_labels: bool = False
+) -> tuple[Pair, ...]:
   """Reads lines 'image label' with paths relative to the list's folder.
+
+  Pictures are named relative to that folder if all lie in it, and else relative
+  to the folder that all of them have in common.
 
   Args:
     list_file: a text file; a tab may part the two where names hold spaces.
     prefix: what a path may begin with that is left out.
+    may_lack_labels: whether lines may name an image alone.
 
   Raises:
     FileNotFoundError: the list or a file that it names is missing.
     ValueError: a line is not a pair, or an image is listed twice.
   """
-  pairs: dict[str, Pair] = {}
+  found: dict[str, tuple[pathlib.Path, pathlib.Path | None]] = {}
   for number, line in enumerate(read_text(list_file).splitlines(), start=1):
     if not line.strip():
       continue
     place = f'{list_file}, line {number}'
     fields = line.split('\t' if '\t' in line else None)
     names = [field.strip().removeprefix(prefix) for field in fields]
-    if len(names) != 2:
+    if len(names) != 2 and not (may_lack_labels and len(names) == 1):
       raise ValueError(f"{place}: expected 'image label', found {line!r}.")
-    image, label = (list_file.parent / name for name in names)
-    require_files((image, label), place)
-    if names[0] in pairs:
+    image, *labels = (_located(list_file.parent, name) for name in names)
+    require_files((image, *labels), place)
+    path = os.path.abspath(image)
+    if path in found:
       raise ValueError(f'{place}: {names[0]} is listed twice.')
-    pairs[names[0]] = Pair(names[0], image, label)
-  if not pairs:
+    found[path] = image, labels[0] if labels else None
+  if not found:
     raise ValueError(f'{list_file} lists no pictures.')
-  return tuple(pairs[name] for name in sorted(pairs))
+  base = _common_folder(list(found), os.path.abspath(list_file.parent))
+  return tuple(
+    Pair(pathlib.Path(path).relative_to(base).as_posix(), *found[path])
+    for path in sorted(found)
+  )
+
+
+def _located(folder: pathlib.Path, name: str) -> pathlib.Path:
+  """Returns the file of a line, which may be written as on Windows."""
+  path = folder / name
+  if '\\' in name and not path.exists():
+    return folder / name.replace('\\', '/')
+  return path
+
+
+def _common_folder(paths: Sequence[str], folder: str) -> str:
+  """Returns a folder that holds all paths: `folder`, if it does."""
+  common = os.path.commonpath([os.path.dirname(path) for path in paths])
+  return folder if os.path.commonpath([common, folder]) == folder else common
 
 
 def read_names(list_file: pathlib.Path) -> tuple[str, ...]:
@@ -171,13 +203,17 @@ def pair_files(
     ValueError: an image has no label or a label no image, there are none, or a
       file has another end though `has_others` is False.
   """
+  for directory in (image_dir, label_dir):
+    if not directory.is_dir():
+      raise FileNotFoundError(f'The folder {directory} is missing.')
   images = files_by_stem(image_dir, image_suffixes, has_others)
-  labels = files_by_stem(label_dir, (label_suffix,), has_others)
+  has_other_labels = has_others or label_suffix != LABEL_SUFFIX
+  labels = files_by_stem(label_dir, (label_suffix,), has_other_labels)
   for stem in sorted(images.keys() ^ labels.keys()):
     if stem in images:
       raise ValueError(
         f'{images[stem]} has no label: {label_dir / stem}{label_suffix} is '
-        'missing.'
+        f'missing.{_propose_suffix(list(images), label_dir)}'
       )
     raise ValueError(
       f'{labels[stem]} has no image: {image_dir / stem} with one of '
@@ -212,6 +248,27 @@ def files_by_stem(
     elif not has_others:
       raise ValueError(f'{path} is not one of {", ".join(suffixes)}.')
   return files
+
+
+def _propose_suffix(stems: Sequence[str], label_dir: pathlib.Path) -> str:
+  """Returns a sentence if all labels would be found under another suffix."""
+  names = list(_walk(label_dir))
+  first = stems[0]
+  for name in names:
+    suffix = name.removeprefix(first)
+    is_other = name != suffix and suffix.endswith(LABEL_SUFFIX)
+    if is_other and {stem + suffix for stem in stems} <= set(names):
+      return f' `label_suffix` = {suffix} would find a label for each image.'
+  return ''
+
+
+def unlabelled(image_dir: pathlib.Path) -> tuple[Pair, ...]:
+  """Returns the pictures below a folder, which have no labels."""
+  images = files_by_stem(image_dir, IMAGE_SUFFIXES, has_others=False)
+  return tuple(
+    Pair(name_below(image_dir, images[stem]), images[stem], None)
+    for stem in sorted(images)
+  )
 
 
 def name_below(directory: pathlib.Path, path: pathlib.Path) -> str:
@@ -270,15 +327,17 @@ def read_json(
 
 
 def read_text(path: pathlib.Path) -> str:
-  """Reads a text file.
+  """Reads a text file: UTF-8, or UTF-16 with the mark that Windows writes.
 
   Raises:
     FileNotFoundError: it is missing.
-    ValueError: it is not UTF-8.
+    ValueError: it is neither.
   """
   if not path.is_file():
     raise FileNotFoundError(f'{path} does not exist.')
+  data = path.read_bytes()
+  is_utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
   try:
-    return path.read_text(encoding='utf-8')
+    return data.decode('utf-16' if is_utf_16 else 'utf-8-sig')
   except UnicodeDecodeError as e:
     raise ValueError(f'{path} is not a text file in UTF-8.') from e

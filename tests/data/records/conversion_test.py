@@ -446,6 +446,7 @@ def test_every_kind_of_bad_picture_is_named_and_counted(folder, tmp_path):
   classes = np.zeros((24, 32), np.uint8)
   upside_down = Image.Exif()
   upside_down[0x0112] = 3
+  shown = rgb + np.array([0, 1, 2], np.uint8)
   huge = io.BytesIO()
   Image.new('1', (30_000, 30_000)).save(huge, 'PNG')
 
@@ -458,7 +459,7 @@ def test_every_kind_of_bad_picture_is_named_and_counted(folder, tmp_path):
   folder.fill()
   add('sizes', '32x24 pixels, its label', label=classes[:12])
   add('value', 'has the label value 9 in 768 pixels', label=classes + 9)
-  add('rgb_label', 'has several channels (RGB)', label=rgb)
+  add('rgb_label', 'has several channels (RGB)', label=shown)
   add('wide_label', 'has 16 bits', label=classes.astype(np.uint16))
   add('cmyk', 'of the kind CMYK', mode='CMYK')
   add('turned', 'EXIF orientation (3)', exif=upside_down)

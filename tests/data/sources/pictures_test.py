@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.data.sources import pictures
+from auto_deeplab.serving import client
 
 IDENTITY = {0: 0, 1: 1, 2: 2, 3: 3, 255: 255}
 RNG = np.random.default_rng(0)
@@ -75,6 +76,19 @@ def _grey16(path):
   return _save(path.with_suffix('.png'), RGB[..., 0].astype(np.uint16))
 
 
+def _float(path):
+  return _save(path.with_suffix('.tif'), RGB[..., 0].astype(np.float32))
+
+
+def _32_bits(path):
+  return _save(path.with_suffix('.tif'), RGB[..., 0].astype(np.int32) - 9)
+
+
+def _two_pages(path):
+  more = [Image.fromarray(RGB)]
+  return _save(path.with_suffix('.tif'), RGB, save_all=True, append_images=more)
+
+
 def _rotated(path):
   exif = Image.Exif()
   exif[0x0112] = 6
@@ -105,12 +119,14 @@ def _gif(path):
     (_cmyk, 'a.jpg has pixels of the kind CMYK with 8 bits; save it as RGB'),
     (_alpha, 'a.png has transparent pixels'),
     (_transparent_colour, 'a.png has transparent pixels'),
-    (_grey16, 'a.png has pixels of the kind I;16 with 16 bits'),
+    (_float, 'a.tif has pixels of the kind F with 8 bits; save it as RGB'),
+    (_two_pages, 'a.tif holds 2 pictures; save one'),
+    (_32_bits, 'a.tif has pixels of 32 bits; save it with 16 or 8'),
     (_rotated, 'a.jpg is turned by its EXIF orientation (6)'),
     (_misnamed, 'a.png holds a JPEG, unlike its name says'),
     (_empty, 'a is empty'),
-    (_garbage, 'a.png is no readable JPEG or PNG'),
-    (_gif, 'a.png is no readable JPEG or PNG'),
+    (_garbage, 'a.png is no readable JPEG, PNG, TIFF, WebP or BMP'),
+    (_gif, 'a.png is no readable JPEG, PNG, TIFF, WebP or BMP'),
   ],
 )
 def test_a_bad_image_is_refused_by_name(tmp_path, make, message):
@@ -166,6 +182,62 @@ def test_a_picture_beyond_the_limit_is_refused_before_decoding(
       pictures.read_image(path)
     else:
       pictures.read_label(path, IDENTITY)
+
+
+def _pixels(image):
+  return pictures.decode_image('', image.data)
+
+
+@pytest.mark.parametrize(
+  'suffix, options',
+  [
+    ('.tif', {}),
+    ('.tiff', {'compression': 'tiff_lzw'}),
+    ('.bmp', {}),
+    ('.webp', {'lossless': True}),
+  ],
+)
+@pytest.mark.parametrize('mode', ['RGB', 'L'])
+def test_other_kinds_are_stored_as_pngs(tmp_path, suffix, options, mode):
+  path = _save(tmp_path / f'a{suffix}', RGB, mode, **options)
+  image = pictures.read_image(path)
+  assert (image.format, image.size) == ('png', (20, 30))
+  expected = np.array(Image.fromarray(RGB).convert(mode).convert('RGB'))
+  np.testing.assert_array_equal(_pixels(image), expected)
+  png = pictures.read_image(_save(tmp_path / 'a.png', expected))
+  assert png.digest == image.digest
+
+
+def _write_16(path, values, suffix):
+  path = path.with_suffix(suffix)
+  if values.ndim == 3:
+    path.write_bytes(tf.io.encode_png(values).numpy())
+    return path
+  return _save(path, values)
+
+
+@pytest.mark.parametrize('bits', [8, 10, 12, 16])
+@pytest.mark.parametrize(
+  'suffix, channels', [('.png', 1), ('.png', 3), ('.tif', 1)]
+)
+def test_16_bits_are_read_as_prediction_reads_them(
+  tmp_path, suffix, channels, bits
+):
+  """A network predicts on the pixels that it was trained on."""
+  shape = (40, 50, channels) if channels > 1 else (40, 50)
+  values = RNG.integers(0, 2**bits, shape).astype(np.uint16)
+  path = _write_16(tmp_path / 'a', values, suffix)
+  pixels = _pixels(pictures.read_image(path))
+  np.testing.assert_array_equal(pixels, client.load_image(path))
+  assert np.ptp(pixels) == 255
+
+
+@pytest.mark.parametrize('suffix', ['.tif', '.bmp', '.webp', '.png'])
+def test_pixels_are_those_of_prediction(tmp_path, suffix):
+  path = _save(tmp_path / f'a{suffix}', RGB)
+  np.testing.assert_array_equal(
+    _pixels(pictures.read_image(path)), client.load_image(path)
+  )
 
 
 # Labels ----------------------------------------------------------------------
@@ -247,6 +319,10 @@ def test_a_value_outside_the_classes_is_named(tmp_path):
     r'classes are 0\.\.3, 255\.',
   ):
     pictures.read_label(path, IDENTITY)
+  with pytest.raises(
+    ValueError, match=r'value 1 in .*, and 3 other such values'
+  ):
+    pictures.read_label(path, {0: 0, (1, 2, 3): 1})
 
 
 def test_a_drawn_label_is_treated_as_one_from_a_file(tmp_path):
@@ -316,13 +392,13 @@ def _flipped_bit(path):
   'make, message',
   [
     (_jpeg_label, 'a.jpg must be a PNG: JPEG changes label values'),
-    (_rgb_label, 'a.png has several channels (RGB); a label has one'),
-    (_alpha, 'a.png has several channels (RGBA)'),
+    (_rgb_label, 'a.png has several channels (RGB): where they show colours'),
+    (_alpha, 'a.png has transparent pixels'),
     (_grey16, 'a.png has 16 bits a pixel; a label has at most 8'),
     (_broken_palette, 'a.png cannot be decoded: it is truncated or damaged'),
     (_flipped_bit, 'a.png cannot be decoded: it is truncated or damaged'),
     (_empty, 'a is empty'),
-    (_garbage, 'a.png is no readable JPEG or PNG'),
+    (_garbage, 'a.png is no readable JPEG, PNG, TIFF, WebP or BMP'),
   ],
 )
 def test_a_bad_label_is_refused_by_name(tmp_path, make, message):
