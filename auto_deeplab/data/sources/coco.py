@@ -6,26 +6,32 @@
     train2017/000000194216.jpg
 
 The same for val2017, or any other name: a split is there if both its file and
-its folder are, and is called like them without the year.
+its folder are, and is called like them without the year. Tools that label
+pictures have layouts of their own:
 
-A pixel in no instance is background, class 0. Where instances overlap, the one
-of the smallest area is on top, and of equal ones that of the highest id; crowds
-are below all others, and count as their class. A polygon of fewer than three
-points has no area.
+    annotations/instances_default.json  images/default/a.jpg    CVAT
+    train/_annotations.coco.json        train/a.jpg             Roboflow
+    result.json                         images/a.jpg            Label Studio
+
+A pixel in no instance is background, class 0, and so is a category of this
+name. Where instances overlap, the one of the smallest area is on top, and of
+equal ones that of the highest id; crowds are below all others, and count as
+their class. A polygon of fewer than three points has no area. An area that the
+file does not tell is that of the shape.
 """
 
 import array
-from collections.abc import Callable, Mapping
-import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import pathlib
-import re
 from typing import Any, NamedTuple
 
-import numpy as np
-from pycocotools import mask as masks
-
 from auto_deeplab.data import datasets
-from auto_deeplab.data.sources import pascal, picture_files, sources
+from auto_deeplab.data.sources import (
+  coco_shapes,
+  pascal,
+  picture_files,
+  sources,
+)
 
 # Pictures whose instances of VOC's classes have less `area` in all are of no
 # use for pretraining. DeepLabv3 (Chen et al., 2017, arXiv:1706.05587) takes
@@ -63,25 +69,31 @@ def _open(
   min_pixels: float,
 ) -> sources.Source:
   """Opens the splits that are there; all must have the same categories."""
-  tables = {}
-  splits = {}
-  for split, (path, image_dir) in _find_splits(data_dir).items():
-    instances = _read_instances(path)
-    try:
-      tables[split] = choose_classes(instances.categories)
-    except ValueError as e:
-      raise ValueError(f'{path}: {e}') from e
-    values = tables[split].values
-    splits[split] = _pairs(instances, image_dir, values, min_pixels)
-  first, *others = tables.values()
-  if any(table != first for table in others):
+  found = _find_splits(data_dir)
+  read = {split: _read_instances(path) for split, (path, _) in found.items()}
+  first, *others = read.values()
+  if any(other.categories != first.categories for other in others):
     raise ValueError(f'{data_dir}: the splits have unlike categories.')
+  groups = _groups(list(read.values()))
+  categories = {k: v for k, v in first.categories.items() if k not in groups}
+  try:
+    classes = choose_classes(categories)
+  except ValueError as e:
+    raise ValueError(f'{first.path}: {e}') from e
   return sources.Source(
     name=name,
-    class_names=first.names,
-    colors=((0, 0, 0), *datasets.default_colors(len(first.names) - 1)),
-    label_values={value: value for value in range(len(first.names))},
-    splits=splits,
+    class_names=classes.names,
+    colors=((0, 0, 0), *datasets.default_colors(len(classes.names) - 1)),
+    label_values={value: value for value in range(len(classes.names))},
+    splits={
+      split: _pairs(instances, found[split][1], classes.values, min_pixels)
+      for split, instances in read.items()
+    },
+    notes=tuple(
+      f'The category {first.categories[key]} is no class: it has no '
+      'annotations and is what others belong to.'
+      for key in sorted(groups)
+    ),
   )
 
 
@@ -90,23 +102,37 @@ def _find_splits(
 ) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
   """Returns the annotations and the folder of each split, by its name."""
   splits: dict[str, tuple[pathlib.Path, pathlib.Path]] = {}
-  for path in sorted((data_dir / 'annotations').glob('instances_*.json')):
-    name = path.stem.removeprefix('instances_')
+  for name, path, image_dir in _candidates(data_dir):
     split = name.rstrip('0123456789') or name
-    if not (data_dir / name).is_dir():
-      continue
     if split in splits:
       raise ValueError(
         f'{splits[split][0]} and {path} are both of the split {split}; keep '
         'one of them here.'
       )
-    splits[split] = path, data_dir / name
+    splits[split] = path, image_dir
   if not splits:
     raise FileNotFoundError(
       f'{data_dir} holds no split of COCO: a file '
       'annotations/instances_NAME.json and a folder NAME, such as train2017.'
     )
   return splits
+
+
+def _candidates(
+  data_dir: pathlib.Path,
+) -> Iterator[tuple[str, pathlib.Path, pathlib.Path]]:
+  """Yields the name, the annotations and the folder of each split."""
+  for path in sorted((data_dir / 'annotations').glob('instances_*.json')):
+    name = path.stem.removeprefix('instances_')
+    for image_dir in (data_dir / name, data_dir / 'images' / name):
+      if image_dir.is_dir():
+        # CVAT's name of pictures that were not divided.
+        yield 'train' if name == 'default' else name, path, image_dir
+        break
+  for path in sorted(data_dir.glob('*/_annotations.coco.json')):
+    yield path.parent.name, path, path.parent
+  if (data_dir / 'result.json').is_file():
+    yield 'train', data_dir / 'result.json', data_dir
 
 
 def _pairs(
@@ -116,7 +142,7 @@ def _pairs(
   min_pixels: float,
 ) -> tuple[sources.Pair, ...]:
   """Returns the pictures with enough pixels of the classes in `values`."""
-  pairs = []
+  pairs: dict[str, sources.Pair] = {}
   for image_id, (name, size) in instances.images.items():
     drawn = [
       annotation
@@ -127,10 +153,26 @@ def _pairs(
       continue
     drawn.sort(key=lambda a: (not a.iscrowd, -a.area, a.id))
     shapes = tuple((values[a.category_id], a.id, a.segmentation) for a in drawn)
-    label = CocoLabel(f'{instances.path}, {name}', size, shapes)
-    pairs.append(sources.Pair(name, image_dir / name, label))
-  sources.require_files((pair.image for pair in pairs), instances.path)
-  return tuple(sorted(pairs, key=lambda pair: pair.name))
+    label = coco_shapes.CocoLabel(f'{instances.path}, {name}', size, shapes)
+    image = _located(image_dir, name)
+    sources.require_files([image], instances.path)
+    within = image.relative_to(image_dir).as_posix()
+    if within in pairs:
+      raise ValueError(f'{instances.path}: {image} is listed twice.')
+    pairs[within] = sources.Pair(within, image, label)
+  return tuple(pairs[name] for name in sorted(pairs))
+
+
+def _located(image_dir: pathlib.Path, name: str) -> pathlib.Path:
+  """Returns where a picture lies within a folder.
+
+  Tools write the path on the machine that they ran on, perhaps on Windows.
+  """
+  parts = pathlib.PurePosixPath(name.replace('\\', '/')).parts
+  path = image_dir.joinpath(*parts)
+  if parts and ('..' in parts or parts[0] == '/' or not path.is_file()):
+    path = image_dir / parts[-1]
+  return path
 
 
 # Classes ---------------------------------------------------------------------
@@ -144,9 +186,40 @@ class _Classes(NamedTuple):
 
 
 def _own_classes(categories: Mapping[int, str]) -> _Classes:
-  ids = sorted(categories)
+  ids = [
+    key for key in sorted(categories) if not _is_background(key, categories)
+  ]
+  values = dict.fromkeys(categories, 0)
+  values |= {key: value for value, key in enumerate(ids, 1)}
   names = ('background', *(categories[category] for category in ids))
-  return _Classes(names, {key: value for value, key in enumerate(ids, 1)})
+  return _Classes(names, values)
+
+
+def _is_background(key: int, categories: Mapping[int, str]) -> bool:
+  return categories[key].lower() == 'background'
+
+
+def _groups(files: Sequence['_Instances']) -> set[int]:
+  """Returns the categories that others belong to, and no annotation does.
+
+  Roboflow puts one over all.
+  """
+  used = {
+    annotation.category_id
+    for instances in files
+    for annotations in instances.annotations.values()
+    for annotation in annotations
+  }
+  categories = files[0].categories
+  return {
+    key
+    for key, name in categories.items()
+    if key not in used
+    and any(
+      parent == name and other != key
+      for other, parent in files[0].parents.items()
+    )
+  }
 
 
 def _voc_classes(categories: Mapping[int, str]) -> _Classes:
@@ -179,12 +252,14 @@ class _Instances(NamedTuple):
   Attributes:
     path: the file.
     categories: names by id.
+    parents: what they belong to, their `supercategory`, by id.
     images: (file name, (height, width)) by id.
     annotations: the annotations of each picture that has some, by its id.
   """
 
   path: pathlib.Path
   categories: dict[int, str]
+  parents: dict[int, Any]
   images: dict[int, tuple[str, tuple[int, int]]]
   annotations: dict[int, list[_Annotation]]
 
@@ -199,8 +274,9 @@ def _read_instances(path: pathlib.Path) -> _Instances:
   document = sources.read_json(path, object_hook=_compact)
   try:
     categories = {e['id']: e['name'] for e in document['categories']}
+    parents = {e['id']: e.get('supercategory') for e in document['categories']}
     images = {
-      e['id']: (e['file_name'], (e['height'], e['width']))
+      e['id']: (e['file_name'], (_whole(e['height']), _whole(e['width'])))
       for e in document['images']
     }
     _check_tables(path, categories, images)
@@ -208,13 +284,20 @@ def _read_instances(path: pathlib.Path) -> _Instances:
       raise ValueError(f'{path}: a picture is listed twice.')
     annotations: dict[int, list[_Annotation]] = {}
     for annotation in document['annotations']:
+      annotation = _with_area(annotation)
       _check(annotation, path, images, categories)
       annotations.setdefault(annotation.image_id, []).append(annotation)
   except (KeyError, TypeError, AttributeError) as e:
     raise ValueError(
       f'{path} holds no instances as COCO has them: {e!r}'
     ) from e
-  return _Instances(path, categories, images, annotations)
+  return _Instances(path, categories, parents, images, annotations)
+
+
+def _whole(number: Any) -> Any:
+  """Returns 128 of 128.0, and what is no whole number as it is."""
+  is_whole = isinstance(number, float) and number.is_integer()
+  return int(number) if is_whole else number
 
 
 def _compact(entry: dict[str, Any]) -> Any:
@@ -232,7 +315,7 @@ def _compact(entry: dict[str, Any]) -> Any:
     elif isinstance(shape['counts'], list):
       shape['counts'] = array.array('q', shape['counts'])
   except (TypeError, KeyError, OverflowError):
-    pass  # No shape: `CocoLabel` says so, and whose.
+    pass  # No shape: `coco_shapes` says so, and whose.
   return _Annotation._make(entry.get(key) for key in _Annotation._fields)
 
 
@@ -280,96 +363,12 @@ def _check(
     raise ValueError(f'{place}: the area ({annotation.area}) is no area.')
 
 
-# Shapes ----------------------------------------------------------------------
-
-# Six bits a character, from '0' on; from 'P' on, the number goes on.
-_COUNTS = re.compile('[0-o]*[0-O]')
-
-
-@dataclasses.dataclass(frozen=True)
-class CocoLabel:
-  """A label drawn from instances.
-
-  Attributes:
-    name: the file of annotations and the picture, for messages.
-    size: (height, width) in pixels.
-    shapes: class, id and segmentation of each annotation, lowest first.
-  """
-
-  name: str
-  size: tuple[int, int]
-  shapes: tuple[tuple[int, int, Any], ...]
-
-  def __call__(self) -> np.ndarray:
-    """Draws it; see `sources.LabelDrawing`."""
-    label = np.zeros(self.size, np.uint8)
-    for value, annotation, shape in self.shapes:
-      try:
-        label[_draw(shape, self.size)] = value
-      except Exception as e:  # pycocotools raises anything.
-        raise ValueError(
-          f'{self.name}: the segmentation of annotation {annotation} cannot be '
-          f'drawn: {e}'
-        ) from e
-    return label
-
-  def __str__(self) -> str:
-    return self.name
-
-
-def _draw(shape: Any, size: tuple[int, int]) -> np.ndarray:
-  """Returns where a segmentation lies, bool [height, width]."""
-  if isinstance(shape, list):
-    return _draw_polygons(shape, size)
-  if not isinstance(shape, dict) or not shape.keys() >= {'size', 'counts'}:
-    raise ValueError('it has neither polygons nor size and counts.')
-  if tuple(shape['size']) != size:
-    raise ValueError(f'its size is {shape["size"]}, the picture has {[*size]}.')
-  counts = shape['counts']
-  if isinstance(counts, array.array):
-    return _draw_runs(np.asarray(counts), size)
-  if isinstance(counts, str):
-    return _draw_text(counts, size)
-  raise ValueError('its counts are not whole numbers.')
-
-
-def _draw_text(counts: str, size: tuple[int, int]) -> np.ndarray:
-  """Draws runs in the compressed form of COCO's own library.
-
-  It trusts the text. A number that goes on where the text ends makes it write
-  to memory that is not its own; of runs that end before the last pixel, it
-  returns what the memory happened to hold.
-  """
-  if not _COUNTS.fullmatch(counts):
-    raise ValueError('its counts are no compressed runs.')
-  drawn = masks.decode({'size': size, 'counts': counts})
-  if masks.encode(np.asfortranarray(drawn))['counts'] != counts.encode():
-    raise ValueError('its counts are not those of a mask of its size.')
-  return drawn.astype(bool)
-
-
-def _draw_polygons(
-  shape: list[array.array], size: tuple[int, int]
-) -> np.ndarray:
-  if not shape:
-    raise ValueError('it is empty.')
-  for polygon in shape:
-    if not isinstance(polygon, array.array):
-      raise ValueError('a polygon is not a list of numbers.')
-    if len(polygon) % 2:
-      raise ValueError('a polygon has an odd number of coordinates.')
-    # pycocotools reserves memory by their distance. False for NaN as well.
-    if not (np.abs(np.asarray(polygon)) <= 2 * max(size)).all():
-      raise ValueError('a polygon reaches far beyond the picture.')
-  areas = [polygon for polygon in shape if len(polygon) >= 6]
-  if not areas:
-    return np.zeros(size, bool)
-  return masks.decode(masks.merge(masks.frPyObjects(areas, *size))).astype(bool)
-
-
-def _draw_runs(counts: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-  """Draws runs of pixels, in turn without and within, column by column."""
-  if (counts < 0).any() or counts.sum() != size[0] * size[1]:
-    raise ValueError('its counts do not add up to its size.')
-  within = np.arange(len(counts)) % 2 == 1
-  return np.repeat(within, counts).reshape(size, order='F')
+def _with_area(annotation: Any) -> Any:
+  """Returns an annotation with the area of its shape if it tells none."""
+  if getattr(annotation, 'area', 0.0) is not None:
+    return annotation
+  try:
+    area = coco_shapes.area(annotation.segmentation)
+  except Exception:  # pycocotools raises anything; `coco_shapes` says so.
+    area = 0.0
+  return annotation._replace(area=area)

@@ -203,7 +203,7 @@ def test_a_class_of_voc_that_is_no_category_is_named(archive):
     ({'image_id': 9}, 'annotation 100 is of the picture 9, which is not among'),
     ({'id': None}, 'annotation None has no number for an id'),
     ({'area': -1}, r'annotation 100: the area \(-1\) is no area'),
-    ({'area': None}, 'holds no instances as COCO has them: TypeError'),
+    ({'area': 'x'}, 'holds no instances as COCO has them: TypeError'),
     ({'image_id': []}, 'holds no instances as COCO has them: TypeError'),
   ],
 )
@@ -218,7 +218,7 @@ def test_an_annotation_that_belongs_nowhere_is_named(archive, changes, message):
 @pytest.mark.parametrize(
   'segmentation, message',
   [
-    ([], 'it is empty'),
+    ([], 'it is empty; a box alone is no shape'),
     ([[1, 2, 3, 4, 5, 6, 7]], 'a polygon has an odd number of coordinates'),
     ([[0, 0, 1e9, 0, 8, 4]], 'a polygon reaches far beyond the picture'),
     (
@@ -332,6 +332,127 @@ def test_splits_with_unlike_categories_are_refused(archive):
   archive.document['categories'][0]['name'] = 'person'
   (archive.root / 'val2017').symlink_to(archive.root / 'train2017')
   with pytest.raises(ValueError, match='the splits have unlike categories'):
+    archive.source()
+
+
+@pytest.mark.parametrize('key', ['area', 'iscrowd'])
+def test_what_a_tool_leaves_out_is_computed(archive, key):
+  """Polygons, and both forms of runs, of 32 and 16 pixels."""
+  runs = [0] + 3 * [4, 2] + [4, 26]
+  corner = np.zeros((6, 8), np.uint8, order='F')
+  corner[2:, :4] = 1
+  packed = masks.encode(corner)['counts'].decode()
+  shapes = [[CORNER], {'size': [6, 8], 'counts': packed}]
+  assert sum(runs) == 48
+  for shape in shapes:
+    archive.document['annotations'] = []
+    archive.add(shape, category=90, area=16)
+    archive.add([TOP], category=1, area=32)
+    expected = archive.label()
+    for annotation in archive.document['annotations']:
+      del annotation[key]
+    np.testing.assert_array_equal(archive.label(), expected)
+  archive.document['annotations'] = []
+  archive.add({'size': [6, 8], 'counts': [2, *3 * [4, 2], 4, 24]}, 90, None)
+  archive.add([TOP], area=None)
+  np.testing.assert_array_equal(archive.label(), expected)
+
+
+def test_sizes_may_be_written_with_a_point(archive):
+  archive.add([TOP])
+  expected = archive.label()
+  for image in archive.document['images']:
+    image.update(width=8.0, height=6.0)
+  np.testing.assert_array_equal(archive.label(), expected)
+
+
+def test_a_category_called_background_is_the_background(archive):
+  archive.document['categories'].insert(0, {'id': 0, 'name': 'Background'})
+  archive.add([TOP], category=1, area=32)
+  archive.add([CORNER], category=0, area=16)
+  source = archive.source()
+  assert source.class_names == ('background', 'person', 'car', 'toothbrush')
+  label = archive.label()
+  assert (label[:2] == 1).all()
+  assert (label[2:, :4] == 0).all()
+
+
+def test_a_category_that_groups_others_is_no_class(archive):
+  for category in archive.document['categories']:
+    category['supercategory'] = 'things'
+  group = {'id': 0, 'name': 'things', 'supercategory': 'none'}
+  archive.document['categories'].append(group)
+  archive.add([TOP])
+  source = archive.source()
+  assert source.class_names == ('background', 'person', 'car', 'toothbrush')
+  assert source.notes[0] == (
+    'The category things is no class: it has no annotations and is what others '
+    'belong to.'
+  )
+  archive.add([CORNER], category=0)
+  assert archive.source().class_names[1] == 'things'
+
+
+def _move(archive, json_path, image_dir):
+  """Moves annotations and pictures to where a tool writes them."""
+  archive.source()
+  for old, new in (
+    (archive.path, archive.root / json_path),
+    (archive.root / 'train2017', archive.root / image_dir),
+  ):
+    new.parent.mkdir(parents=True, exist_ok=True)
+    old.rename(new)
+  return layouts.open_source('coco', archive.root)
+
+
+def test_a_layout_of_cvat_is_read(archive):
+  archive.add([TOP])
+  source = _move(
+    archive, 'annotations/instances_default.json', 'images/default'
+  )
+  assert [p.name for p in source.splits['train']] == ['1.jpg', '2.jpg']
+
+
+def test_a_layout_of_roboflow_is_read(archive):
+  archive.add([TOP])
+  archive.source()
+  text = archive.path.read_text()
+  folder = archive.root / 'train2017'
+  for name in ('train', 'valid'):
+    (archive.root / name).mkdir()
+    for path in folder.iterdir():
+      (archive.root / name / path.name).write_bytes(path.read_bytes())
+    (archive.root / name / '_annotations.coco.json').write_text(text)
+  archive.path.unlink()
+  source = layouts.open_source('coco', archive.root)
+  assert {k: len(v) for k, v in source.splits.items()} == {'train': 2, 'val': 2}
+
+
+@pytest.mark.parametrize(
+  'form', ['images/{}', 'images\\{}', '/home/me/images/{}', '../upload/{}']
+)
+def test_a_layout_of_label_studio_is_read(archive, form):
+  archive.add([TOP])
+  if form[0] in '/.':  # Beside a folder of the split, then.
+    for image in archive.document['images']:
+      image['file_name'] = form.format(image['file_name'])
+    source = archive.source()
+    names = ['1.jpg', '2.jpg']
+  else:
+    for image in archive.document['images']:
+      image['file_name'] = form.format(image['file_name'])
+    archive.path.write_text(json.dumps(archive.document))
+    (archive.root / 'train2017').rename(archive.root / 'images')
+    archive.path.rename(archive.root / 'result.json')
+    source = layouts.open_source('coco', archive.root)
+    names = ['images/1.jpg', 'images/2.jpg']
+  assert [pair.name for pair in source.splits['train']] == names
+  assert all(pair.image.is_file() for pair in source.splits['train'])
+
+
+def test_two_names_of_one_picture_are_refused(archive):
+  archive.document['images'][1]['file_name'] = 'x/1.jpg'
+  with pytest.raises(ValueError, match=r'json: .*1\.jpg is listed twice'):
     archive.source()
 
 
