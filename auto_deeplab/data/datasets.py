@@ -68,9 +68,11 @@ class DatasetInfo:
     ignore_label: the label value that belongs to no class.
     splits: what is known of each split, by its name.
     warnings: what the conversion found doubtful, a sentence each.
+    values: the value of each class in the labels as their maker wrote them, the
+      first of several; none where they are the classes.
 
   Raises:
-    ValueError: names and colours do not agree or cannot be used.
+    ValueError: names, colours and values do not agree or cannot be used.
   """
 
   name: str
@@ -79,9 +81,17 @@ class DatasetInfo:
   ignore_label: int = IGNORE_LABEL
   splits: Mapping[str, SplitInfo] = dataclasses.field(default_factory=dict)
   warnings: tuple[str, ...] = ()
+  values: tuple[int, ...] = ()
 
   def __post_init__(self):
     check_classes(self.class_names, self.colors)
+    if self.values:
+      _check_values(self.class_names, self.values)
+
+  @property
+  def own_values(self) -> tuple[int, ...]:
+    """The value of each class in the labels as their maker wrote them."""
+    return self.values or tuple(range(self.num_classes))
 
   @property
   def num_classes(self) -> int:
@@ -118,6 +128,20 @@ def check_classes(names: Sequence[str], colors: Sequence[Color]) -> None:
       raise ValueError(
         f'The colour of class {name!r} ({color}) must be three integers in '
         '0..255.'
+      )
+
+
+def _check_values(names: Sequence[str], values: Sequence[int]) -> None:
+  """Raises a ValueError unless each class has a value of its own."""
+  if len(values) != len(names) or len(set(values)) != len(values):
+    raise ValueError(
+      f'{len(names)} classes have the values {list(values)}; each must have '
+      'one of its own.'
+    )
+  for name, value in zip(names, values, strict=True):
+    if not is_byte(value):
+      raise ValueError(
+        f'The value of class {name!r} ({value!r}) must be an integer in 0..255.'
       )
 
 

@@ -4,9 +4,10 @@
 
   cityscapes  berlin_000000_000019_pred_labelIds.png   label ids: 7 is road
   ade20k      ADE_val_00000001.png                     class + 1: 1 is wall
-  others      2007_000033.png                          class, with a palette
+  others      2007_000033.png                          value, with a palette
 
-The last is VOC's. A server finds Cityscapes' pictures by city, sequence and
+The last is VOC's; the value is that of the class in the labels as their maker
+wrote them. A server finds Cityscapes' pictures by city, sequence and
 frame: cityscapesScripts, evalPixelLevelSemanticLabeling.py.
 """
 
@@ -70,16 +71,18 @@ class Writer:
     Raises:
       ValueError: the data set has not as many classes as its format.
     """
-    own = Format(tuple(range(info.num_classes)), palette=True)
+    own = Format(info.own_values, palette=True)
     self._format = _FORMATS.get(info.name, own)
     if len(self._format.values) != info.num_classes:
       raise ValueError(
         f'the format of {info.name} has {len(self._format.values)} classes, '
         f'the data set {info.num_classes}.'
       )
-    self._palette = [channel for color in info.colors for channel in color]
     self._values = np.array(self._format.values, np.uint8)
+    self._palette = np.zeros([256, 3], np.uint8)
+    self._palette[self._values] = info.colors
     self._folder = pathlib.Path(output_dir)
+    self._written: set[str] = set()
     self.count = 0
 
   def write(self, filename: str, classes: np.ndarray) -> None:
@@ -90,16 +93,22 @@ class Writer:
       classes: integers `[h, w]`.
 
     Raises:
-      ValueError: the name leads out of the folder.
+      ValueError: the name leads out of the folder, or is that of another
+        prediction.
     """
     name = pathlib.PurePosixPath(filename)
     if name.is_absolute() or '..' in name.parts or not name.name:
       raise ValueError(f'{filename!r} is no name of a picture within a folder.')
     stem = self._format.rename(name.with_suffix('').as_posix())
+    if stem in self._written:  # 'a.png' beside 'a.jpg': 'a.png.png'.
+      stem = self._format.rename(filename)
+    if stem in self._written:
+      raise ValueError(f'{filename!r} would replace another prediction.')
+    self._written.add(stem)
     path = self._folder / f'{stem}.png'
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(self._values[classes])
     if self._format.palette:
-      picture.putpalette(self._palette)
+      picture.putpalette(self._palette.tobytes())
     picture.save(path)
     self.count += 1

@@ -98,6 +98,7 @@ class SavedModelClient:
     class_names: the name of each class, in the order of the labels.
     colors: an (r, g, b) a class, each in 0..255.
     max_pixels: that a picture may have.
+    values: the value of each class in the labels that it was trained on.
   """
 
   def __init__(self, model_dir: str | os.PathLike):
@@ -117,6 +118,8 @@ class SavedModelClient:
     self.class_names = tuple(self.metadata['class_names'])
     self.colors = tuple(tuple(color) for color in self.metadata['colors'])
     self.max_pixels = int(self.metadata['input']['max_pixels'])
+    classes = range(len(self.class_names))  # Older exports tell no values.
+    self.values = tuple(self.metadata.get('values', classes))
     try:
       # Kept, for a signature does not keep its variables alive.
       self._saved_model = tf.saved_model.load(os.fspath(model_dir))
@@ -418,6 +421,7 @@ def write_prediction(
   *,
   alpha: float = 0.5,
   probabilities: np.ndarray | None = None,
+  values: Sequence[int] | None = None,
 ) -> list[str]:
   """Writes a prediction as files that never exist half-written.
 
@@ -428,19 +432,19 @@ def write_prediction(
     colors: an (r, g, b) a class, each in 0..255.
     alpha: share of the colours in the overlay, in [0, 1].
     probabilities: float32 [height, width, num_classes], or None.
+    values: the pixel value of each class, in 0..255; None for its label.
 
   Returns:
-    The paths: `STEM.png`, whose pixel values are the labels and whose palette
-    holds the colours; `STEM_overlay.jpg`; and with `probabilities` `STEM.npz`,
-    which holds them under that name.
+    The paths: `STEM.png`, whose pixel values are the labels, or their `values`,
+    and whose palette holds the colours; `STEM_overlay.jpg`; and with
+    `probabilities` `STEM.npz`, which holds them under that name.
 
   Raises:
     ValueError: the sizes differ, or `alpha` is out of range.
     OSError: a file cannot be written; the message names it.
   """
   painted = Image.fromarray(overlay(image, labels, colors, alpha))
-  label_map = Image.fromarray(labels)
-  label_map.putpalette(_palette(colors).tobytes())
+  label_map = _with_palette(labels, colors, values)
   stem = os.fspath(stem)
   os.makedirs(os.path.dirname(stem) or os.curdir, exist_ok=True)
   paths = [f'{stem}.png', f'{stem}_overlay.jpg']
@@ -453,6 +457,22 @@ def write_prediction(
     with _written_aside(paths[2]) as temporary, open(temporary, 'wb') as file:
       np.savez_compressed(file, probabilities=probabilities)
   return paths
+
+
+def _with_palette(
+  labels: np.ndarray,
+  colors: Sequence[Sequence[int]],
+  values: Sequence[int] | None,
+) -> Image.Image:
+  """Returns a palette picture of the values of labels."""
+  table, palette = np.arange(_PALETTE_SIZE, dtype=np.uint8), _palette(colors)
+  if values is not None:
+    table[: len(values)] = values
+    palette = np.zeros_like(palette)
+    palette[list(values)] = colors
+  picture = Image.fromarray(table[labels])
+  picture.putpalette(palette.tobytes())
+  return picture
 
 
 def _palette(colors: Sequence[Sequence[int]]) -> np.ndarray:

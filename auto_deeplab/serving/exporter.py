@@ -160,6 +160,7 @@ def _metadata(
     'dataset': dataset_info.name,
     'class_names': list(dataset_info.class_names),
     'colors': [list(color) for color in dataset_info.colors],
+    'values': list(dataset_info.own_values),
     'ignore_label': dataset_info.ignore_label,
     'input': {
       'pixels': 'uint8 RGB, 0..255; normalisation is inside the graph',

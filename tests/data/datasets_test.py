@@ -32,6 +32,20 @@ def test_classes_and_colours_must_agree():
 
 
 @pytest.mark.parametrize(
+  'values, message',
+  [
+    ((1,), r'2 classes have the values \[1\]; each must have one of its own'),
+    ((1, 1), r'2 classes have the values \[1, 1\]; each must'),
+    ((1, 256), r"The value of class 'b' \(256\) must be an integer in 0..255"),
+    ((1, '2'), r"The value of class 'b' \('2'\) must be an integer"),
+  ],
+)
+def test_values_that_are_none_are_refused(values, message):
+  with pytest.raises(ValueError, match=message):
+    datasets.DatasetInfo('x', ('a', 'b'), ((0, 0, 0), (1, 1, 1)), values=values)
+
+
+@pytest.mark.parametrize(
   ('names', 'others', 'are_same'),
   [
     (('sky', 'road'), ('sky', 'road'), True),

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions have the names and values that test servers expect."""
 
+import dataclasses
+
 import numpy as np
 from PIL import Image
 import pytest
@@ -65,6 +67,25 @@ def test_others_have_classes_and_their_own_folders(tmp_path):
   path, picture = _write(_info('folder', 3), tmp_path, 'a/b.c.jpeg', [[2, 0]])
   assert path == 'a/b.c.png'
   assert np.asarray(picture).tolist() == [[2, 0]]
+
+
+def test_a_folder_gets_its_own_values_back(tmp_path):
+  info = dataclasses.replace(_info('folder', 3), values=(7, 0, 33))
+  _, picture = _write(info, tmp_path, 'a.jpeg', [[2, 0, 1]])
+  assert np.asarray(picture).tolist() == [[33, 7, 0]]
+  shown = np.asarray(picture.convert('RGB'))[0].tolist()
+  assert shown == [list(info.colors[index]) for index in (2, 0, 1)]
+
+
+def test_pictures_of_one_stem_have_a_prediction_each(tmp_path):
+  writer = predictions.Writer(_info('folder', 3), tmp_path)
+  for value, name in enumerate(('a.jpg', 'b/a.jpg', 'a.png')):
+    writer.write(name, np.full([1, 1], value))
+  for value, name in enumerate(('a.png', 'b/a.png', 'a.png.png')):
+    with Image.open(tmp_path / name) as picture:
+      assert np.asarray(picture).tolist() == [[value]]
+  with pytest.raises(ValueError, match=r"'a.png' would replace another predi"):
+    writer.write('a.png', np.zeros([1, 1], int))
 
 
 @pytest.mark.parametrize(

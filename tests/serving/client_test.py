@@ -57,6 +57,16 @@ class TestSavedModelClient:
     model = client.SavedModelClient(model_dir)
     assert model.class_names == tuple(dataset_info.class_names)
     assert model.colors == tuple(map(tuple, dataset_info.colors))
+    assert model.values == dataset_info.own_values
+
+  def test_an_export_without_values_has_the_classes(self, model_dir, tmp_path):
+    folder = shutil.copytree(model_dir, tmp_path / 'copy')
+    path = folder / 'assets.extra' / 'metadata.json'
+    metadata = json.loads(path.read_text())
+    del metadata['values']
+    path.write_text(json.dumps(metadata))
+    model = client.SavedModelClient(folder)
+    assert model.values == tuple(range(len(model.class_names)))
 
   @pytest.mark.parametrize(
     'image, message',
@@ -355,6 +365,19 @@ class TestWritePrediction:
     np.testing.assert_array_equal(
       np.load(paths[2])['probabilities'], probabilities
     )
+
+  def test_label_map_may_hold_other_values(self, pixels, labels, tmp_path):
+    values = (7, 0, 255)
+    path, _ = client.write_prediction(
+      tmp_path / 'x', pixels, labels, COLORS, values=values
+    )
+    with Image.open(path) as label_map:
+      np.testing.assert_array_equal(
+        np.asarray(label_map), np.array(values)[labels]
+      )
+      np.testing.assert_array_equal(
+        np.asarray(label_map.convert('RGB')), client.colorize(labels, COLORS)
+      )
 
   def test_label_map_keeps_every_value(self, tmp_path):
     labels = np.arange(256, dtype=np.uint8).reshape(16, 16)

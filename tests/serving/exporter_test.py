@@ -268,6 +268,7 @@ class TestContents:
     assert metadata['dataset'] == 'tiny'
     assert metadata['class_names'] == list(dataset_info.class_names)
     assert metadata['colors'] == [list(c) for c in dataset_info.colors]
+    assert metadata['values'] == list(dataset_info.own_values)
     assert metadata['ignore_label'] == 255
     assert metadata['step'] == tiny_segmenter.STEP
     assert metadata['compute_dtype'] == 'float32'

@@ -15,6 +15,7 @@ DATASET_INFO = DatasetInfo(
   name='tiny',
   class_names=('sky', 'road', 'car', 'tree'),
   colors=((70, 130, 180), (128, 64, 128), (0, 0, 142), (107, 142, 35)),
+  values=(23, 7, 26, 0),
 )
 STEP = 1200
 

@@ -88,6 +88,24 @@ def test_writes_all_pictures_without_the_model_code(
     np.testing.assert_array_equal(np.asarray(labels), probabilities.argmax(-1))
 
 
+def test_the_values_of_the_labels_come_back(
+  run_predict, model_dir, pictures, tmp_path
+):
+  output_dir = tmp_path / 'out'
+  result = run_predict(
+    model_dir=model_dir,
+    input=pictures,
+    output_dir=output_dir,
+    values='own',
+    probabilities='true',
+  )
+  assert result.returncode == 0, result.stderr
+  classes = np.load(output_dir / 'a.npz')['probabilities'].argmax(-1)
+  values = np.array(tiny_segmenter.DATASET_INFO.values)
+  with Image.open(output_dir / 'a.png') as labels:
+    np.testing.assert_array_equal(np.asarray(labels), values[classes])
+
+
 def test_bad_pictures_are_named_after_the_good_ones(
   run_predict, model_dir, pictures, tmp_path
 ):

@@ -6,7 +6,9 @@ Needs the SavedModel alone, no checkpoint and no recipe. For each picture
 NAME.jpg (or .png and others; any size) it writes
 
   NAME.png          the label map: a pixel's value is its class, and the
-                    palette holds the classes' colours
+                    palette holds the classes' colours; with --values=own it
+                    is the value that the class had in the labels before their
+                    conversion
   NAME_overlay.jpg  the picture under the colours of its classes
   NAME.npz          with --probabilities: `probabilities`, float32
                     [height, width, num_classes]
@@ -54,6 +56,13 @@ _OVERLAY_ALPHA = flags.DEFINE_float(
 _PROBABILITIES = flags.DEFINE_bool(
   'probabilities', False, 'Also write NAME.npz with the class probabilities.'
 )
+_VALUES = flags.DEFINE_enum(
+  'values',
+  'class',
+  ('class', 'own'),
+  'What a pixel of a label map holds: its class, or the value that the class '
+  'has in the labels as their maker wrote them.',
+)
 
 
 def _with_progress(pictures: list[str]) -> Iterator[str]:
@@ -94,6 +103,7 @@ def main() -> None:
       model.colors,
       alpha=_OVERLAY_ALPHA.value,
       probabilities=prediction.probabilities,
+      values=model.values if _VALUES.value == 'own' else None,
     )
   num_done = len(pictures) - len(problems)
   if problems:

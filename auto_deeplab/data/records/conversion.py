@@ -187,6 +187,7 @@ def _summarize(
     source.colors,
     splits=splits,
     warnings=soundness.examine(source, reports),
+    values=source.own_values,
   )
 
 

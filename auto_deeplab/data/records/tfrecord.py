@@ -242,10 +242,12 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 def info_to_text(info: DatasetInfo) -> str:
   """Returns the contents of a `dataset.json`."""
-  classes = [
+  classes: list[dict[str, Any]] = [
     {'name': name, 'color': list(color)}
     for name, color in zip(info.class_names, info.colors, strict=True)
   ]
+  for entry, value in zip(classes, info.values, strict=False):
+    entry['value'] = value
   document = {
     'format': FORMAT,
     'version': VERSION,
@@ -282,6 +284,7 @@ def info_from_text(text: str) -> DatasetInfo:
       ignore_label=document['ignore_label'],
       splits={k: _parse_split(v) for k, v in document['splits'].items()},
       warnings=tuple(document.get('warnings', ())),
+      values=tuple(e['value'] for e in document['classes'] if 'value' in e),
     )
   except KeyError as e:
     raise ValueError(f'the key {e} is missing.') from e

@@ -94,6 +94,20 @@ class Source:
       if not pairs:
         raise ValueError(f'The split {split} of {self.name} has no pictures.')
 
+  @property
+  def own_values(self) -> tuple[int, ...]:
+    """The value of each class in the label files; none if they are the classes.
+
+    Of several it is the first.
+    """
+    first: dict[int, int] = {}
+    for key, target in self.label_values.items():
+      if isinstance(key, int):
+        first.setdefault(target, key)
+    classes = range(len(self.class_names))
+    values = tuple(first.get(index, -1) for index in classes)
+    return () if -1 in values or values == tuple(classes) else values
+
   def only(self, splits: Sequence[str]) -> 'Source':
     """Returns the source without its other splits.
 

@@ -72,6 +72,19 @@ def test_dataset_json_tells_what_is_there(folder, tmp_path):
   tfrecord.verify(tmp_path / 'data')
 
 
+def test_the_values_of_the_labels_are_kept(folder, tmp_path):
+  folder.fill(num_train=1, num_val=1)
+  assert folder.convert(tmp_path / 'data').values == ()
+  classes = [
+    {'name': 'sky', 'value': [2, 0]},
+    {'name': 'road', 'value': 1, 'color': [1, 2, 3]},
+  ]
+  folder.write_classes({'classes': classes})
+  folder.convert(tmp_path / 'data')
+  info = tfrecord.load_info(tmp_path / 'data')
+  assert info.own_values == info.values == (2, 1)
+
+
 def test_the_bytes_depend_on_pictures_shards_and_seed_alone(folder, tmp_path):
   folder.fill(num_train=9)
   for name, seed in (('a', 0), ('b', 0), ('c', 1)):
