@@ -151,10 +151,10 @@ def _of_pictures_in_two_splits(reports: Sequence[ShardReport]) -> Iterator[str]:
     shared = sorted(others.keys() & trained.keys(), key=lambda d: others[d])
     if shared:
       yield (
-        f'{len(shared)} pictures of the split {split} are in {_TRAIN} as well, '
-        f'pixel by pixel: {others[shared[0]]} is {trained[shared[0]]} there. '
-        f'Scores on them say nothing about pictures that are new; take them '
-        'out of one of the two.'
+        f'{len(shared)} pictures of the split {split} are in {_TRAIN} as well: '
+        f'{others[shared[0]]} is {trained[shared[0]]} there. Scores on them '
+        'say nothing about pictures that are new; take them out of one of the '
+        'two.'
       )
 
 

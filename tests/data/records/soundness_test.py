@@ -118,7 +118,7 @@ def test_a_picture_of_train_in_val_is_found_by_its_pixels(folder, tmp_path):
   )
   (warning,) = _warnings(folder, tmp_path)
   assert warning.startswith(
-    '1 pictures of the split val are in train as well, pixel by pixel: '
+    '1 pictures of the split val are in train as well: '
     'other.png is train_1.png there.'
   )
 
