@@ -20,7 +20,7 @@ import tensorflow as tf
 from auto_deeplab.architecture import decode
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.input import input_pipeline
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.evaluation import evaluation
 from auto_deeplab.model import pixels
 from auto_deeplab.runs import run as run_lib
@@ -89,7 +89,7 @@ def find(folder: pathlib.Path) -> dict[str, Any]:
   return {
     'tensorflow': np.array(tf.__version__),
     'data set': np.array(
-      tfrecord.info_to_text(tfrecord.load_info(folder / 'data'))
+      info_file.to_text(tfrecord.load_info(folder / 'data'))
     ),
     'names': pictures['filename'].numpy().astype(str),
     'images': images,

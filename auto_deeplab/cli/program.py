@@ -67,6 +67,18 @@ def _say_out_of_memory(error: BaseException, remedy: str) -> None:
   print(f'{name()}: out of memory{what}; {remedy}.', file=sys.stderr)
 
 
+def _plain(error: BaseException) -> str:
+  """Returns an error's message without what only a programmer knows."""
+  message = str(error)
+  if isinstance(error, FileNotFoundError) and error.filename is not None:
+    message = f'{os.fspath(error.filename)} does not exist.'
+  elif isinstance(error, OSError) and error.strerror:
+    place = f'{error.filename}: ' if error.filename is not None else ''
+    message = f'{place}{error.strerror}.'
+  # '{{function_node ...}}' begins TensorFlow's, '[Errno 28]' the system's.
+  return re.sub(r'\{\{\w+ [^{}]*\}\} ?|\[Errno \d+\] ', '', message)
+
+
 def run(verb: ModuleType) -> None:
   """Parses the flags of a verb, runs its `main()`, and exits.
 
@@ -102,7 +114,7 @@ def run(verb: ModuleType) -> None:
       status = getattr(e, 'exit_status', None)
       if status is None and not isinstance(e, _EXPECTED):
         raise
-      message = ' '.join(str(e).split())
+      message = ' '.join(_plain(e).split())
       notes = getattr(e, '__notes__', [])
       print(f'{name()}: {message}', *notes, sep='\n', file=sys.stderr)
       sys.exit(status or 1)

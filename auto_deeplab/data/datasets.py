@@ -70,6 +70,8 @@ class DatasetInfo:
     warnings: what the conversion found doubtful, a sentence each.
     values: the value of each class in the labels as their maker wrote them, the
       first of several; none where they are the classes.
+    class_digest: of the names when they were converted, see `info_file`; none
+      of a data set that is not on disk.
 
   Raises:
     ValueError: names, colours and values do not agree or cannot be used.
@@ -82,6 +84,7 @@ class DatasetInfo:
   splits: Mapping[str, SplitInfo] = dataclasses.field(default_factory=dict)
   warnings: tuple[str, ...] = ()
   values: tuple[int, ...] = ()
+  class_digest: str = ''
 
   def __post_init__(self):
     check_classes(self.class_names, self.colors)

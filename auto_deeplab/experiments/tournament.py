@@ -35,7 +35,7 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import artifact
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.evaluation import batch_scores
 from auto_deeplab.experiments import opening, parts, train
 from auto_deeplab.runs import metrics_file, outer_loop
@@ -129,7 +129,7 @@ def _definition(
 ) -> dict[str, str]:
   genotypes = {name: g.to_json() for name, g in candidates.items()}
   return {
-    tfrecord.INFO_NAME: tfrecord.info_to_text(info),
+    tfrecord.INFO_NAME: info_file.to_text(info),
     'candidates.json': json.dumps(genotypes, indent=1),
   }
 

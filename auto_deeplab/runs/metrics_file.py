@@ -12,6 +12,8 @@ import os
 import pathlib
 from typing import Any
 
+from absl import logging
+
 from auto_deeplab.architecture import artifact
 
 # Begins the keys of an evaluation's scores.
@@ -53,10 +55,9 @@ class MetricsFile:
     if not self._path.exists():
       return
     kept = [
-      line
-      for line in self._path.read_text().splitlines()
-      if (row := _parse(line))
-      and row['step'] <= step
+      json.dumps(row)
+      for row in self._rows()
+      if row['step'] <= step
       and (keep_scores or row['step'] < step or not _scores_of(row))
     ]
     with artifact.writing(self._path) as file:
@@ -72,9 +73,22 @@ class MetricsFile:
     return next(filter(None, found), {})
 
   def _rows(self) -> Iterator[dict[str, Any]]:
-    """Yields all rows, but one that a crash has cut short."""
-    if self._path.exists():
-      yield from filter(None, map(_parse, self._path.read_text().splitlines()))
+    """Yields all rows, but one that a crash has cut short, and says so."""
+    if not self._path.exists():
+      return
+    text = self._path.read_text(encoding='utf-8', errors='replace')
+    for number, line in enumerate(text.splitlines(), start=1):
+      row = _parse(line)
+      if row is None:
+        logging.warning(
+          '%s, line %d is no row, cut short perhaps by a crash: %.40r is left '
+          'out.',
+          self._path,
+          number,
+          line,
+        )
+      else:
+        yield row
 
 
 class UnfinishedLoop:
@@ -98,11 +112,13 @@ class UnfinishedLoop:
 
 
 def _parse(line: str) -> dict[str, Any] | None:
-  """Returns a row of the metrics; None of one cut short by a crash."""
+  """Returns a row of the metrics; None of what is none."""
   try:
-    return json.loads(line)
-  except json.JSONDecodeError:
+    row = json.loads(line)
+  except (json.JSONDecodeError, RecursionError):
     return None
+  is_row = isinstance(row, dict) and isinstance(row.get('step'), int)
+  return row if is_row else None
 
 
 def _scores_of(row: Mapping[str, Any]) -> dict[str, float]:

@@ -24,7 +24,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.runs import (
   best,
   checkpoints,
@@ -371,5 +371,5 @@ def open_search(
   place: Place, experiment: configs.SearchExperiment, info: datasets.DatasetInfo
 ) -> Run:
   """Returns the run of a search; see `Run` for what it raises."""
-  definition = {tfrecord.INFO_NAME: tfrecord.info_to_text(info)}
+  definition = {tfrecord.INFO_NAME: info_file.to_text(info)}
   return Run(place, experiment, definition)

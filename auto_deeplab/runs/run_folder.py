@@ -47,7 +47,7 @@ from typing import Any, TypeVar
 from auto_deeplab import configs
 from auto_deeplab.architecture import artifact
 from auto_deeplab.data import datasets
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 
 Configured = (
   configs.SearchExperiment
@@ -266,7 +266,7 @@ def _is_class_table_of(path: pathlib.Path, content: str) -> bool:
   if path.name != tfrecord.INFO_NAME:
     return False
   try:
-    table, info = map(tfrecord.info_from_text, (path.read_text(), content))
+    table, info = map(info_file.from_text, (path.read_text(), content))
   except ValueError:
     return False
   return not table.splits and datasets.are_same_classes(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.runs import best, checkpoints, run_folder
 from auto_deeplab.training import networks, weight_averages
@@ -46,7 +46,7 @@ def definition(
   reads them.
   """
   return {
-    tfrecord.INFO_NAME: tfrecord.info_to_text(info),
+    tfrecord.INFO_NAME: info_file.to_text(info),
     'genotype.json': json.dumps(genotype.to_json(), indent=1),
   }
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data import datasets
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.runs import initialization, run_folder
 from auto_deeplab.training import networks, optimizers, variable_paths
 from tests import tiny
@@ -53,7 +53,7 @@ def _write(run_dir, ema_momentum=0.0):
   )
   folder = run_folder.RunFolder(run_dir)
   folder.checkpoints.mkdir(parents=True)
-  (run_dir / 'dataset.json').write_text(tfrecord.info_to_text(INFO))
+  (run_dir / 'dataset.json').write_text(info_file.to_text(INFO))
   return model, checkpoint.write(str(folder.checkpoints / 'ckpt-3'))
 
 

@@ -29,6 +29,17 @@ def test_metrics_beyond_the_restored_step_are_forgotten(file, path):
   assert rows == [{'step': 2, 'loss': 1.0}, {'step': 4, 'loss': 2.0}]
 
 
+@pytest.mark.parametrize(
+  'torn', [b'{"step": 8, "lo', b'7', b'{"loss": 1.0}', b'\xff\xfe', b'[' * 99999]
+)
+def test_a_row_that_is_none_is_said_and_left_out(file, path, torn, caplog):
+  file.append_numbers(2, {'loss': 1.0})
+  with path.open('ab') as broken:
+    broken.write(torn)
+  assert file.rows_with('step') == [{'step': 2, 'loss': 1.0}]
+  assert f'{path}, line 2 is no row, cut short perhaps by a' in caplog.text
+
+
 def test_scores_of_the_restored_step_stay_or_go(file, path):
   assert file.scores_of(4) == {}
   file.forget_after(4)

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training's network is loaded whole, or refused."""
 
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.evaluation import evaluation
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.runs import trained_network
@@ -106,8 +108,11 @@ def test_a_network_of_other_classes_is_not_evaluated(
   data_dir, run_dir, tmp_path
 ):
   copy = shutil.copytree(data_dir, tmp_path / 'data')
-  info = (copy / 'dataset.json').read_text()
-  (copy / 'dataset.json').write_text(info.replace('"sky"', '"heaven"'))
+  info = tfrecord.load_info(copy)
+  names = ('heaven', *info.class_names[1:])
+  digest = info_file.class_digest(names)
+  other = dataclasses.replace(info, class_names=names, class_digest=digest)
+  (copy / 'dataset.json').write_text(info_file.to_text(other))
   place = run_lib.Place(str(copy), str(run_dir))
   with pytest.raises(ValueError, match=r"heaven.* was trained on \('sky', "):
     evaluation.run(place)

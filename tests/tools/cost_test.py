@@ -82,7 +82,7 @@ def test_the_published_genotype_at_another_width():
     ('--filter_multiplier=0', '`filter_multiplier` (0) must be at least 1.'),
     ('--num_classes=0', '`num_classes` (0) must be at least 1.'),
     ('--pooling_size=999,9', '`pooling_size` ((999, 9)) must not be larger'),
-    ('--genotype=none.json', "No such file or directory: 'none.json'"),
+    ('--genotype=none.json', 'none.json does not exist.'),
   ],
 )
 def test_bad_input_ends_in_one_line(flag, message):

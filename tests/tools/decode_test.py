@@ -155,7 +155,7 @@ def test_without_a_run_it_costs_what_the_published_one_does(tmp_path):
     ),
     (
       ['--snapshot=nothing.npz'],
-      "decode: [Errno 2] No such file or directory: 'nothing.npz'",
+      'decode: nothing.npz does not exist.',
     ),
   ],
 )

@@ -23,7 +23,7 @@ import numpy as np
 
 from auto_deeplab.data import datasets
 from auto_deeplab.data.datasets import DatasetInfo, SplitInfo
-from auto_deeplab.data.records import shards, soundness, tfrecord
+from auto_deeplab.data.records import info_file, shards, soundness, tfrecord
 from auto_deeplab.data.records.shards import Fault, ShardReport, ShardTask
 from auto_deeplab.data.records.workers import Workers
 from auto_deeplab.data.sources import sources
@@ -188,6 +188,7 @@ def _summarize(
     splits=splits,
     warnings=soundness.examine(source, reports),
     values=source.own_values,
+    class_digest=info_file.class_digest(source.class_names),
   )
 
 
@@ -307,7 +308,7 @@ def _publish(
   A reader in between, or one after a kill in between, finds shards that are not
   the ones of the old `dataset.json`, and says so.
   """
-  shards.write_text(staging / tfrecord.INFO_NAME, tfrecord.info_to_text(info))
+  shards.write_text(staging / tfrecord.INFO_NAME, info_file.to_text(info))
   stale = _shard_names(output_dir)
   names = [s.name for split in info.splits.values() for s in split.shards]
   if skipped:

@@ -183,7 +183,7 @@ def _check_shard(task: _Check, advance: Callable[[int], None]) -> _Finding:
       f'be read: {e.message}.'
     )
   else:
-    if number + 1 != task.shard.num_examples:
+    if not faults and number + 1 != task.shard.num_examples:
       faults.append(
         f'{task.path} has {number + 1} examples, {tfrecord.INFO_NAME} says '
         f'{task.shard.num_examples}.'

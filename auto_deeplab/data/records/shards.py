@@ -156,9 +156,10 @@ def read_pair(
 
   Raises:
     FileNotFoundError: a file is missing.
-    ValueError: one cannot be used, see `sources.pictures`, or their sizes
-      differ.
+    ValueError: one cannot be used, see `sources.pictures`, their sizes differ,
+      or the image's name is not UTF-8.
   """
+  _require_utf_8(pair)
   image = pictures.read_image(pair.image)
   if pair.label is None:
     label, counts = pictures.ignored_label(image.size)
@@ -173,6 +174,17 @@ def read_pair(
     image = pictures.reduce_image(image, rule.reduction)
     label, counts = pictures.reduce_label(label, rule.reduction)
   return image, label, counts
+
+
+def _require_utf_8(pair: sources.Pair) -> None:
+  """Raises a ValueError if an example could not hold the name."""
+  try:
+    pair.name.encode()
+  except UnicodeEncodeError as e:
+    raise ValueError(
+      f'The name {os.fsencode(pair.image)!r} is not UTF-8; rename the picture '
+      'and its label.'
+    ) from e
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

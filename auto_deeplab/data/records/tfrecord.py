@@ -16,24 +16,23 @@ of a label within it: a label that was changed on its way is an error, not
 another label.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 import contextlib
-import dataclasses
 import hashlib
-import json
 import os
 import pathlib
-from typing import Any
+import struct
 
 import tensorflow as tf
 
-from auto_deeplab.data import datasets
-from auto_deeplab.data.datasets import DatasetInfo, ShardInfo, SplitInfo
+from auto_deeplab.data.datasets import DatasetInfo, ShardInfo
+from auto_deeplab.data.records import info_file
 from auto_deeplab.data.sources import pictures
 
-FORMAT = 'auto_deeplab.dataset'
-VERSION = 1
 INFO_NAME = 'dataset.json'
+
+# A record has its length before it, and checksums of the length and of itself.
+_RECORD_HEADER, _RECORD_BYTES = struct.Struct('<Q'), 16
 
 _IMAGE = 'image/encoded'
 _IMAGE_FORMAT = 'image/format'
@@ -152,7 +151,7 @@ def load_info(data_dir: str | os.PathLike[str]) -> DatasetInfo:
     raise FileNotFoundError(f'{path} does not exist; build_tfrecords makes it.')
   try:
     with tf.io.gfile.GFile(path, 'r') as file:
-      return info_from_text(file.read())
+      return info_file.from_text(file.read())
   except ValueError as e:
     raise ValueError(f'{path}: {e}') from e
 
@@ -224,6 +223,24 @@ def verify_shard(
       f'{path} is damaged: {INFO_NAME} has another checksum; convert the data '
       'set again.'
     )
+  if with_checksum and os.path.exists(path):
+    num_examples = _count_records(path)
+    if num_examples != shard.num_examples:
+      raise ValueError(
+        f'{path} has {num_examples} examples, {INFO_NAME} says '
+        f'{shard.num_examples}; convert the data set again.'
+      )
+
+
+def _count_records(path: str) -> int:
+  """Returns the records of a local file, by their lengths alone."""
+  count = position = 0
+  with open(path, 'rb') as file:
+    while header := file.read(_RECORD_HEADER.size):
+      position += _RECORD_BYTES + _RECORD_HEADER.unpack(header)[0]
+      file.seek(position)
+      count += 1
+  return count
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -235,79 +252,3 @@ def sha256(path: str | os.PathLike[str]) -> str:
     while chunk := file.read(2**22):
       digest.update(chunk)
   return digest.hexdigest()
-
-
-# dataset.json ----------------------------------------------------------------
-
-
-def info_to_text(info: DatasetInfo) -> str:
-  """Returns the contents of a `dataset.json`."""
-  classes: list[dict[str, Any]] = [
-    {'name': name, 'color': list(color)}
-    for name, color in zip(info.class_names, info.colors, strict=True)
-  ]
-  for entry, value in zip(classes, info.values, strict=False):
-    entry['value'] = value
-  document = {
-    'format': FORMAT,
-    'version': VERSION,
-    'made_by': 'tools/build_tfrecords.py',
-    'name': info.name,
-    'classes': classes,
-    'ignore_label': info.ignore_label,
-    'splits': {k: dataclasses.asdict(v) for k, v in info.splits.items()},
-  }
-  if info.warnings:
-    document['warnings'] = list(info.warnings)
-  return json.dumps(document, indent=1) + '\n'
-
-
-def info_from_text(text: str) -> DatasetInfo:
-  """Reads the contents of a `dataset.json`.
-
-  Raises:
-    ValueError: they cannot be read, or are of another version.
-  """
-  document = json.loads(text)
-  if not isinstance(document, dict) or document.get('format') != FORMAT:
-    raise ValueError(f'this is not a file of the format {FORMAT}.')
-  if document.get('version') != VERSION:
-    raise ValueError(
-      f'"version" ({document.get("version")}) must be {VERSION}; convert the '
-      'data set again.'
-    )
-  try:
-    return DatasetInfo(
-      name=document['name'],
-      class_names=tuple(entry['name'] for entry in document['classes']),
-      colors=tuple(_as_color(entry['color']) for entry in document['classes']),
-      ignore_label=document['ignore_label'],
-      splits={k: _parse_split(v) for k, v in document['splits'].items()},
-      warnings=tuple(document.get('warnings', ())),
-      values=tuple(e['value'] for e in document['classes'] if 'value' in e),
-    )
-  except KeyError as e:
-    raise ValueError(f'the key {e} is missing.') from e
-  except (TypeError, AttributeError) as e:
-    raise ValueError(f'a value is of the wrong type: {e}.') from e
-
-
-def _parse_split(entry: dict[str, Any]) -> SplitInfo:
-  return SplitInfo(
-    num_examples=entry['num_examples'],
-    shards=tuple(ShardInfo(**shard) for shard in entry['shards']),
-    min_size=_as_size(entry['min_size']),
-    max_size=_as_size(entry['max_size']),
-    class_pixel_shares=tuple(entry['class_pixel_shares']),
-    ignored_pixel_share=entry['ignored_pixel_share'],
-  )
-
-
-def _as_color(values: Sequence[int]) -> datasets.Color:
-  red, green, blue = values
-  return red, green, blue
-
-
-def _as_size(values: Sequence[int]) -> tuple[int, int]:
-  height, width = values
-  return height, width

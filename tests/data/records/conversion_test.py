@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -412,6 +413,25 @@ def test_a_text_that_finds_no_room_is_named(tmp_path, monkeypatch):
   ):
     shards.write_text(tmp_path / 'a.json', 'x')
   assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_not_utf_8_is_named_and_can_be_left_out(
+  folder, tmp_path
+):
+  folder.fill(num_train=2)
+  for kind, suffix in (('images', b'.jpg'), ('labels', b'.png')):
+    path = os.fsencode(folder.path / kind / 'train')
+    os.rename(
+      os.path.join(path, b'train_0' + suffix),
+      os.path.join(path, b'fl\xe4che' + suffix),
+    )
+  message = r"images/train/fl\\xe4che\.jpg' is not UTF-8; rename the picture"
+  with pytest.raises(ValueError, match=message):
+    folder.convert(tmp_path / 'data')
+  folder.convert(tmp_path / 'data', skip_invalid=True)
+  (skipped,) = conversion.load_skipped(tmp_path / 'data')
+  assert re.search(message, skipped.reason)
+  assert skipped.reason.isascii()
 
 
 # Leaving out -----------------------------------------------------------------

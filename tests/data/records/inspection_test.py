@@ -152,7 +152,7 @@ def test_a_missing_and_a_shortened_shard_are_named(data_dir):
   (data_dir / 'val-00000-of-00003.tfrecord').unlink()
   _rewrite(data_dir, _records(data_dir / SHARD)[:-1])
   shortened, missing = inspection.find_faults(data_dir)
-  assert f'{SHARD} has 3 examples, dataset.json says 4.' in shortened
+  assert f'{SHARD} has 3 examples, dataset.json says 4;' in shortened
   assert 'val-00000-of-00003.tfrecord is missing' in missing
 
 

@@ -9,7 +9,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from auto_deeplab.data.records import tfrecord
+from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.data.sources import pictures
 
 
@@ -72,7 +72,71 @@ def test_no_data_set_is_named(tmp_path):
       lambda d: d['splits']['val']['shards'][0].update(x=1),
       'a value is of the wrong type',
     ),
-    (lambda d: d['classes'].pop(), 'The number of classes (1) must be in 2..'),
+    (
+      lambda d: d['classes'].reverse(),
+      '"classes" (b, a) are not those of the conversion, or in another order',
+    ),
+    (
+      lambda d: (d['classes'].pop(), d.pop('class_digest')),
+      '"class_pixel_shares" and "ignored_pixel_share" must be a share a class',
+    ),
+    (lambda d: d['classes'][0].update(name=3), '"name" (3) must be a text'),
+    (lambda d: d['classes'][0].update(color=3), 'a value is of the wrong type'),
+    (lambda d: d['classes'][0].update(color=[1, 2]), 'not enough values to'),
+    (lambda d: d.update(ignore_label=0), '"ignore_label" (0) must be 255'),
+    (
+      lambda d: d['classes'][0].update(value=0),
+      '2 classes have the values [0]; each must have one of its own',
+    ),
+    *(
+      (
+        lambda d, name=name: d['splits']['val']['shards'][0].update(name=name),
+        f'split val: the shard {name!r} must lie in the folder itself',
+      )
+      for name in ('../x.tfrecord', '/x.tfrecord', 'a\\x', '..')
+    ),
+    (
+      lambda d: d['splits']['val']['shards'].append(
+        d['splits']['train']['shards'][0]
+      ),
+      'split val: "num_examples" (2) must be 3, the sum of its shards',
+    ),
+    (
+      lambda d: d['splits'].update(val=d['splits']['train']),
+      'the shard train-00000-of-00005.tfrecord is named twice',
+    ),
+    (
+      lambda d: d['splits']['val'].update(num_examples=2.0),
+      'split val: "num_examples" (2.0) must be a whole number above 0',
+    ),
+    (
+      lambda d: d['splits']['val'].update(num_examples=9),
+      'split val: "num_examples" (9) must be 2, the sum of its shards',
+    ),
+    (
+      lambda d: d['splits']['val']['shards'][0].update(num_bytes='1'),
+      """"num_bytes" ('1') must be a whole number above 0""",
+    ),
+    (
+      lambda d: d['splits']['val']['shards'][0].update(sha256='1'),
+      '"sha256" (1) of val-00000-of-00002.tfrecord is no SHA-256',
+    ),
+    (
+      lambda d: d['splits']['val'].update(min_size=[0, 3]),
+      'split val: "min_size" ([0, 3]) must be [height, width] in pixels',
+    ),
+    (
+      lambda d: d['splits']['val'].update(min_size=[99, 3]),
+      'split val: "min_size" ((99, 3)) is larger than "max_size"',
+    ),
+    (
+      lambda d: d['splits']['val'].update(class_pixel_shares=[0.5, 0.9]),
+      'split val: "class_pixel_shares" and "ignored_pixel_share" must be',
+    ),
+    (
+      lambda d: d['splits']['val'].update(ignored_pixel_share='x'),
+      'a value is of the wrong type',
+    ),
   ],
 )
 def test_a_bad_dataset_json_is_refused_by_name(
@@ -90,8 +154,30 @@ def test_a_bad_dataset_json_is_refused_by_name(
   assert str(path) in str(error.value)
 
 
+def test_counts_that_agree_with_each_other_but_not_with_the_shards(damaged):
+  data_dir, shard = damaged
+  path = data_dir / 'dataset.json'
+  document = json.loads(path.read_text())
+  split = document['splits']['train']
+  split['num_examples'] += 1
+  split['shards'][1]['num_examples'] += 1
+  path.write_text(json.dumps(document))
+  message = f'{shard} has 4 examples, dataset.json says 5; convert the data set'
+  with pytest.raises(ValueError, match=re.escape(message)):
+    tfrecord.verify(data_dir)
+
+
+def test_a_dataset_json_of_before_has_no_digest(converted):
+  document = json.loads((converted / 'dataset.json').read_text())
+  del document['class_digest']
+  info = info_file.from_text(json.dumps(document))
+  assert info.class_digest == ''
+  # The copy in a run's folder, by which it is known again, stays as it was.
+  assert json.loads(info_file.to_text(info)) == document
+
+
 def test_a_dataset_json_that_is_not_json_is_refused(tmp_path):
-  for text in (b'{"format"', b'\xff', b'[]'):
+  for text in (b'{"format"', b'\xff', b'[]', b'[' * 100_000):
     (tmp_path / 'dataset.json').write_bytes(text)
     with pytest.raises(ValueError, match=r'dataset\.json: '):
       tfrecord.load_info(tmp_path)
