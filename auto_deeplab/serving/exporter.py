@@ -35,6 +35,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+import re
 import shutil
 from typing import Any
 
@@ -218,6 +219,7 @@ def _quiet_tensorflow() -> Iterator[None]:
 def _written_aside(target: Path) -> Iterator[Path]:
   """Gives a folder beside `target`, renamed to it once all is written."""
   folder = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
+  _remove_leftovers(target)
   try:
     folder.mkdir(parents=True)
     yield folder
@@ -228,3 +230,13 @@ def _written_aside(target: Path) -> Iterator[Path]:
     raise OSError(f'cannot write {os.fspath(target)!r}: {e}') from e
   finally:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(target: Path) -> None:
+  """Removes what exports to the same place left that were killed."""
+  pattern = re.compile(re.escape(f'.{target.name}.') + r'(\d+)\.tmp')
+  neighbours = target.parent.iterdir() if target.parent.is_dir() else ()
+  for path in neighbours:
+    found = pattern.fullmatch(path.name)
+    if found and not os.path.exists(f'/proc/{found[1]}'):
+      shutil.rmtree(path, ignore_errors=True)

@@ -3,6 +3,7 @@
 """What is exported says what the model says, and holds nothing else."""
 
 import dataclasses
+import os
 from pathlib import Path
 import sys
 
@@ -326,6 +327,17 @@ class TestOutputDir:
     assert export_to(target, segmenter, dataset_info) == target
     assert client.read_metadata(target)['step'] == 1
     assert list(target.parent.iterdir()) == [target]
+
+  def test_what_a_killed_export_left_is_removed(
+    self, segmenter, dataset_info, tmp_path
+  ):
+    own = f'.out.{os.getppid()}.tmp'  # Of a process that is there.
+    for name in ('.out.99999999.tmp', '.other.99999999.tmp', own):
+      (tmp_path / name).mkdir()
+      (tmp_path / name / 'saved_model.pb').touch()
+    target = export_to(tmp_path / 'out', segmenter, dataset_info)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == sorted(['.other.99999999.tmp', own, target.name])
 
   def test_empty_one_is_filled(self, segmenter, dataset_info, tmp_path):
     export_to(tmp_path, segmenter, dataset_info)
