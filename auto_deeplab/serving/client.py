@@ -190,15 +190,33 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
     metadata = json.loads(Path(path).read_text(encoding='utf-8'))
     found = metadata['format'], metadata['version']
     if found == (FORMAT, VERSION):
-      _ = metadata['class_names'], metadata['colors']
-      _ = metadata['input']['max_pixels']
+      _check_classes(metadata)
+      if type(limit := metadata['input']['max_pixels']) is not int or limit < 1:
+        raise ValueError(f'`max_pixels` ({limit!r}) is no number of pixels.')
       return metadata
-  except (ValueError, TypeError, KeyError) as e:
+  except (ValueError, TypeError, KeyError, RecursionError) as e:
     raise ValueError(f'{path!r} is damaged: {e!r}') from e
   raise ValueError(
     f'{folder!r} is of format {found[0]!r}, version {found[1]}; this client '
     f'reads {FORMAT!r}, version {VERSION}.'
   )
+
+
+def _check_classes(metadata: dict[str, Any]) -> None:
+  """Raises an error unless each class has a name, a colour and a value."""
+  names, colors = metadata['class_names'], metadata['colors']
+  values = metadata.get('values', list(range(len(names))))
+  are_bytes = all(
+    type(number) is int and 0 <= number <= 255
+    for number in (*values, *(channel for color in colors for channel in color))
+  )
+  if (
+    not are_bytes
+    or not all(isinstance(name, str) for name in names)
+    or any(len(color) != 3 for color in colors)
+    or not len(names) == len(colors) == len(set(values)) == len(values)
+  ):
+    raise ValueError('its classes have no name, colour and value each.')
 
 
 def load_image(

@@ -150,6 +150,18 @@ class TestModelFolder:
     with pytest.raises(ValueError, match=message):
       client.SavedModelClient(folder)
 
+  @pytest.mark.parametrize(
+    'change', [{'values': [1]}, {'colors': [[1, 2]] * 4}, {'class_names': [1]}]
+  )
+  def test_classes_that_are_none(self, model_dir, tmp_path, change):
+    folder = shutil.copytree(model_dir, tmp_path / 'copy')
+    path = folder / 'assets.extra' / 'metadata.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(
+      ValueError, match=r'is damaged: .*no name, colour and value each'
+    ):
+      client.SavedModelClient(folder)
+
   @pytest.mark.parametrize('text', ['', '{"format": ', '[]', '{}'])
   def test_damaged_metadata(self, model_dir, tmp_path, text):
     folder = shutil.copytree(model_dir, tmp_path / 'copy')

@@ -17,36 +17,13 @@ import tensorflow as tf
 from auto_deeplab.data.datasets import ShardInfo
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.data.sources import pictures
+from tests.data import mutations
 
 # Labels and records of several kinds share them out.
 NUM_LABELS, NUM_RECORDS, NUM_FILES = 10_000, 10_000, 10_000
 
 LABEL = np.random.default_rng(0).integers(0, 4, (6, 7), np.uint8)
 IDENTITY = {value: value for value in range(256)}
-
-
-def _damage(data, rng):
-  """Returns other bytes: changed, lost, put in, doubled or cut off."""
-  data = bytearray(data)
-  for _ in range(rng.integers(1, 4)):
-    start = int(rng.integers(len(data)))
-    end = start + int(rng.integers(1, 9))
-    kind = rng.integers(6)
-    if kind == 0:
-      data[start] ^= 1 << int(rng.integers(8))
-    elif kind == 1:
-      data[start:end] = rng.bytes(len(data[start:end]))
-    elif kind == 2:
-      del data[start:end]
-    elif kind == 3:
-      data[start:start] = rng.bytes(end - start)
-    elif kind == 4:
-      data[start:start] = data[start:end]
-    else:
-      del data[start:]
-    if not data:
-      break
-  return bytes(data)
 
 
 # Labels ----------------------------------------------------------------------
@@ -76,7 +53,7 @@ def test_a_damaged_label_is_refused_or_read_as_it_was(tmp_path, data):
   path = tmp_path / 'a.png'
   num_refused = 0
   for number in range(NUM_LABELS // 4):
-    path.write_bytes(_damage(data, rng))
+    path.write_bytes(mutations.mutate_bytes(data, rng))
     try:
       label, counts = pictures.read_label(path, IDENTITY)
     except ValueError:
@@ -108,7 +85,7 @@ def test_a_damaged_example_is_refused_or_has_its_label(record):
   num_refused = 0
   for number in range(NUM_RECORDS):
     try:
-      label = _read_label(_damage(record, rng))
+      label = _read_label(mutations.mutate_bytes(record, rng))
     except (ValueError, tf.errors.InvalidArgumentError):
       num_refused += 1
     else:
@@ -127,7 +104,7 @@ def damaged_shards(record, tmp_path_factory):
   rng = np.random.default_rng(3)
   paths = [folder / str(number) for number in range(NUM_FILES)]
   for path in paths:
-    path.write_bytes(_damage(data, rng))
+    path.write_bytes(mutations.mutate_bytes(data, rng))
   return folder / 'a', paths
 
 
