@@ -329,7 +329,7 @@ def _check_tables(
   for key, (name, size) in images.items():
     if not isinstance(key, int) or not isinstance(name, str):
       raise ValueError(f'{path}: the picture {key!r} is called {name!r}.')
-    is_size = all(isinstance(side, int) and side > 0 for side in size)
+    is_size = all(type(side) is int and side > 0 for side in size)
     if not is_size or size[0] * size[1] > picture_files.MAX_PIXELS:
       raise ValueError(
         f'{path}: the picture {name} has {size[1]}x{size[0]} pixels; the limit '

@@ -288,6 +288,11 @@ def test_a_shape_that_cannot_be_drawn_is_named(archive, segmentation, message):
     ),
     (
       'images',
+      [{'id': 1, 'file_name': '1.jpg', 'height': True, 'width': 8}],
+      r'the picture 1\.jpg has 8xTrue pixels',
+    ),
+    (
+      'images',
       [{'id': 1, 'file_name': 1, 'height': 6, 'width': 8}],
       'the picture 1 is called 1',
     ),
