@@ -90,7 +90,9 @@ def read_image(path: pathlib.Path) -> EncodedPicture:
   digest = _digest(pixels)
   if header.is_plain_image:
     return EncodedPicture(data, header.format, header.size, digest)
-  return EncodedPicture(_encode_rgb(pixels), 'png', header.size, digest)
+  data = _encode_rgb(pixels)
+  decode_image(path, data)  # TensorFlow has limits of its own, as on widths.
+  return EncodedPicture(data, 'png', header.size, digest)
 
 
 def _digest(pixels: np.ndarray) -> str:

@@ -208,6 +208,13 @@ def test_other_kinds_are_stored_as_pngs(tmp_path, suffix, options, mode):
   assert png.digest == image.digest
 
 
+def test_a_size_that_no_png_has_is_refused(tmp_path):
+  path = tmp_path / 'a.tif'
+  Image.new('L', (1_000_001, 1)).save(path)
+  with pytest.raises(ValueError, match=r'a\.tif cannot be decoded'):
+    pictures.read_image(path)
+
+
 def _write_16(path, values, suffix):
   path = path.with_suffix(suffix)
   if values.ndim == 3:
