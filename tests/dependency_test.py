@@ -31,6 +31,7 @@ ROOMS = (
   'serving',
   'reporting',
   'studies',
+  'planning',
   'cli',
   'cli/verbs',
   'tools',

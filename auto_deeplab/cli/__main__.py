@@ -18,6 +18,7 @@ VERBS = (
   'demo',
   'build_tfrecords',
   'inspect_dataset',
+  'plan',
   'search',
   'decode',
   'choose',

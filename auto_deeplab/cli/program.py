@@ -88,22 +88,29 @@ def run(verb: ModuleType) -> None:
 
   Args:
     verb: a module of `auto_deeplab.cli.verbs`. Its `FOR_MEMORY`, if it has
-      one, says what to do where the memory does not suffice.
+      one, says what to do where the memory does not suffice. `POSITIONAL`
+      names the flag that its first word is, as in `plan DATA`. With
+      `PASSES_ON`, flags that it does not know are the argument of `main`.
   """
   if help_text.is_asked(sys.argv):
     print(help_text.of_verb(verb))
     return
+  passes_on = getattr(verb, 'PASSES_ON', False)
+  _name_first(getattr(verb, 'POSITIONAL', None))
   remedy = getattr(
     verb, 'FOR_MEMORY', 'end other programs, or take a larger machine'
   )
 
   def guarded_main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-      sys.exit(f'{name()}: unexpected argument: {argv[1]}; see --help.')
+    words = argv[1:]
+    if passes_on:
+      words = [word for word in words if not word.startswith('--')]
+    if words:
+      sys.exit(f'{name()}: unexpected argument: {words[0]}; see --help.')
     if not flags.FLAGS['verbosity'].present:
       _quieten()
     try:
-      verb.main()
+      verb.main(*([argv[1:]] if passes_on else []))
     except KeyboardInterrupt as e:
       # Of a subclass, Python would exit with status 1.
       raise KeyboardInterrupt(str(e)) from e
@@ -119,4 +126,22 @@ def run(verb: ModuleType) -> None:
       print(f'{name()}: {message}', *notes, sep='\n', file=sys.stderr)
       sys.exit(status or 1)
 
-  app.run(guarded_main)
+  parse = _parse_known if passes_on else app.parse_flags_with_usage
+  app.run(guarded_main, flags_parser=parse)
+
+
+def _name_first(flag: str | None) -> None:
+  """Has absl take the first word for the value of a flag."""
+  if flag and len(sys.argv) > 1 and not sys.argv[1].startswith('-'):
+    sys.argv[1] = f'--{flag}={sys.argv[1]}'
+
+
+def _parse_known(argv: list[str]) -> list[str]:
+  """Parses the flags that there are, and returns the others.
+
+  What is wrong with them is one line, as absl has it for all others.
+  """
+  try:
+    return flags.FLAGS(argv, known_only=True)
+  except flags.Error as e:
+    sys.exit(f'{name()}: {e}')

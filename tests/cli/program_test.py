@@ -103,3 +103,33 @@ def test_a_defect_keeps_its_traceback(tmp_path):
   status, stderr = run_tool(tmp_path, _RUN.format(body))
   assert status == 1
   assert stderr.startswith('Traceback ')
+
+
+_WORDS = """
+import sys
+from absl import flags
+from auto_deeplab.cli import program
+{}
+FLAG = flags.DEFINE_string('data_dir', None, 'A folder.')
+def main(others=()): print(FLAG.value, *others, file=sys.stderr)
+sys.argv[1:] = {}
+program.run(sys.modules[__name__])
+"""
+
+
+def test_a_verb_may_name_its_first_word(tmp_path):
+  body = _WORDS.format("POSITIONAL = 'data_dir'", ['here'])
+  assert run_tool(tmp_path, body) == (0, 'here\n')
+
+
+def test_a_verb_may_pass_on_what_it_does_not_know(tmp_path):
+  settings = "PASSES_ON, POSITIONAL = True, 'data_dir'"
+  body = _WORDS.format(settings, ['here', '--a=1', '--b'])
+  assert run_tool(tmp_path, body) == (0, 'here --a=1 --b\n')
+  body = _WORDS.format(settings, ['here', 'there'])
+  message = 'tool: unexpected argument: there; see --help.\n'
+  assert run_tool(tmp_path, body) == (1, message)
+  body = _WORDS.format(settings, ['here', '--data_dir'])
+  status, errors = run_tool(tmp_path, body)
+  assert status == 1
+  assert errors.startswith('tool: Missing value for flag')

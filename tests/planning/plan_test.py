@@ -1,0 +1,203 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is chosen for which pictures, machine and hours."""
+
+import dataclasses
+
+import pytest
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import cost
+from auto_deeplab.planning import plan
+
+_GIB = 2**30
+DATA = plan.Fingerprint(
+  num_train=400,
+  num_val=100,
+  size=(360, 480),
+  max_size=(360, 480),
+  class_shares=(0.5, 0.3, 0.2),
+  object_side=40.0,
+  boundary_share=0.03,
+)
+MACHINE = plan.Machine(cores=2, memory_bytes=16 * _GIB, rate=4e10)
+MEASURED = plan.Measured(
+  start_seconds=20.0,
+  train_seconds=0.5,
+  evaluate_seconds=0.1,
+  train_bytes=2 * _GIB,
+  search_start_seconds=60.0,
+  search_seconds=0.5,
+  architecture_seconds=0.5,
+  search_bytes=3 * _GIB,
+)
+
+
+def made(hours=2.0, data=DATA, machine=MACHINE, measured=MEASURED, **settings):
+  design = plan.choose(data, machine, hours * 3600)
+  return plan.make(data, machine, hours, design, measured, **settings)
+
+
+def value(choices, setting):
+  """The value that a recipe gives to a setting; None if it gives none."""
+  found = [c.value for c in choices if c.setting == setting]
+  return found[0] if found else None
+
+
+@pytest.mark.parametrize('hours', [0.2, 2, 20])
+def test_its_recipes_are_read_and_say_what_was_chosen(tmp_path, hours):
+  planned = made(hours)
+  (tmp_path / 'train.gin').write_text(plan.to_gin(planned.train, 'For you.'))
+  train = configs.load(configs.TrainExperiment, [str(tmp_path / 'train.gin')])
+  train.check_beginning()
+  assert train.schedule.train_steps == planned.train_steps
+  assert train.input.crop_size == (planned.design.crop,) * 2
+  assert train.segmenter.filter_multiplier == planned.design.filters
+  if planned.search_steps:
+    path = tmp_path / 'search.gin'
+    path.write_text(plan.to_gin(planned.search, 'For you.'))
+    search = configs.load(configs.SearchExperiment, [str(path)])
+    assert search.schedule.train_steps == planned.search_steps
+    assert search.supernet.num_layers == planned.design.layers
+
+
+@pytest.mark.parametrize('hours', [0.1, 0.5, 2, 8])
+def test_it_takes_less_than_the_hours(hours):
+  planned = made(hours)
+  assert planned.seconds <= hours * 3600
+  # What is left over is a margin, unless the steps are at their most.
+  most = 200 * DATA.num_train / planned.design.batch // 10 * 10
+  assert planned.seconds > 0.8 * hours * 3600 or planned.train_steps == most
+
+
+def test_a_stage_takes_what_its_steps_were_measured_to_take():
+  planned = made(2)
+  seconds = {stage.verb: stage.seconds for stage in planned.stages}
+  steps = planned.search_steps
+  assert list(seconds) == ['search', 'decode', 'train', 'evaluate', 'export']
+  assert seconds['train'] == 20 + 0.5 * planned.train_steps + 100 * 0.1
+  start = value(planned.search, 'SearchConfig.arch_start_step')
+  assert seconds['search'] == 60 + 0.5 * steps + 0.5 * (steps - start)
+
+
+def test_a_budget_too_small_for_a_search_trains_only():
+  planned = made(0.3)
+  assert planned.search_steps == 0
+  assert planned.search == ()
+  assert planned.why.startswith('beside one, ')
+  # A step that is fast leaves no excuse but the time to begin.
+  fast = dataclasses.replace(MEASURED, train_seconds=0.05)
+  assert 'hours it would be searched' in made(0.2, measured=fast).why
+  assert 'search' not in [stage.verb for stage in planned.stages]
+
+
+def test_a_given_genotype_is_not_searched_for():
+  planned = made(8, genotype_is_given=True)
+  assert (planned.search_steps, planned.why) == (0, 'the genotype is given.')
+
+
+def test_too_few_pictures_are_not_halved():
+  few = dataclasses.replace(DATA, num_train=3)
+  slow = dataclasses.replace(MEASURED, train_seconds=0.01)
+  assert made(8, data=few, measured=slow).search_steps > 0  # Batches of one.
+  one = dataclasses.replace(DATA, num_train=1)
+  planned = made(8, data=one, measured=slow)
+  assert planned.why == '1 pictures are too few to be halved.'
+
+
+def test_more_time_buys_a_larger_network_and_never_a_smaller():
+  costs = [
+    plan.choose(DATA, MACHINE, hours * 3600).step_multiply_adds(3)
+    for hours in (0.1, 0.5, 2, 10, 50)
+  ]
+  assert costs == sorted(costs)
+  assert costs[0] < costs[-1] / 10
+
+
+def test_what_was_too_large_is_not_chosen_again():
+  first = plan.choose(DATA, MACHINE, 1e6)
+  below = first.step_multiply_adds(3)
+  second = plan.choose(DATA, MACHINE, 1e6, below=below)
+  assert second.step_multiply_adds(3) < below
+
+
+@pytest.mark.parametrize('size', [(64, 64), (180, 240), (2048, 1536)])
+def test_crops_nest_and_are_about_a_picture_at_most(size):
+  data = dataclasses.replace(DATA, size=size)
+  for design in plan.designs(data):
+    assert design.crop % 32 == 1
+    assert 97 <= design.crop <= max(97, min(size) + 32)
+
+
+def test_the_networks_are_those_that_are_counted():
+  # That of CamVid's recipe on its crops, forwards and twice that backwards.
+  (design,) = (
+    d for d in plan.designs(DATA) if d.filters == 16 and d.crop == 289
+  )
+  network = cost.Network(
+    design.genotype, (289, 289), 16, 3, (24, 24, 48), 64, 24, 64
+  )
+  expected = 3 * 8 * cost.count(network).multiply_adds
+  assert design.step_multiply_adds(3) == expected
+
+
+def test_rare_classes_and_few_pictures_are_met():
+  rare = dataclasses.replace(DATA, class_shares=(0.995, 0.005, 0.0))
+  planned = made(2, data=rare)
+  assert value(planned.train, 'InputConfig.class_balance') == 0.5
+  assert value(made(2).train, 'InputConfig.class_balance') is None
+  few = dataclasses.replace(DATA, num_train=50)
+  planned = made(2, data=few)
+  assert value(planned.train, 'InputConfig.brightness_jitter') == 0.2
+
+
+def test_what_is_wrong_is_warned_of():
+  data = dataclasses.replace(DATA, num_train=10, class_shares=(1.0, 0.0))
+  large = dataclasses.replace(MEASURED, train_bytes=15 * _GIB)
+  slow = dataclasses.replace(large, train_seconds=20.0)
+  planned = made(1, data=data, measured=slow)
+  assert [warning.partition(':')[0] for warning in planned.warnings] == [
+    '1 of 2 classes have no pixel in train (1)',
+    f'{planned.train_steps} training steps fit, 800 would be needed',
+    '15.0 GiB are needed of the 16.0 GiB that are free.',
+    '10 pictures are few',
+  ]
+  assert not plan.fits(MACHINE, large)
+  assert plan.fits(MACHINE, MEASURED)
+
+
+def test_half_precision_is_taken_where_it_is_faster():
+  gpu = dataclasses.replace(MACHINE, gpus=1, bfloat16_rate=8e10)
+  setting = 'RuntimeConfig.precision'
+  assert value(made(2, machine=gpu).train, setting) == 'mixed_bfloat16'
+  assert value(made(2).train, setting) is None
+
+
+def test_hours_that_do_not_suffice_are_refused():
+  with pytest.raises(ValueError, match=r'^`hours` \(0.02\) are too few: '):
+    made(0.02)
+  with pytest.raises(ValueError, match=r'^`hours` \(0\) must be greater'):
+    made(0)
+
+
+def test_batch_norm_forgets_its_start_however_few_steps():
+  for steps in (10, 100, 800, 2600, 100_000):
+    assert plan.momentum(steps) ** steps < 0.01
+  assert plan.momentum(100_000) == 0.9997
+
+
+def test_a_reason_stands_above_its_setting():
+  choices = (
+    plan.Choice('InputConfig.batch_size', 8, 'Why.'),
+    plan.Choice('TrainConfig.train_steps', 10),
+  )
+  assert plan.to_gin(choices, 'One.\nTwo.') == (
+    '# One.\n# Two.\n\n# Why.\nInputConfig.batch_size = 8\n\n'
+    'TrainConfig.train_steps = 10\n'
+  )
+
+
+def test_a_draft_holds_both():
+  drafted = plan.draft(DATA, MACHINE, plan.choose(DATA, MACHINE, 7200))
+  assert value(drafted.search, 'SearchConfig.train_steps') == 1000
+  assert value(drafted.train, 'TrainConfig.train_steps') == 1000

@@ -1,0 +1,124 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How a plan is made and what is written of it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from auto_deeplab import configs
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.planning import machine, measuring, planner
+from auto_deeplab.planning import plan as plan_lib
+from tests import tiny
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+  return str(tiny.write_data(tmp_path_factory.mktemp('plan')))
+
+
+@pytest.fixture
+def tried(monkeypatch):
+  """What was tried; `answers` are given in turn, the last again and again."""
+
+  class Tried(list[str]):
+    answers: list[Any]
+
+  tried = Tried()
+  tried.answers = [{}]
+
+  def run(kind, *arguments):
+    tried.append(kind)
+    answer = (
+      tried.answers.pop(0) if len(tried.answers) > 1 else tried.answers[0]
+    )
+    if isinstance(answer, Exception):
+      raise answer
+    common = {'start': 10.0, 'step': 0.2, 'cpu_step': 0.4, 'peak': 2**30}
+    return common | {'picture': 0.1, 'architecture': 0.3} | answer
+
+  monkeypatch.setattr(measuring, 'run', run)
+  monkeypatch.setattr(
+    machine, 'measure', lambda: plan_lib.Machine(2, 8 * 2**30, 4e10)
+  )
+  return tried
+
+
+def test_without_time_for_a_search_a_genotype_is_written(data, tried, tmp_path):
+  made = planner.make(data, 0.05)
+  assert 'search' not in tried
+  written = planner.write(made, tmp_path / 'plan')
+  assert sorted(p.name for p in (tmp_path / 'plan').iterdir()) == [
+    'genotype.json',
+    'plan.json',
+    'train.gin',
+  ]
+  assert written[-1].endswith('plan.json')
+  genotype = genotype_lib.Genotype.load(tmp_path / 'plan/genotype.json')
+  assert genotype == made.plan.design.genotype
+  recipe = str(tmp_path / 'plan/train.gin')
+  config = configs.load(configs.TrainExperiment, [recipe])
+  assert config.schedule.train_steps == made.plan.train_steps
+
+
+def test_with_time_both_are_tried_and_written(data, tried, tmp_path):
+  made = planner.make(data, 5)
+  assert tried[-2:] == ['train', 'search']
+  planner.write(made, tmp_path)
+  assert (tmp_path / 'search.gin').exists()
+  assert not (tmp_path / 'genotype.json').exists()
+  stages = {stage.verb: stage.seconds for stage in made.plan.stages}
+  assert planner.load_seconds(tmp_path) == stages
+
+
+def test_of_a_genotype_the_training_alone_is_planned(data, tried, tmp_path):
+  made = planner.make(data, 5, genotype=tiny.GENOTYPE)
+  assert set(tried) == {'train'}
+  planner.write(made, tmp_path, 'some/genotype.json')
+  assert not (tmp_path / 'genotype.json').exists()
+
+
+def test_what_does_not_fit_into_the_memory_gives_way(data, tried):
+  first = planner.make(data, 50).plan.design
+  tried.answers = [measuring.OutOfMemory('no'), {'step': 2.0}]
+  assert planner.make(data, 50).plan.design != first
+  tried.answers = [{'peak': 7 * 2**30}, {'step': 2.0}]
+  assert planner.make(data, 50).plan.design != first
+
+
+def test_where_nothing_fits_it_says_so(data, tried):
+  tried.answers = [measuring.OutOfMemory('trying needs more memory.')]
+  with pytest.raises(measuring.OutOfMemory, match=r'^trying needs'):
+    planner.make(data, 5)
+  assert tried == ['train'] * 3
+
+
+def test_a_person_reads_what_it_takes(data, tried):
+  text = planner.summary(planner.make(data, 5))
+  assert '8 pictures to train on, 3 to evaluate on, about 64x64' in text
+  assert re.search(r'^  search +\d+\.\d min +1\.0 GiB$', text, re.MULTILINE)
+  assert 'Warning: 8 pictures are few' in text
+
+
+def test_a_damaged_plan_is_named(tmp_path):
+  (tmp_path / 'plan.json').write_text('{}')
+  with pytest.raises(ValueError, match=r'plan\.json cannot be read: KeyError'):
+    planner.load_seconds(tmp_path)
+
+
+def test_a_trial_that_fails_says_why(data, tmp_path):
+  (tmp_path / 'bad.gin').write_text('TrainConfig.train_steps = -1\n')
+  with pytest.raises(ValueError, match=r'^trying the train failed: .*-1'):
+    measuring.run('train', data, str(tmp_path / 'bad.gin'), 'none.json')
+
+
+def test_a_trial_measures_a_training(data, tmp_path):
+  recipe, genotype = tmp_path / 'train.gin', tmp_path / 'genotype.json'
+  tiny.GENOTYPE.save(genotype)
+  recipe.write_text(configs.to_gin(tiny.train_config()))
+  found = measuring.run('train', data, str(recipe), str(genotype))
+  assert found.keys() == {'start', 'step', 'cpu_step', 'picture', 'peak'}
+  assert 0 < found['step'] < found['start']
+  assert 2**27 < found['peak'] < 2**34
