@@ -16,6 +16,7 @@ _VERBS = f'{__package__}.verbs'
 # In the order in which a newcomer needs them; a module each.
 VERBS = (
   'demo',
+  'run',
   'build_tfrecords',
   'inspect_dataset',
   'plan',

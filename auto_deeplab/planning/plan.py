@@ -204,10 +204,12 @@ def designs(data: Fingerprint) -> list[Design]:
 def _crops(data: Fingerprint) -> list[int]:
   """Returns sides: as large as a picture, and smaller ones.
 
-  Not smaller than three objects side by side, as far as pictures allow it.
+  Not smaller than three objects side by side, nor than half a picture, as far
+  as that is not more than CamVid's recipe has.
   """
   largest = _nesting(min(min(data.size), _MAX_CROP))
-  least = min(largest, _nesting(min(3 * data.object_side, 257)))
+  seen = max(3 * data.object_side, min(data.size) / 2)
+  least = min(largest, _nesting(min(seen, 257)))
   sides = {_nesting(largest * share) for share in (1, 0.75, 0.5, 0.25)}
   return sorted(side for side in sides | {least} if side >= least)
 

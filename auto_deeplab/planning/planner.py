@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import tempfile
+import time
 
 from auto_deeplab.architecture import artifact
 from auto_deeplab.architecture import genotype as genotype_lib
@@ -55,7 +56,7 @@ def make(
 
   Args:
     data_dir: folder of a converted data set.
-    hours: for all that follows.
+    hours: from now on, planning included.
     genotype: to train; None to search one, where there is time.
     tell: called with a line now and then.
 
@@ -64,6 +65,7 @@ def make(
     ValueError: it cannot be read, the hours are too few, or nothing fits into
       the memory.
   """
+  begin = time.monotonic()
   data, seen = fingerprint.read(data_dir), machine.measure()
   slowness, below = plan_lib.SLOWNESS, float('inf')
   for attempt in range(_MAX_TRIES):
@@ -88,9 +90,8 @@ def make(
     better = plan_lib.choose(data, seen, hours * 3600, slowness, below)
     if 1 / _MISJUDGED < ratio < _MISJUDGED or better == design:
       break
-  made = plan_lib.make(
-    data, seen, hours, design, measured, genotype is not None
-  )
+  left = hours - (time.monotonic() - begin) / 3600
+  made = plan_lib.make(data, seen, left, design, measured, genotype is not None)
   return Made(data, seen, measured, made)
 
 

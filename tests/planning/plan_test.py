@@ -127,6 +127,7 @@ def test_crops_nest_and_are_about_a_picture_at_most(size):
   for design in plan.designs(data):
     assert design.crop % 32 == 1
     assert 97 <= design.crop <= max(97, min(size) + 32)
+    assert design.crop >= min(min(size) / 2, 257)
 
 
 def test_the_networks_are_those_that_are_counted():

@@ -95,6 +95,20 @@ def test_where_nothing_fits_it_says_so(data, tried):
   assert tried == ['train'] * 3
 
 
+def test_planning_takes_of_the_hours(data, tried, monkeypatch):
+  clock = iter([0.0, 360.0])
+  monkeypatch.setattr(planner.time, 'monotonic', lambda: next(clock))
+  left, make = [], plan_lib.make
+
+  def noting(data, seen, hours, *others):
+    left.append(hours)
+    return make(data, seen, hours, *others)
+
+  monkeypatch.setattr(plan_lib, 'make', noting)
+  planner.make(data, 5)
+  assert left == [4.9]
+
+
 def test_a_person_reads_what_it_takes(data, tried):
   text = planner.summary(planner.make(data, 5))
   assert '8 pictures to train on, 3 to evaluate on, about 64x64' in text

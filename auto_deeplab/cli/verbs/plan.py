@@ -32,7 +32,7 @@ _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder for the recipes.', required=True
 )
 _HOURS = flags.DEFINE_float(
-  'hours', 2.0, 'For all that follows: search, training, evaluation, export.'
+  'hours', 2.0, 'From now until all is searched, trained and exported.'
 )
 _GENOTYPE = flags.DEFINE_string(
   'genotype', None, 'Genotype that decode wrote: search no other.'

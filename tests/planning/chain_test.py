@@ -1,0 +1,239 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which step comes next, how it ends, and how far it is."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from auto_deeplab.cli import __main__ as command
+from auto_deeplab.planning import chain as chain_lib
+from tests import pages
+
+_SECONDS = {'search': 100.0, 'decode': 10.0, 'train': 200.0, 'export': 90.0}
+
+
+@pytest.fixture
+def chain(tmp_path):
+  (tmp_path / 'pictures').mkdir()
+  return chain_lib.Chain(
+    str(tmp_path / 'pictures'), str(tmp_path / 'out'), ('--val_fraction=0.2',)
+  )
+
+
+def write(path, text=''):
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  with open(path, 'w') as file:
+    file.write(text)
+
+
+def plan(chain, with_search=True):
+  """Writes what the planner leaves."""
+  stages = [{'verb': v, 'seconds': s} for v, s in _SECONDS.items()]
+  document = {'plan': {'stages': stages}}
+  write(f'{chain.out}/plan/plan.json', json.dumps(document))
+  write(f'{chain.out}/plan/train.gin', 'TrainConfig.train_steps = 40\n')
+  if with_search:
+    settings = 'train_steps = 1000', 'arch_start_step = 400'
+    text = ''.join(f'SearchConfig.{line}\n' for line in settings)
+    write(f'{chain.out}/plan/search.gin', text)
+
+
+def names(chain):
+  return [step.name for step in chain.steps(1) if not step.is_done]
+
+
+def test_pictures_are_converted_with_the_flags_that_are_passed_on(chain):
+  convert = chain.steps(1)[0]
+  assert convert.arguments == (
+    '--dataset=folder',
+    '--val_fraction=0.2',
+    f'--data_dir={chain.pictures}',
+    f'--output_dir={chain.out}/data',
+  )
+  other = chain_lib.Chain('a', 'b', ('--dataset=coco',)).steps(1)[0]
+  assert other.arguments[0] == '--dataset=coco'
+
+
+def test_tfrecords_are_taken_as_they_are(chain):
+  write(f'{chain.pictures}/dataset.json')
+  assert names(chain)[0] == 'inspect_dataset'
+  assert chain.data_dir == chain.pictures
+
+
+def test_a_search_is_a_step_where_it_is_planned(chain):
+  plan(chain, with_search=False)
+  assert names(chain)[-3:] == ['train', 'evaluate', 'export']
+  assert 'search' not in names(chain)
+  plan(chain)
+  assert names(chain)[2:5] == ['search', 'decode', 'train_plan']
+
+
+def test_folders_say_what_is_done(chain):
+  plan(chain)
+  write(f'{chain.out}/data/dataset.json')
+  write(f'{chain.out}/contact_sheet.png')
+  assert names(chain)[0] == 'search'
+  write(f'{chain.out}/search/architecture/step-00000900.npz')
+  assert names(chain)[0] == 'search'
+  write(f'{chain.out}/search/architecture/step-00001000.npz')
+  assert names(chain)[0] == 'decode'
+  write(f'{chain.out}/decoded/genotype.json')
+  assert names(chain)[0] == 'train_plan'
+  write(f'{chain.out}/train_plan/plan.json')
+  write(f'{chain.out}/train_plan/train.gin', 'TrainConfig.train_steps = 50\n')
+  (train,) = (s for s in chain.steps(1) if s.name == 'train')
+  assert f'--gin_file={chain.out}/train_plan/train.gin' in train.arguments
+  assert f'--genotype={chain.out}/decoded/genotype.json' in train.arguments
+
+
+def test_what_is_of_another_checkpoint_is_not_done(chain, monkeypatch):
+  plan(chain, with_search=False)
+  run_dir, model = f'{chain.out}/train', f'{chain.out}/saved_model'
+  monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 40)
+  write(f'{run_dir}/metrics.jsonl', '{"step": 40, "eval/mean_iou": 0.5}\n')
+  write(f'{run_dir}/evaluation-val-20.json')
+  write(f'{model}/assets.extra/metadata.json', '{"step": 20}')
+  assert names(chain)[-2:] == ['evaluate', 'export']
+  assert 'train' not in names(chain)
+  write(f'{run_dir}/evaluation-val-40.json')
+  write(f'{model}/assets.extra/metadata.json', '{"step": 40}')
+  assert names(chain)[-1] == 'plan' or 'export' not in names(chain)
+
+
+def test_a_report_is_made_where_there_is_the_verb(chain):
+  chain = chain_lib.Chain(chain.pictures, chain.out, has_report=True)
+  assert chain.steps(1)[-1].arguments == (
+    f'{chain.out}/train',
+    f'--output={chain.out}/report.html',
+  )
+
+
+def test_a_step_gives_the_flags_that_its_verb_has(chain):
+  chain = chain_lib.Chain(chain.pictures, chain.out)
+  plan(chain)
+  for step in chain.steps(1):
+    assert step.verb in command.VERBS
+    given = {argument[2:].partition('=')[0] for argument in step.arguments}
+    flags = pages.flags(step.verb)
+    assert {n for n, is_required in flags.items() if is_required} <= given
+    assert given <= flags.keys()
+
+
+def test_it_says_how_far_it_is(chain):
+  plan(chain)
+  write(
+    f'{chain.out}/train/config.gin',
+    'TrainConfig.train_steps = 40\nTrainConfig.eval_interval = 1\n',
+  )
+  write(
+    f'{chain.out}/train/metrics.jsonl',
+    '{"step": 10, "eval/mean_iou": 0.25}\n{"step": 20}\n',
+  )
+  found = chain_lib.standing(chain, 'train', 90)
+  # Half of 200 seconds, after 110 and before 90.
+  assert found == chain_lib.Standing(210 / 400, 190, 0.25)
+  assert str(found) == '52% done, 3 min left, mIoU 0.250'
+  # It will not go on for longer than it may.
+  found = chain_lib.standing(chain, 'train', 90, 60)
+  assert found is not None
+  assert found.seconds_left == 60
+  assert chain_lib.standing(chain, 'inspect_dataset', 90) is None
+
+
+def test_before_there_is_a_plan_nobody_knows(chain):
+  assert chain_lib.standing(chain, 'train', 1) is None
+
+
+# Doing it --------------------------------------------------------------------
+
+
+@pytest.fixture
+def do(chain, monkeypatch, tmp_path):
+  """Runs a chain of two steps, of these programs; returns what was told."""
+  monkeypatch.setattr(chain_lib, '_LEAST_SECONDS', 1.0)
+  monkeypatch.setattr(chain_lib, '_POLL_SECONDS', 0.05)
+
+  def done(train, export='', hours=1.0):
+    programs = {'train': train, 'export': export}
+
+    def steps(self, hours):
+      return [
+        chain_lib.Step(
+          verb, verb, (), os.path.exists(f'{tmp_path}/{verb}.done')
+        )
+        for verb in programs
+      ]
+
+    monkeypatch.setattr(chain_lib.Chain, 'steps', steps)
+    lines: list[str] = []
+
+    def start(verb):
+      return [sys.executable, '-c', programs[verb]]
+
+    chain_lib.run(chain, hours, start, lines.append)
+    return lines
+
+  return done
+
+
+def test_each_step_is_done_once_by_a_command_that_is_shown(do, tmp_path):
+  assert do('', '') == ['+ auto-deeplab train ', '+ auto-deeplab export ']
+  write(f'{tmp_path}/train.done')
+  assert do('', '') == ['+ auto-deeplab export ']
+
+
+def test_what_is_shown_does_not_say_what_comes_next(do, monkeypatch):
+  monkeypatch.setattr(chain_lib, '_SHOWN', ('export',))
+  lines = do('print("a")', 'print("Wrote b. Next:\\n  c --d=e")')
+  assert lines[1:] == ['+ auto-deeplab export ', 'Wrote b.']
+
+
+def test_a_step_that_fails_is_named_with_its_last_words(do, chain):
+  with pytest.raises(chain_lib.StepError) as caught:
+    do('print("a"); import sys; sys.exit("it broke")')
+  log = f'{chain.out}/logs/train.log'
+  assert str(caught.value) == f'train failed: it broke (all of it: {log})'
+
+
+_ENDLESS = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+time.sleep(60)
+"""
+
+
+def test_a_training_ends_with_the_hours_and_the_rest_is_done(do):
+  begin = time.monotonic()
+  lines = do(_ENDLESS, hours=0.5 / 3600)
+  assert time.monotonic() - begin < 20
+  assert lines == [
+    '+ auto-deeplab train ',
+    'The time for train is up; going on with what it has.',
+    '+ auto-deeplab export ',
+  ]
+
+
+@pytest.mark.parametrize(
+  ('number', 'error'),
+  [
+    (signal.SIGTERM, chain_lib.Stopped),
+    (signal.SIGINT, KeyboardInterrupt),
+  ],
+)
+def test_what_asks_it_to_end_reaches_the_step(do, number, error):
+  timer = threading.Timer(2, lambda: os.kill(os.getpid(), number))
+  timer.start()
+  with pytest.raises(error, match='the same command goes on from there'):
+    do(_ENDLESS)
+
+
+@pytest.mark.parametrize('hours', [0, -1, float('inf')])
+def test_hours_have_to_be_some(do, hours):
+  with pytest.raises(ValueError, match=r'^`hours` \(.*\) must be greater'):
+    do('', hours=hours)
