@@ -387,7 +387,11 @@ def run(
     limit = deadline - _seconds_after(chain, step.name)
     status = _do(chain, step, start(step.verb), limit, deadline, tell)
     if status == _SAVED and step.name in _STOPPABLE:
-      tell(f'The time for {step.name} is up; going on with what it has.')
+      tell(
+        f'The time for {step.name} is up at {_share(chain, step.name):.0%} of '
+        'its steps; going on with what it has. The same command with more '
+        'hours goes on with it.'
+      )
     elif status and step.is_needed:
       raise StepError(_failure(chain, step, status))
     over.add(step.name)

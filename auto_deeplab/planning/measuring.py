@@ -11,6 +11,7 @@ guessed of a network, a machine or how busy it is.
 """
 
 from collections.abc import Callable
+import itertools
 import json
 import os
 import resource
@@ -38,8 +39,9 @@ def run(kind: str, *arguments: str) -> dict[str, float]:
     *arguments: data folder, recipe, and of a training the genotype's file.
 
   Returns:
-    By name: 'start', 'step', 'cpu_step' and, of a training, 'picture' in
-    seconds; of a search 'architecture', what such a step adds; 'peak' bytes.
+    By name, in seconds: 'start', 'step' and, of a training, 'picture'; of a
+    search 'architecture', what such a step adds. With 'cpu_' before it, the
+    same in those of processors, where it is known. And 'peak', in bytes.
 
   Raises:
     OutOfMemory: the memory did not suffice.
@@ -74,7 +76,8 @@ def _timed(trainer: Any) -> dict[str, float]:
   import tensorflow as tf
 
   trainer.train(tf.constant(1))
-  start, begin, cpu = time.monotonic() - _BEGIN, time.monotonic(), _cpu()
+  begin, cpu = time.monotonic(), time.process_time()
+  start, cpu_start = begin - _BEGIN, cpu
   number = 0
   while number < _MAX_STEPS and (
     number < 2 or time.monotonic() - begin < _SECONDS
@@ -84,12 +87,9 @@ def _timed(trainer: Any) -> dict[str, float]:
   return {
     'start': start,
     'step': (time.monotonic() - begin) / number,
-    'cpu_step': (_cpu() - cpu) / number,
+    'cpu_start': cpu_start,
+    'cpu_step': (time.process_time() - cpu) / number,
   }
-
-
-def _cpu() -> float:
-  return time.process_time()
 
 
 def _try_training(
@@ -121,20 +121,26 @@ def _try_training(
     evaluated = networks.make_evaluated(config, genotype, info)
   found = _timed(trainer.Trainer(model, step, dataset, global_step))
   evaluate = evaluator.make_evaluator(strategy, evaluated, data_dir, 'val')
-  return found | {'picture': _timed_picture(evaluate)}
+  return found | _timed_picture(evaluate)
 
 
-def _timed_picture(evaluate: Any) -> float:
+def _timed_picture(evaluate: Any) -> dict[str, float]:
+  """Evaluates one picture, and some: the difference is theirs alone."""
   import tensorflow as tf
 
-  evaluate.evaluate(tf.constant(1))
-  begin = time.monotonic()
-  evaluate.evaluate(tf.constant(1))
-  one = time.monotonic() - begin
-  begin = time.monotonic()
-  evaluate.evaluate(tf.constant(1 + _PICTURES))
-  # What an evaluation takes to open its data is not a picture's.
-  return max(time.monotonic() - begin - one, 0.0) / _PICTURES
+  evaluate.evaluate(tf.constant(1))  # Traces.
+  clocks = [(time.monotonic(), time.process_time())]
+  for number in (1, 1 + _PICTURES):
+    evaluate.evaluate(tf.constant(number))
+    clocks.append((time.monotonic(), time.process_time()))
+  one, some = (
+    [after - before for before, after in zip(*pair, strict=True)]
+    for pair in itertools.pairwise(clocks)
+  )
+  wall, cpu = (
+    max(b - a, 0.0) / _PICTURES for a, b in zip(one, some, strict=True)
+  )
+  return {'picture': wall, 'cpu_picture': cpu}
 
 
 def _try_search(data_dir: str, recipe: str) -> dict[str, float]:

@@ -214,7 +214,8 @@ def test_a_training_ends_with_the_hours_and_the_rest_is_done(do):
   assert time.monotonic() - begin < 20
   assert lines == [
     '+ auto-deeplab train ',
-    'The time for train is up; going on with what it has.',
+    'The time for train is up at 0% of its steps; going on with what it has. '
+    'The same command with more hours goes on with it.',
     '+ auto-deeplab export ',
   ]
 
