@@ -13,6 +13,7 @@ From Python (docs/api.md):
     adl.supernet    the network that is searched
     adl.decode      the genotype that a search has found
     adl.load        the trained network of a run folder
+    adl.run         from a folder of pictures to a trained network
     adl.Genotype    what a search finds: one cell and one backbone
 
 Each is imported when it is first asked for, and TensorFlow with it; `Genotype`,
@@ -30,7 +31,7 @@ from auto_deeplab import environment
 
 # For type checkers: what `__getattr__` finds.
 if TYPE_CHECKING:
-  from auto_deeplab.api import decode, load, segmenter, supernet
+  from auto_deeplab.api import decode, load, run, segmenter, supernet
   from auto_deeplab.architecture.genotype import Genotype
 
 try:
@@ -43,12 +44,12 @@ except ImportError as e:
 
 __version__ = '0.1.0'
 
-__all__ = ['Genotype', 'decode', 'load', 'segmenter', 'supernet']
+__all__ = ['Genotype', 'decode', 'load', 'run', 'segmenter', 'supernet']
 
 _HOMES = {
   'Genotype': 'auto_deeplab.architecture.genotype',
   **dict.fromkeys(
-    ('decode', 'load', 'segmenter', 'supernet'), 'auto_deeplab.api'
+    ('decode', 'load', 'run', 'segmenter', 'supernet'), 'auto_deeplab.api'
   ),
 }
 

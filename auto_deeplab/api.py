@@ -6,13 +6,16 @@ docs/api.md has a program for each. The rooms of the package do not know this
 file; it is for users alone, and holds nothing that a room could hold.
 """
 
+from collections.abc import Mapping
 import os
+import sys
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import decode as decode_lib
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.planning import chain as chain_lib
 from auto_deeplab.runs import run_folder, trained_network
 
 _SIZES = genotype_lib.PUBLISHED_FILTER_MULTIPLIERS
@@ -130,6 +133,53 @@ def decode(
     alphas, betas = (v.numpy() for v in search.arch_variables)
     return decode_lib.decode(alphas, betas, search.config.primitives)
   return decode_lib.load_snapshot(decode_lib.latest_snapshot(search)).decode()
+
+
+def run(
+  pictures: str | os.PathLike[str],
+  hours: float = 2.0,
+  output_dir: str | os.PathLike[str] = 'runs/mine',
+  **convert_flags: str | int | float | bool,
+) -> trained_network.LoadedSegmenter:
+  """Makes a network of a folder of pictures, as `auto-deeplab run` does.
+
+  Each step is a process of its own, whose command is printed. Called again, it
+  goes on where it was stopped.
+
+  Args:
+    pictures: the folder, or that of TFRecords.
+    hours: from now until all is done.
+    output_dir: folder for all results.
+    **convert_flags: flags of `auto-deeplab build_tfrecords`, such as
+      `skip_invalid=True`.
+
+  Returns:
+    The trained network, as of `load`.
+
+  Raises:
+    ValueError: if a step fails, or the hours do not suffice.
+  """
+  chain = chain_lib.Chain(
+    os.fspath(pictures), os.fspath(output_dir), _as_flags(convert_flags)
+  )
+  chain_lib.run(
+    chain,
+    hours,
+    lambda verb: [sys.executable, '-P', '-m', 'auto_deeplab.cli', verb],
+  )
+  return load(f'{chain.out}/train')
+
+
+def _as_flags(
+  settings: Mapping[str, str | int | float | bool],
+) -> tuple[str, ...]:
+  """Returns what one types for them."""
+  return tuple(
+    f'--{"" if value else "no"}{name}'
+    if isinstance(value, bool)
+    else f'--{name}={value}'
+    for name, value in settings.items()
+  )
 
 
 def load(

@@ -269,3 +269,19 @@ def test_the_fields_that_the_page_names_are_settings():
   keywords = {'num_classes', 'name', 'seed', 'drop_path_steps'}
   calls = ' '.join(re.findall(r'adl\.(?:segmenter|supernet)\((.*?)\)', PAGE))
   assert set(re.findall(r'(\w+)=', calls)) <= fields | keywords
+
+
+def test_a_run_is_a_chain_of_commands(monkeypatch, tmp_path):
+  seen = []
+
+  def run(chain, hours, start):
+    seen.append((chain, hours, start('train')[1:]))
+
+  monkeypatch.setattr(api.chain_lib, 'run', run)
+  monkeypatch.setattr(api, 'load', seen.append)
+  adl.run(tmp_path, 3, 'out', val_fraction=0.2, skip_invalid=True)
+  chain = api.chain_lib.Chain(
+    str(tmp_path), 'out', ('--val_fraction=0.2', '--skip_invalid')
+  )
+  command = ['-P', '-m', 'auto_deeplab.cli', 'train']
+  assert seen == [(chain, 3, command), 'out/train']

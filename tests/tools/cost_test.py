@@ -5,12 +5,15 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
+from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
+from tests import tiny
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
@@ -92,3 +95,24 @@ def test_bad_input_ends_in_one_line(flag, message):
   assert result.stderr.startswith('cost: ')
   assert message in result.stderr
   assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_recipe_is_counted_on_its_crops_and_tried(tmp_path):
+  data, genotype = tiny.write_data(tmp_path), tmp_path / 'genotype.json'
+  tiny.GENOTYPE.save(genotype)
+  recipe = tmp_path / 'train.gin'
+  recipe.write_text(configs.to_gin(tiny.train_config()))
+  flags = f'--gin_file={recipe}', f'--genotype={genotype}'
+  (counted,) = networks(*flags, '--num_classes=7')
+  assert counted['input_size'] == [33, 33]
+  assert (counted['filter_multiplier'], counted['aspp_filters']) == (2, 8)
+  result = run_tool(*flags, f'--data_dir={data}')
+  assert result.returncode == 0, result.stderr
+  assert f'{counted["parameters"]:,}' in result.stdout
+  assert re.search(r'A step takes .* peak memory is \d\.\d GiB', result.stdout)
+
+
+def test_pictures_without_a_recipe_are_refused():
+  result = run_tool('--data_dir=here')
+  message = 'cost: --data_dir is of use with --gin_file alone.\n'
+  assert (result.returncode, result.stderr) == (1, message)

@@ -10,6 +10,12 @@ Examples:
   auto-deeplab cost --genotype=runs/search/decoded/genotype.json \
     --filter_multiplier=8 --input_size=360,480 --num_classes=11 --json
 
+With a recipe it is the network that train would train by it, on its crops; with
+--data_dir as well, some steps are made to see how long one takes, and how much
+memory:
+
+  auto-deeplab cost --gin_file=camvid_train --data_dir=runs/camvid/data
+
 One multiply and one add are 1 multiply-add. The table counts convolutions
 exactly; the line "In paper's count" counts as the paper's numbers were counted
 (TensorFlow 1's profiler: atrous convolutions on padded maps, and the pooling
@@ -19,12 +25,15 @@ window). --json writes both, operation by operation.
 import dataclasses
 import json
 import os
+import tempfile
 from typing import Any
 
 from absl import flags
 
+from auto_deeplab import configs
 from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.cli import gin_flags
 from auto_deeplab.reporting import cost_table
 
 _GENOTYPE = flags.DEFINE_string(
@@ -61,19 +70,84 @@ _LOW_LEVEL_FILTERS = flags.DEFINE_integer(
 _DECODER_FILTERS = flags.DEFINE_integer(
   'decoder_filters', 256, "Channels of the decoder's 3x3 convolutions."
 )
+_DATA_DIR = flags.DEFINE_string(
+  'data_dir',
+  None,
+  'Folder that build_tfrecords wrote, to take classes from and try steps with; '
+  'with --gin_file.',
+)
 _JSON = flags.DEFINE_bool('json', False, 'Write JSON instead of a table.')
 
 
 def main() -> None:
   """Prints the cost of one genotype, or of the published networks."""
-  networks = {
-    name: network(genotype, filter_multiplier)
-    for name, genotype, filter_multiplier in named_genotypes()
-  }
+  if gin_flags.given():
+    _of_recipe()
+    return
+  if _DATA_DIR.value is not None:
+    raise ValueError('--data_dir is of use with --gin_file alone.')
+  _print(
+    {
+      name: network(genotype, filter_multiplier)
+      for name, genotype, filter_multiplier in named_genotypes()
+    },
+    {},
+  )
+
+
+def _print(networks: dict[str, cost.Network], step: dict[str, float]) -> None:
+  """Prints what is counted, and what was tried."""
   if _JSON.value:
-    print(json.dumps(cost_table.to_json(networks), indent=1))
-  else:
-    print(cost_table.table(networks))
+    document = cost_table.to_json(networks)
+    print(json.dumps(document | ({'step': step} if step else {}), indent=1))
+    return
+  print(cost_table.table(networks))
+  if step:
+    print(
+      f'\nA step takes {step["step"]:.2f} s ({step["cpu_step"]:.2f} s of '
+      f'processors) after {step["start"]:.0f} s to start, a picture of val '
+      f'{step["picture"]:.2f} s; the peak memory is '
+      f'{step["peak"] / 2**30:.1f} GiB.'
+    )
+
+
+def _of_recipe() -> None:
+  """Prints the cost of what a recipe trains."""
+  config = gin_flags.load(configs.TrainExperiment)
+  genotype, num_classes = genotype_lib.PUBLISHED, _NUM_CLASSES.value
+  if _GENOTYPE.value is not None:
+    genotype = genotype_lib.Genotype.load(_GENOTYPE.value)
+  if _DATA_DIR.value is not None:
+    from auto_deeplab.data.records import tfrecord
+
+    num_classes = tfrecord.load_info(_DATA_DIR.value).num_classes
+  described = cost.Network(
+    genotype,
+    config.input.crop_size,
+    config.segmenter.filter_multiplier,
+    num_classes,
+    config.segmenter.stem_filters,
+    config.segmenter.aspp_filters,
+    config.segmenter.low_level_filters,
+    config.segmenter.decoder_filters,
+  )
+  _print({'by recipe': described}, _tried(config, genotype))
+
+
+def _tried(
+  config: configs.TrainExperiment, genotype: genotype_lib.Genotype
+) -> dict[str, float]:
+  """Returns what some steps take; nothing without pictures."""
+  if _DATA_DIR.value is None:
+    return {}
+  from auto_deeplab.planning import measuring
+
+  with tempfile.TemporaryDirectory() as folder:
+    recipe, network = f'{folder}/train.gin', f'{folder}/genotype.json'
+    with open(recipe, 'w', encoding='utf-8') as file:
+      file.write(configs.to_gin(config))
+    genotype.save(network)
+    return measuring.run('train', _DATA_DIR.value, recipe, network)
 
 
 def named_genotypes() -> list[tuple[str, genotype_lib.Genotype, int]]:
