@@ -21,7 +21,13 @@ import time
 
 from auto_deeplab.data.records import conversion
 from auto_deeplab.data.sources import layouts
-from auto_deeplab.planning import fingerprint, machine, measuring
+from auto_deeplab.planning import (
+  designs,
+  fingerprint,
+  machine,
+  measuring,
+  settings,
+)
 from auto_deeplab.planning import plan as plan_lib
 from benchmarks import drawn_folders
 
@@ -36,10 +42,10 @@ def compare(
   source = layouts.open_source('folder', folder / 'pictures')
   conversion.write_dataset(source, folder / 'data', num_shards=2)
   data, seen = fingerprint.read(folder / 'data'), machine.measure()
-  design = plan_lib.choose(data, seen, _HOURS * 3600)
+  design = designs.choose(data, seen, _HOURS * 3600)
   recipe, genotype = folder / 'train.gin', folder / 'genotype.json'
   recipe.write_text(
-    plan_lib.to_gin(plan_lib.draft(data, seen, design).train, 'A draft.')
+    settings.to_gin(plan_lib.draft(data, seen, design).train, 'A draft.')
   )
   design.genotype.save(genotype)
   tried = measuring.run(

@@ -18,7 +18,13 @@ import time
 
 from auto_deeplab.architecture import artifact
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.planning import fingerprint, machine, measuring
+from auto_deeplab.planning import (
+  designs,
+  fingerprint,
+  machine,
+  measuring,
+  settings,
+)
 from auto_deeplab.planning import plan as plan_lib
 
 PLAN, SEARCH, TRAIN = 'plan.json', 'search.gin', 'train.gin'
@@ -40,9 +46,9 @@ class Made:
     plan: made from these.
   """
 
-  data: plan_lib.Fingerprint
-  machine: plan_lib.Machine
-  measured: plan_lib.Measured
+  data: fingerprint.Fingerprint
+  machine: machine.Machine
+  measured: designs.Measured
   plan: plan_lib.Plan
 
 
@@ -67,12 +73,12 @@ def make(
   """
   begin = time.monotonic()
   data, seen = fingerprint.read(data_dir), machine.measure()
-  slowness, below = plan_lib.SLOWNESS, float('inf')
+  slowness, below = designs.SLOWNESS, float('inf')
   for attempt in range(_MAX_TRIES):
     is_last = attempt == _MAX_TRIES - 1
-    design = plan_lib.choose(data, seen, hours * 3600, slowness, below)
+    design = designs.choose(data, seen, hours * 3600, slowness, below)
     tell(f'trying {_described(design)}')
-    guessed = plan_lib.estimate(data, seen, design)
+    guessed = designs.estimate(data, seen, design)
     try:
       measured = _measure(data_dir, data, seen, hours, design, genotype)
     except measuring.OutOfMemory:
@@ -86,8 +92,8 @@ def make(
       below = design.step_multiply_adds(data.num_classes)
       continue
     ratio = measured.train_seconds / guessed.train_seconds
-    slowness = plan_lib.SLOWNESS * ratio
-    better = plan_lib.choose(data, seen, hours * 3600, slowness, below)
+    slowness = designs.SLOWNESS * ratio
+    better = designs.choose(data, seen, hours * 3600, slowness, below)
     if 1 / _MISJUDGED < ratio < _MISJUDGED or better == design:
       break
   left = hours - (time.monotonic() - begin) / 3600
@@ -95,7 +101,7 @@ def make(
   return Made(data, seen, measured, made)
 
 
-def _described(design: plan_lib.Design) -> str:
+def _described(design: designs.Design) -> str:
   return (
     f'{design.layers} layers of {design.blocks} blocks, F={design.filters}, '
     f'crops of {design.crop}, {design.batch} a step'
@@ -104,21 +110,21 @@ def _described(design: plan_lib.Design) -> str:
 
 def _measure(
   data_dir: str,
-  data: plan_lib.Fingerprint,
-  seen: plan_lib.Machine,
+  data: fingerprint.Fingerprint,
+  seen: machine.Machine,
   hours: float,
-  design: plan_lib.Design,
+  design: designs.Design,
   genotype: genotype_lib.Genotype | None,
-) -> plan_lib.Measured:
+) -> designs.Measured:
   """Tries the training, and the search if there may be time for one."""
-  guessed = plan_lib.estimate(data, seen, design)
+  guessed = designs.estimate(data, seen, design)
   draft = plan_lib.draft(data, seen, design)
   with tempfile.TemporaryDirectory() as folder:
     recipe, network = f'{folder}/{TRAIN}', f'{folder}/{GENOTYPE}'
-    pathlib.Path(recipe).write_text(plan_lib.to_gin(draft.train, 'A draft.'))
+    pathlib.Path(recipe).write_text(settings.to_gin(draft.train, 'A draft.'))
     (genotype or design.genotype).save(network)
     tried = measuring.run('train', data_dir, recipe, network)
-    measured = plan_lib.Measured(
+    measured = designs.Measured(
       start_seconds=tried['start'],
       train_seconds=tried['step'],
       evaluate_seconds=tried['picture'],
@@ -131,7 +137,7 @@ def _measure(
     if genotype or not plan_lib.may_search(data, hours, design, measured):
       return measured
     recipe = f'{folder}/{SEARCH}'
-    pathlib.Path(recipe).write_text(plan_lib.to_gin(draft.search, 'A draft.'))
+    pathlib.Path(recipe).write_text(settings.to_gin(draft.search, 'A draft.'))
     tried = measuring.run('search', data_dir, recipe)
   return dataclasses.replace(
     measured,
@@ -149,9 +155,9 @@ def write(
 ) -> list[str]:
   """Writes the recipes, and last `plan.json`; returns their paths."""
   folder, plan = pathlib.Path(output_dir), made.plan
-  files = {TRAIN: plan_lib.to_gin(plan.train, _heading(made, 'Training'))}
+  files = {TRAIN: settings.to_gin(plan.train, _heading(made, 'Training'))}
   if plan.search_steps:
-    files[SEARCH] = plan_lib.to_gin(plan.search, _heading(made, 'Search'))
+    files[SEARCH] = settings.to_gin(plan.search, _heading(made, 'Search'))
   elif genotype_file is None:
     plan.design.genotype.save(folder / GENOTYPE)
   files[PLAN] = to_json(made)

@@ -8,10 +8,16 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import cost
-from auto_deeplab.planning import plan
+from auto_deeplab.planning import (
+  designs,
+  fingerprint,
+  machine,
+  plan,
+  settings,
+)
 
 _GIB = 2**30
-DATA = plan.Fingerprint(
+DATA = fingerprint.Fingerprint(
   num_train=400,
   num_val=100,
   size=(360, 480),
@@ -20,8 +26,8 @@ DATA = plan.Fingerprint(
   object_side=40.0,
   boundary_share=0.03,
 )
-MACHINE = plan.Machine(cores=2, memory_bytes=16 * _GIB, rate=4e10)
-MEASURED = plan.Measured(
+MACHINE = machine.Machine(cores=2, memory_bytes=16 * _GIB, rate=4e10)
+MEASURED = designs.Measured(
   start_seconds=20.0,
   train_seconds=0.5,
   evaluate_seconds=0.1,
@@ -33,9 +39,9 @@ MEASURED = plan.Measured(
 )
 
 
-def made(hours=2.0, data=DATA, machine=MACHINE, measured=MEASURED, **settings):
-  design = plan.choose(data, machine, hours * 3600)
-  return plan.make(data, machine, hours, design, measured, **settings)
+def made(hours=2.0, data=DATA, computer=MACHINE, measured=MEASURED, **more):
+  design = designs.choose(data, computer, hours * 3600)
+  return plan.make(data, computer, hours, design, measured, **more)
 
 
 def value(choices, setting):
@@ -47,7 +53,9 @@ def value(choices, setting):
 @pytest.mark.parametrize('hours', [0.2, 2, 20])
 def test_its_recipes_are_read_and_say_what_was_chosen(tmp_path, hours):
   planned = made(hours)
-  (tmp_path / 'train.gin').write_text(plan.to_gin(planned.train, 'For you.'))
+  (tmp_path / 'train.gin').write_text(
+    settings.to_gin(planned.train, 'For you.')
+  )
   train = configs.load(configs.TrainExperiment, [str(tmp_path / 'train.gin')])
   train.check_beginning()
   assert train.schedule.train_steps == planned.train_steps
@@ -55,7 +63,7 @@ def test_its_recipes_are_read_and_say_what_was_chosen(tmp_path, hours):
   assert train.segmenter.filter_multiplier == planned.design.filters
   if planned.search_steps:
     path = tmp_path / 'search.gin'
-    path.write_text(plan.to_gin(planned.search, 'For you.'))
+    path.write_text(settings.to_gin(planned.search, 'For you.'))
     search = configs.load(configs.SearchExperiment, [str(path)])
     assert search.schedule.train_steps == planned.search_steps
     assert search.supernet.num_layers == planned.design.layers
@@ -107,7 +115,7 @@ def test_too_few_pictures_are_not_halved():
 
 def test_more_time_buys_a_larger_network_and_never_a_smaller():
   costs = [
-    plan.choose(DATA, MACHINE, hours * 3600).step_multiply_adds(3)
+    designs.choose(DATA, MACHINE, hours * 3600).step_multiply_adds(3)
     for hours in (0.1, 0.5, 2, 10, 50)
   ]
   assert costs == sorted(costs)
@@ -115,16 +123,16 @@ def test_more_time_buys_a_larger_network_and_never_a_smaller():
 
 
 def test_what_was_too_large_is_not_chosen_again():
-  first = plan.choose(DATA, MACHINE, 1e6)
+  first = designs.choose(DATA, MACHINE, 1e6)
   below = first.step_multiply_adds(3)
-  second = plan.choose(DATA, MACHINE, 1e6, below=below)
+  second = designs.choose(DATA, MACHINE, 1e6, below=below)
   assert second.step_multiply_adds(3) < below
 
 
 @pytest.mark.parametrize('size', [(64, 64), (180, 240), (2048, 1536)])
 def test_crops_nest_and_are_about_a_picture_at_most(size):
   data = dataclasses.replace(DATA, size=size)
-  for design in plan.designs(data):
+  for design in designs.designs(data):
     assert design.crop % 32 == 1
     assert 97 <= design.crop <= max(97, min(size) + 32)
     assert design.crop >= min(min(size) / 2, 257)
@@ -133,7 +141,7 @@ def test_crops_nest_and_are_about_a_picture_at_most(size):
 def test_the_networks_are_those_that_are_counted():
   # That of CamVid's recipe on its crops, forwards and twice that backwards.
   (design,) = (
-    d for d in plan.designs(DATA) if d.filters == 16 and d.crop == 289
+    d for d in designs.designs(DATA) if d.filters == 16 and d.crop == 289
   )
   network = cost.Network(
     design.genotype, (289, 289), 16, 3, (24, 24, 48), 64, 24, 64
@@ -170,7 +178,7 @@ def test_what_is_wrong_is_warned_of():
 def test_half_precision_is_taken_where_it_is_faster():
   gpu = dataclasses.replace(MACHINE, gpus=1, bfloat16_rate=8e10)
   setting = 'RuntimeConfig.precision'
-  assert value(made(2, machine=gpu).train, setting) == 'mixed_bfloat16'
+  assert value(made(2, computer=gpu).train, setting) == 'mixed_bfloat16'
   assert value(made(2).train, setting) is None
 
 
@@ -183,22 +191,22 @@ def test_hours_that_do_not_suffice_are_refused():
 
 def test_batch_norm_forgets_its_start_however_few_steps():
   for steps in (10, 100, 800, 2600, 100_000):
-    assert plan.momentum(steps) ** steps < 0.01
-  assert plan.momentum(100_000) == 0.9997
+    assert settings.momentum(steps) ** steps < 0.01
+  assert settings.momentum(100_000) == 0.9997
 
 
 def test_a_reason_stands_above_its_setting():
   choices = (
-    plan.Choice('InputConfig.batch_size', 8, 'Why.'),
-    plan.Choice('TrainConfig.train_steps', 10),
+    settings.Choice('InputConfig.batch_size', 8, 'Why.'),
+    settings.Choice('TrainConfig.train_steps', 10),
   )
-  assert plan.to_gin(choices, 'One.\nTwo.') == (
+  assert settings.to_gin(choices, 'One.\nTwo.') == (
     '# One.\n# Two.\n\n# Why.\nInputConfig.batch_size = 8\n\n'
     'TrainConfig.train_steps = 10\n'
   )
 
 
 def test_a_draft_holds_both():
-  drafted = plan.draft(DATA, MACHINE, plan.choose(DATA, MACHINE, 7200))
+  drafted = plan.draft(DATA, MACHINE, designs.choose(DATA, MACHINE, 7200))
   assert value(drafted.search, 'SearchConfig.train_steps') == 1000
   assert value(drafted.train, 'TrainConfig.train_steps') == 1000

@@ -41,7 +41,7 @@ def tried(monkeypatch):
 
   monkeypatch.setattr(measuring, 'run', run)
   monkeypatch.setattr(
-    machine, 'measure', lambda: plan_lib.Machine(2, 8 * 2**30, 4e10)
+    machine, 'measure', lambda: machine.Machine(2, 8 * 2**30, 4e10)
   )
   return tried
 

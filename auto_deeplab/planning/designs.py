@@ -1,0 +1,219 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which network pictures, machine and time suffice for."""
+
+import dataclasses
+import math
+
+from auto_deeplab.architecture import cost
+from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.planning.fingerprint import Fingerprint
+from auto_deeplab.planning.machine import Machine
+
+# Maps nest at 32m + 1 pixels, whatever the path.
+_NESTING = 32
+_MIN_CROP, _MAX_CROP = 97, 513
+
+# What trainings from scratch were seen to need: CamVid's recipe makes 57
+# epochs.
+_EPOCHS = 50
+MIN_STEPS, ENOUGH_STEPS = 800, 4000
+
+# A step computes forwards and twice as much backwards; small and depthwise
+# convolutions are slower than the one that is timed. Both from the recipes.
+_PASSES, SLOWNESS = 3, 2.5
+# Of a supernet to the network that is decoded from it, seen with both recipes.
+_SUPERNET_TIMES = 6.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+  """A network to train, and on what.
+
+  Attributes:
+    crop: side of the training crops in pixels.
+    batch: crops a step.
+    layers: cells.
+    blocks: of a cell.
+    filters: F.
+    stem: channels of the three stem convolutions.
+    head: channels of ASPP and decoder.
+    low_level: channels of the decoder's low-level projection.
+  """
+
+  crop: int
+  batch: int
+  layers: int
+  blocks: int
+  filters: int
+  stem: tuple[int, int, int]
+  head: int
+  low_level: int
+
+  @property
+  def genotype(self) -> genotype_lib.Genotype:
+    """The network that is trained where nothing is searched.
+
+    The blocks of the published cell, on a path of as many layers that begins
+    and ends fine.
+    """
+    return genotype_lib.Genotype(
+      genotype_lib.PUBLISHED.cell[: self.blocks], _PATHS[self.layers]
+    )
+
+  def step_multiply_adds(self, num_classes: int) -> float:
+    """Returns about what a training step computes."""
+    network = cost.Network(
+      self.genotype,
+      (self.crop, self.crop),
+      self.filters,
+      num_classes,
+      self.stem,
+      self.head,
+      self.low_level,
+      self.head,
+    )
+    return _PASSES * self.batch * cost.count(network).multiply_adds
+
+
+_PATHS = {
+  5: (0, 1, 1, 2, 1),
+  8: (0, 0, 1, 1, 2, 2, 2, 1),
+  12: genotype_lib.PUBLISHED.backbone,
+}
+
+# Layers, blocks, F, stem, head, low level: the demo's, CamVid's, one between,
+# and Auto-DeepLab-S.
+_NETWORKS = (
+  (5, 3, 8, (16, 16, 32), 48, 16),
+  (8, 3, 16, (24, 24, 48), 64, 24),
+  (8, 4, 20, (32, 32, 64), 128, 32),
+  (12, 5, 20, (64, 64, 128), 256, 48),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+  """What a design was seen to take on the machine.
+
+  Attributes:
+    start_seconds: from nothing to the first step, tracing included.
+    train_seconds: a training step.
+    evaluate_seconds: a picture of val.
+    train_bytes: peak memory of the process that trains and evaluates.
+    search_start_seconds: as above, of the search; 0 if none was tried.
+    search_seconds: a step that moves the weights alone.
+    architecture_seconds: what an architecture step adds.
+    search_bytes: peak memory of the process that searches.
+    train_cpu_seconds: processor time of a training step, over all cores.
+  """
+
+  start_seconds: float
+  train_seconds: float
+  evaluate_seconds: float
+  train_bytes: int
+  search_start_seconds: float = 0.0
+  search_seconds: float = 0.0
+  architecture_seconds: float = 0.0
+  search_bytes: int = 0
+  train_cpu_seconds: float = 0.0
+
+
+def designs(data: Fingerprint) -> list[Design]:
+  """Returns what these pictures can be trained with, the dearest first."""
+  batch = max(1, min(8, data.num_train))
+  found = [
+    Design(crop, batch if crop <= 321 else min(batch, 4), *network)
+    for network in _NETWORKS
+    for crop in _crops(data)
+  ]
+  return sorted(
+    found, key=lambda d: d.step_multiply_adds(data.num_classes), reverse=True
+  )
+
+
+def _crops(data: Fingerprint) -> list[int]:
+  """Returns sides: as large as a picture, and smaller ones.
+
+  Not smaller than three objects side by side, nor than half a picture, as far
+  as that is not more than CamVid's recipe has.
+  """
+  largest = _nesting(min(min(data.size), _MAX_CROP))
+  seen = max(3 * data.object_side, min(data.size) / 2)
+  least = min(largest, _nesting(min(seen, 257)))
+  sides = {_nesting(largest * share) for share in (1, 0.75, 0.5, 0.25)}
+  return sorted(side for side in sides | {least} if side >= least)
+
+
+def _nesting(side: float) -> int:
+  """Returns the next side at which maps nest."""
+  steps = math.ceil((side - 1) / _NESTING)
+  return max(_MIN_CROP, steps * _NESTING + 1)
+
+
+def wanted_steps(data: Fingerprint, batch: int) -> int:
+  """Returns how many training steps are worth a smaller network."""
+  steps = _EPOCHS * data.num_train / batch
+  return round(min(max(steps, MIN_STEPS), ENOUGH_STEPS))
+
+
+def choose(
+  data: Fingerprint,
+  machine: Machine,
+  seconds: float,
+  slowness: float = SLOWNESS,
+  below: float = math.inf,
+) -> Design:
+  """Returns the dearest design that gets the steps it wants.
+
+  Args:
+    data: the pictures.
+    machine: that computes.
+    seconds: for the whole chain.
+    slowness: how many times as long a step takes as its multiply-adds would.
+    below: multiply-adds a step that are too many, as was seen.
+  """
+  num_classes = data.num_classes
+  fitting = [
+    design
+    for design in designs(data)
+    if design.step_multiply_adds(num_classes) < below
+  ] or designs(data)[-1:]
+  for design in fitting:
+    step = design.step_multiply_adds(num_classes) * slowness / machine.rate
+    if wanted_steps(data, design.batch) * step <= 0.6 * seconds:
+      return design
+  return fitting[-1]
+
+
+def estimate(data: Fingerprint, machine: Machine, design: Design) -> Measured:
+  """Guesses what `measuring` would measure, from multiply-adds alone."""
+  step = design.step_multiply_adds(data.num_classes) * SLOWNESS / machine.rate
+  crops = math.prod(data.size) / design.crop**2
+  start = 15.0 + 2.0 * design.layers
+  return Measured(
+    start_seconds=start,
+    train_seconds=step,
+    evaluate_seconds=2 * step * crops / design.batch / _PASSES,
+    train_bytes=0,
+    search_start_seconds=4 * start,
+    search_seconds=step * _search_share(design),
+    architecture_seconds=step * _search_share(design),
+  )
+
+
+def _search_share(design: Design) -> float:
+  """Returns how much a search step computes of a training step, about."""
+  smaller = search_crop(design) ** 2 * search_batch(design) * 4
+  larger = design.crop**2 * design.batch * design.filters
+  return _SUPERNET_TIMES * smaller / larger * design.layers
+
+
+def search_crop(design: Design) -> int:
+  """Returns the side of a search's crops: half of the training's."""
+  return _nesting(design.crop / 2)
+
+
+def search_batch(design: Design) -> int:
+  """Returns the crops of a search's step: of each half of the pictures."""
+  return max(1, min(4, design.batch // 2))
