@@ -55,6 +55,7 @@ def compare(
     *(
       tried[f'{clock}start']
       + num_steps * tried[f'{clock}step']
+      + tried[f'{clock}evaluation']
       + data.num_val * tried[f'{clock}picture']
       for clock in ('', 'cpu_')
     ),

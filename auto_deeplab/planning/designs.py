@@ -100,6 +100,7 @@ class Measured:
     start_seconds: from nothing to the first step, tracing included.
     train_seconds: a training step.
     evaluate_seconds: a picture of val.
+    evaluate_start_seconds: to begin an evaluation, tracing included.
     train_bytes: peak memory of the process that trains and evaluates.
     search_start_seconds: as above, of the search; 0 if none was tried.
     search_seconds: a step that moves the weights alone.
@@ -117,6 +118,7 @@ class Measured:
   architecture_seconds: float = 0.0
   search_bytes: int = 0
   train_cpu_seconds: float = 0.0
+  evaluate_start_seconds: float = 0.0
 
 
 def designs(data: Fingerprint) -> list[Design]:

@@ -39,9 +39,10 @@ def run(kind: str, *arguments: str) -> dict[str, float]:
     *arguments: data folder, recipe, and of a training the genotype's file.
 
   Returns:
-    By name, in seconds: 'start', 'step' and, of a training, 'picture'; of a
-    search 'architecture', what such a step adds. With 'cpu_' before it, the
-    same in those of processors, where it is known. And 'peak', in bytes.
+    By name, in seconds: 'start', 'step' and, of a training, 'evaluation', to
+    begin one, and 'picture'; of a search 'architecture', what such a step adds.
+    With 'cpu_' before it, the same in those of processors, where it is known.
+    And 'peak', in bytes.
 
   Raises:
     OutOfMemory: the memory did not suffice.
@@ -128,19 +129,24 @@ def _timed_picture(evaluate: Any) -> dict[str, float]:
   """Evaluates one picture, and some: the difference is theirs alone."""
   import tensorflow as tf
 
-  evaluate.evaluate(tf.constant(1))  # Traces.
   clocks = [(time.monotonic(), time.process_time())]
-  for number in (1, 1 + _PICTURES):
+  # The first one traces.
+  for number in (1, 1, 1 + _PICTURES):
     evaluate.evaluate(tf.constant(number))
     clocks.append((time.monotonic(), time.process_time()))
-  one, some = (
+  first, one, some = (
     [after - before for before, after in zip(*pair, strict=True)]
     for pair in itertools.pairwise(clocks)
   )
   wall, cpu = (
     max(b - a, 0.0) / _PICTURES for a, b in zip(one, some, strict=True)
   )
-  return {'picture': wall, 'cpu_picture': cpu}
+  return {
+    'evaluation': first[0],
+    'cpu_evaluation': first[1],
+    'picture': wall,
+    'cpu_picture': cpu,
+  }
 
 
 def _try_search(data_dir: str, recipe: str) -> dict[str, float]:

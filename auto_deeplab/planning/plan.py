@@ -108,7 +108,7 @@ def make(
     'train',
     measured.start_seconds
     + train_steps * measured.train_seconds
-    + data.num_val * measured.evaluate_seconds,
+    + after[0].seconds,
     measured.train_bytes,
   )
   plan = Plan(
@@ -158,6 +158,7 @@ def may_search(
 def _after_training(data: Fingerprint, measured: Measured) -> list[Stage]:
   """The evaluation within the training, then what follows it."""
   pictures = data.num_val * measured.evaluate_seconds
+  pictures += measured.evaluate_start_seconds
   start = 0.7 * measured.start_seconds
   return [
     Stage('train', pictures),

@@ -130,6 +130,7 @@ def _measure(
       evaluate_seconds=tried['picture'],
       train_bytes=int(tried['peak']),
       train_cpu_seconds=tried['cpu_step'],
+      evaluate_start_seconds=tried['evaluation'],
       search_start_seconds=2 * tried['start'],
       search_seconds=guessed.search_seconds,
       architecture_seconds=guessed.architecture_seconds,

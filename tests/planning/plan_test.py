@@ -31,6 +31,7 @@ MEASURED = designs.Measured(
   start_seconds=20.0,
   train_seconds=0.5,
   evaluate_seconds=0.1,
+  evaluate_start_seconds=5.0,
   train_bytes=2 * _GIB,
   search_start_seconds=60.0,
   search_seconds=0.5,
@@ -83,7 +84,7 @@ def test_a_stage_takes_what_its_steps_were_measured_to_take():
   seconds = {stage.verb: stage.seconds for stage in planned.stages}
   steps = planned.search_steps
   assert list(seconds) == ['search', 'decode', 'train', 'evaluate', 'export']
-  assert seconds['train'] == 20 + 0.5 * planned.train_steps + 100 * 0.1
+  assert seconds['train'] == 20 + 0.5 * planned.train_steps + 5 + 10
   start = value(planned.search, 'SearchConfig.arch_start_step')
   assert seconds['search'] == 60 + 0.5 * steps + 0.5 * (steps - start)
 

@@ -37,7 +37,8 @@ def tried(monkeypatch):
     if isinstance(answer, Exception):
       raise answer
     common = {'start': 10.0, 'step': 0.2, 'cpu_step': 0.4, 'peak': 2**30}
-    return common | {'picture': 0.1, 'architecture': 0.3} | answer
+    common |= {'picture': 0.1, 'evaluation': 2.0, 'architecture': 0.3}
+    return common | answer
 
   monkeypatch.setattr(measuring, 'run', run)
   monkeypatch.setattr(
@@ -133,7 +134,7 @@ def test_a_trial_measures_a_training(data, tmp_path):
   tiny.GENOTYPE.save(genotype)
   recipe.write_text(configs.to_gin(tiny.train_config()))
   found = measuring.run('train', data, str(recipe), str(genotype))
-  wall = {'start', 'step', 'picture'}
+  wall = {'start', 'step', 'evaluation', 'picture'}
   assert found.keys() == {*wall, *(f'cpu_{n}' for n in wall), 'peak'}
   assert 0 < found['step'] < found['start']
   assert 2**27 < found['peak'] < 2**34
