@@ -16,6 +16,7 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.planning import chain as chain_lib
+from auto_deeplab.planning import execution
 from auto_deeplab.runs import run_folder, trained_network
 
 _SIZES = genotype_lib.PUBLISHED_FILTER_MULTIPLIERS
@@ -162,7 +163,7 @@ def run(
   chain = chain_lib.Chain(
     os.fspath(pictures), os.fspath(output_dir), _as_flags(convert_flags)
   )
-  chain_lib.run(
+  execution.run(
     chain,
     hours,
     lambda verb: [sys.executable, '-P', '-m', 'auto_deeplab.cli', verb],

@@ -277,7 +277,7 @@ def test_a_run_is_a_chain_of_commands(monkeypatch, tmp_path):
   def run(chain, hours, start):
     seen.append((chain, hours, start('train')[1:]))
 
-  monkeypatch.setattr(api.chain_lib, 'run', run)
+  monkeypatch.setattr(api.execution, 'run', run)
   monkeypatch.setattr(api, 'load', seen.append)
   adl.run(tmp_path, 3, 'out', val_fraction=0.2, skip_invalid=True)
   chain = api.chain_lib.Chain(

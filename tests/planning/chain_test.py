@@ -13,6 +13,7 @@ import pytest
 
 from auto_deeplab.cli import __main__ as command
 from auto_deeplab.planning import chain as chain_lib
+from auto_deeplab.planning import execution, standing
 from tests import pages
 
 _SECONDS = {'search': 100.0, 'decode': 10.0, 'train': 200.0, 'export': 90.0}
@@ -135,19 +136,19 @@ def test_it_says_how_far_it_is(chain):
     f'{chain.out}/train/metrics.jsonl',
     '{"step": 10, "eval/mean_iou": 0.25}\n{"step": 20}\n',
   )
-  found = chain_lib.standing(chain, 'train', 90)
+  found = standing.of(chain, 'train', 90)
   # Half of 200 seconds, after 110 and before 90.
-  assert found == chain_lib.Standing(210 / 400, 190, 0.25)
+  assert found == standing.Standing(210 / 400, 190, 0.25)
   assert str(found) == '52% done, 3 min left, mIoU 0.250'
   # It will not go on for longer than it may.
-  found = chain_lib.standing(chain, 'train', 90, 60)
+  found = standing.of(chain, 'train', 90, 60)
   assert found is not None
   assert found.seconds_left == 60
-  assert chain_lib.standing(chain, 'inspect_dataset', 90) is None
+  assert standing.of(chain, 'inspect_dataset', 90) is None
 
 
 def test_before_there_is_a_plan_nobody_knows(chain):
-  assert chain_lib.standing(chain, 'train', 1) is None
+  assert standing.of(chain, 'train', 1) is None
 
 
 # Doing it --------------------------------------------------------------------
@@ -156,8 +157,8 @@ def test_before_there_is_a_plan_nobody_knows(chain):
 @pytest.fixture
 def do(chain, monkeypatch, tmp_path):
   """Runs a chain of two steps, of these programs; returns what was told."""
-  monkeypatch.setattr(chain_lib, '_LEAST_SECONDS', 1.0)
-  monkeypatch.setattr(chain_lib, '_POLL_SECONDS', 0.05)
+  monkeypatch.setattr(execution, '_LEAST_SECONDS', 1.0)
+  monkeypatch.setattr(execution, '_POLL_SECONDS', 0.05)
 
   def done(train, export='', hours=1.0):
     programs = {'train': train, 'export': export}
@@ -176,7 +177,7 @@ def do(chain, monkeypatch, tmp_path):
     def start(verb):
       return [sys.executable, '-c', programs[verb]]
 
-    chain_lib.run(chain, hours, start, lines.append)
+    execution.run(chain, hours, start, lines.append)
     return lines
 
   return done
@@ -189,13 +190,13 @@ def test_each_step_is_done_once_by_a_command_that_is_shown(do, tmp_path):
 
 
 def test_what_is_shown_does_not_say_what_comes_next(do, monkeypatch):
-  monkeypatch.setattr(chain_lib, '_SHOWN', ('export',))
+  monkeypatch.setattr(execution, '_SHOWN', ('export',))
   lines = do('print("a")', 'print("Wrote b. Next:\\n  c --d=e")')
   assert lines[1:] == ['+ auto-deeplab export ', 'Wrote b.']
 
 
 def test_a_step_that_fails_is_named_with_its_last_words(do, chain):
-  with pytest.raises(chain_lib.StepError) as caught:
+  with pytest.raises(execution.StepError) as caught:
     do('print("a"); import sys; sys.exit("it broke")')
   log = f'{chain.out}/logs/train.log'
   assert str(caught.value) == f'train failed: it broke (all of it: {log})'
@@ -223,7 +224,7 @@ def test_a_training_ends_with_the_hours_and_the_rest_is_done(do):
 @pytest.mark.parametrize(
   ('number', 'error'),
   [
-    (signal.SIGTERM, chain_lib.Stopped),
+    (signal.SIGTERM, execution.Stopped),
     (signal.SIGINT, KeyboardInterrupt),
   ],
 )

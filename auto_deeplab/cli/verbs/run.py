@@ -41,6 +41,7 @@ def main(convert_flags: Sequence[str]) -> None:
   _require_known(convert_flags)
   from auto_deeplab.cli import __main__ as command
   from auto_deeplab.planning import chain as chain_lib
+  from auto_deeplab.planning import execution
 
   chain = chain_lib.Chain(
     _DATA_DIR.value,
@@ -48,7 +49,7 @@ def main(convert_flags: Sequence[str]) -> None:
     tuple(convert_flags),
     has_report='report' in command.VERBS,
   )
-  score = chain_lib.run(
+  score = execution.run(
     chain,
     _HOURS.value,
     commands.arguments,

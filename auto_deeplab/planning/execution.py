@@ -1,0 +1,222 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Does the steps of a chain, each a process of its own, within the hours."""
+
+from collections.abc import Callable, Sequence
+import math
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from auto_deeplab.planning import standing
+from auto_deeplab.planning.chain import Chain, Step
+
+_POLL_SECONDS = 1.0
+_LINE_SECONDS = 20.0
+# A stage that is begun gets at least this, and at least what it takes to save.
+_LEAST_SECONDS = 60.0
+# What a run that was asked to end, and has saved itself, exits with.
+_SAVED = os.EX_TEMPFAIL
+# Their output is for the user at once; that of the others is a file.
+_SHOWN = ('build_tfrecords', 'plan', 'evaluate')
+
+
+class StepError(ValueError):
+  """A step failed; the message names it, and where it says more."""
+
+
+class Stopped(BaseException):
+  """The chain was asked to end; what ran has saved itself.
+
+  Attributes:
+    exit_status: what a program that raises it exits with: try again.
+  """
+
+  exit_status = _SAVED
+
+
+def run(
+  chain: Chain,
+  hours: float,
+  start: Callable[[str], list[str]],
+  tell: Callable[[str], None] = print,
+  shown: Callable[[str], str] = lambda verb: f'auto-deeplab {verb}',
+) -> float | None:
+  """Does what is left of a chain.
+
+  Args:
+    chain: the chain.
+    hours: from now on; a search or training that would take longer is stopped,
+      and what it has by then is used.
+    start: returns what starts a verb, the first arguments of a process.
+    tell: called with each line.
+    shown: returns what a user types to start a verb.
+
+  Returns:
+    The mIoU on val.
+
+  Raises:
+    StepError: a step failed.
+    ValueError: the hours are not greater than 0.
+    Stopped: SIGTERM came.
+  """
+  if not 0 < hours < math.inf:
+    raise ValueError(f'`hours` ({hours}) must be greater than 0.')
+  deadline = time.monotonic() + hours * 3600
+  over: set[str] = set()
+  while step := _next(chain, deadline, over):
+    tell(f'+ {shown(step.verb)} {shlex.join(step.arguments)}')
+    _prepare(chain, step)
+    limit = deadline - _seconds_after(chain, step.name)
+    status = _do(chain, step, start(step.verb), limit, deadline, tell)
+    if status == _SAVED and step.name in standing.STOPPABLE:
+      share = standing.share_of_steps(chain, step.name)
+      tell(
+        f'The time for {step.name} is up at {share:.0%} of its '
+        'steps; going on with what it has. The same command with more hours '
+        'goes on with it.'
+      )
+    elif status and step.is_needed:
+      raise StepError(_failure(chain, step, status))
+    over.add(step.name)
+  return standing.last_score(chain)
+
+
+def _next(chain: Chain, deadline: float, over: set[str]) -> Step | None:
+  """Returns the first step that is neither done nor was done just now."""
+  hours = max((deadline - time.monotonic()) / 3600, 0.001)
+  for step in chain.steps(hours):
+    if not step.is_done and step.name not in over:
+      return step
+  return None
+
+
+def _prepare(chain: Chain, step: Step) -> None:
+  if step.name == 'export':  # Which overwrites nothing.
+    shutil.rmtree(f'{chain.out}/saved_model', ignore_errors=True)
+  os.makedirs(f'{chain.out}/logs', exist_ok=True)
+
+
+def _seconds_after(chain: Chain, name: str) -> float:
+  """Returns what comes after a step that may be stopped."""
+  expected = standing.expected_seconds(chain)
+  if name == 'search':
+    # What a search takes of a training's time is lost to it.
+    others = [s for n, s in expected.items() if n not in ('search', 'decode')]
+    return 0.6 * sum(others)
+  return sum(expected.get(n, 0.0) for n in ('evaluate', 'export'))
+
+
+def _log(chain: Chain, step: Step) -> str:
+  return f'{chain.out}/logs/{step.name}.log'
+
+
+def _failure(chain: Chain, step: Step, status: int) -> str:
+  if step.verb in _SHOWN:
+    return f'{step.verb} failed, see above.'
+  log = _log(chain, step)
+  text = pathlib.Path(log).read_text(errors='replace').strip()
+  last = text.rpartition('\n')[2] or f'status {status}'
+  return f'{step.verb} failed: {last} (all of it: {log})'
+
+
+def _do(
+  chain: Chain,
+  step: Step,
+  command: Sequence[str],
+  limit: float,
+  deadline: float,
+  tell: Callable[[str], None],
+) -> int:
+  """Runs a step, telling how far it is; returns its exit status."""
+  if step.verb in _SHOWN:
+    process = subprocess.Popen(
+      [*command, *step.arguments], stdout=subprocess.PIPE
+    )
+    reader = threading.Thread(target=_tell_lines, args=(process, tell))
+    reader.start()
+    try:
+      return _watch(chain, step, process, limit, deadline, tell)
+    finally:
+      reader.join()
+  with open(_log(chain, step), 'ab') as output:
+    process = subprocess.Popen(
+      [*command, *step.arguments], stdout=output, stderr=subprocess.STDOUT
+    )
+    return _watch(chain, step, process, limit, deadline, tell)
+
+
+def _tell_lines(
+  process: subprocess.Popen[bytes], tell: Callable[[str], None]
+) -> None:
+  """Tells what a verb prints, up to its proposal of the next one."""
+  assert process.stdout is not None
+  is_told = True
+  for line in process.stdout:
+    text, proposal, _ = (
+      line.decode(errors='replace').rstrip().partition(' Next:')
+    )
+    if is_told:
+      tell(text)
+    is_told = is_told and not proposal
+
+
+def _watch(
+  chain: Chain,
+  step: Step,
+  process: subprocess.Popen[bytes],
+  limit: float,
+  deadline: float,
+  tell: Callable[[str], None],
+) -> int:
+  begin = last = time.monotonic()
+  limit = max(limit, begin + _LEAST_SECONDS)
+  asked = _Asked(process)
+  previous = [signal.signal(n, asked.notice) for n in _Asked.NUMBERS]
+  try:
+    while process.poll() is None:
+      now = time.monotonic()
+      if step.name in standing.STOPPABLE and now > limit:
+        process.send_signal(signal.SIGTERM)
+        limit = math.inf
+      if now - last >= _LINE_SECONDS:
+        last = now
+        if found := standing.of(chain, step.name, now - begin, deadline - now):
+          tell(f'{step.name}: {found}')
+      time.sleep(_POLL_SECONDS)
+  finally:
+    for number, handler in zip(_Asked.NUMBERS, previous):
+      signal.signal(number, handler)
+  asked.settle()
+  return process.returncode
+
+
+class _Asked:
+  """Passes on the signals that ask this process to end."""
+
+  NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+  def __init__(self, process: subprocess.Popen[bytes]):
+    self._process = process
+    self._number: int | None = None
+
+  def notice(self, number: int, _: Any) -> None:
+    """Has the process save what it has; a terminal sent it Ctrl-C as well."""
+    self._number = number
+    if number == signal.SIGTERM or not sys.stdin.isatty():
+      self._process.send_signal(signal.SIGTERM)
+
+  def settle(self) -> None:
+    """Raises what this process was asked for, now that the other has ended."""
+    message = 'asked to end; the same command goes on from there.'
+    if self._number == signal.SIGINT:
+      raise KeyboardInterrupt(message)
+    if self._number is not None:
+      raise Stopped(message)

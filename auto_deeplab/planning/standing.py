@@ -1,0 +1,104 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How far a chain is, by what its plan expected and its runs have written."""
+
+import dataclasses
+import math
+import os
+import pathlib
+from typing import Any
+
+from auto_deeplab.planning import planner
+from auto_deeplab.planning.chain import Chain
+from auto_deeplab.runs import metrics_file
+
+# Stopped when the time is up, with what they have by then.
+STOPPABLE = ('search', 'train')
+_SCORE = f'{metrics_file.SCORE}mean_iou'
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+  """How far the chain is.
+
+  Attributes:
+    share: of the time it takes, in [0, 1].
+    seconds_left: to its end.
+    score: the last mIoU on val; None before the first.
+  """
+
+  share: float
+  seconds_left: float
+  score: float | None
+
+  def __str__(self) -> str:
+    parts = [f'{self.share:.0%} done', f'{self.seconds_left / 60:.0f} min left']
+    if self.score is not None:
+      parts.append(f'mIoU {self.score:.3f}')
+    return ', '.join(parts)
+
+
+def of(
+  chain: Chain,
+  name: str,
+  seconds: float,
+  allowed: float = math.inf,
+) -> Standing | None:
+  """Returns how far the chain is; None before there is a plan.
+
+  Args:
+    chain: of the step.
+    name: of the step that runs.
+    seconds: for which it has.
+    allowed: that are left of the hours.
+  """
+  expected = expected_seconds(chain)
+  if not expected or name not in expected:
+    return None
+  names = list(expected)
+  before = sum(expected[n] for n in names[: names.index(name)])
+  after = sum(expected[n] for n in names[names.index(name) + 1 :])
+  share = share_of_steps(chain, name)
+  own = expected[name]
+  left = own * (1 - share) if share else max(own - seconds, 0.0)
+  left = min(left + after, max(allowed, 0.0))
+  done = before + own * (share or min(seconds / max(own, 1e-9), 0.99))
+  return Standing(
+    min(done / max(done + left, 1e-9), 1.0), left, last_score(chain)
+  )
+
+
+def expected_seconds(chain: Chain) -> dict[str, float]:
+  """Seconds a step, of the plan and, where there is one, the second plan."""
+  expected: dict[str, float] = {}
+  for folder in ('plan', 'train_plan'):
+    path = f'{chain.out}/{folder}'
+    if os.path.exists(f'{path}/{planner.PLAN}'):
+      expected |= planner.load_seconds(path)
+  return expected
+
+
+def share_of_steps(chain: Chain, name: str) -> float:
+  """How much of its steps a search or a training has made; 0 of others."""
+  config = pathlib.Path(chain.out, name, 'config.gin')
+  if name not in STOPPABLE or not config.exists():
+    return 0.0
+  text = config.read_text()
+  total = next(
+    int(line.partition('=')[2])
+    for line in text.splitlines()
+    if line.partition('.')[2].startswith('train_steps =')
+  )
+  rows = _rows(chain, name)
+  return min(rows[-1]['step'] / total, 1.0) if rows else 0.0
+
+
+def _rows(chain: Chain, name: str) -> list[dict[str, Any]]:
+  path = pathlib.Path(chain.out, name, 'metrics.jsonl')
+  return metrics_file.MetricsFile(path).rows_with('step')
+
+
+def last_score(chain: Chain) -> float | None:
+  """Returns the last mIoU on val of the training."""
+  scores = [row[_SCORE] for row in _rows(chain, 'train') if _SCORE in row]
+  return scores[-1] if scores else None
