@@ -29,6 +29,7 @@ ROOMS = (
   'experiments',
   'interop',
   'serving',
+  'serving/server',
   'reporting',
   'studies',
   'planning',

@@ -27,6 +27,7 @@ VERBS = (
   'evaluate',
   'export',
   'predict',
+  'serve',
   'study',
   'cost',
   'import_checkpoint',

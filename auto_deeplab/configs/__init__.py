@@ -41,6 +41,7 @@ from auto_deeplab.configs.optimizers import (
 )
 from auto_deeplab.configs.recipes import Experiment, load, to_gin
 from auto_deeplab.configs.runtime import PRECISIONS, STRATEGIES, RuntimeConfig
+from auto_deeplab.configs.server import ServerConfig
 from auto_deeplab.configs.serving import ServingConfig
 from auto_deeplab.configs.studies import DECODE_METHODS, StudyConfig
 from auto_deeplab.configs.tournaments import CRITERIA, TournamentConfig
@@ -65,6 +66,7 @@ __all__ = [
   'SearchConfig',
   'SearchExperiment',
   'SegmenterConfig',
+  'ServerConfig',
   'ServingConfig',
   'StudyConfig',
   'StudyExperiment',

@@ -1,0 +1,90 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The process: a model, its ports, and an end that drains."""
+
+import asyncio
+from collections.abc import Callable
+import dataclasses
+import os
+import signal
+
+from absl import logging
+from tornado import httpserver, netutil
+
+from auto_deeplab.configs import ServerConfig
+from auto_deeplab.serving.server import gate, http, metrics, models
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+  """Where the server listens.
+
+  Attributes:
+    host: a name or number of this machine.
+    rest_port: of HTTP; 0 takes one that is free.
+  """
+
+  host: str = 'localhost'
+  rest_port: int = 8501
+
+
+def serve(
+  model_dir: str | os.PathLike,
+  *,
+  address: Address,
+  config: ServerConfig,
+  name: str | None = None,
+  say: Callable[[str], None] = print,
+) -> None:
+  """Serves a model until SIGTERM or Ctrl-C, and then drains.
+
+  Args:
+    model_dir: a SavedModel, or a folder of numbered versions.
+    address: where it listens.
+    config: the limits.
+    name: of the model; by default that of its folder.
+    say: is told where the server is, once it answers, and when it ends.
+
+  Raises:
+    FileNotFoundError: there is no such folder.
+    ValueError: it holds no SavedModel of this project.
+    OSError: the port is taken.
+  """
+  model = models.ServedModel(models.find(model_dir, name))
+  asyncio.run(_serve(model, address, config, say))
+
+
+async def _serve(
+  model: models.ServedModel,
+  address: Address,
+  config: ServerConfig,
+  say: Callable[[str], None],
+) -> None:
+  house = http.House(model, config, gate.Gate(config), metrics.Metrics())
+  stop = asyncio.Event()
+  for number in (signal.SIGTERM, signal.SIGINT):
+    asyncio.get_running_loop().add_signal_handler(number, stop.set)
+  server = http.server(house)
+  port = _listen(server, address)
+  shown = f'[{address.host}]' if ':' in address.host else address.host
+  say(
+    f'Serving version {model.place.version} of {model.place.name} at '
+    f'http://{shown}:{port}/'
+  )
+  await stop.wait()
+  say('Draining: no request is let in any more.')
+  await _stop(server, house)
+
+
+def _listen(server: httpserver.HTTPServer, address: Address) -> int:
+  """Opens the port, and returns which."""
+  sockets = netutil.bind_sockets(address.rest_port, address.host)
+  server.add_sockets(sockets)
+  return sockets[0].getsockname()[1]
+
+
+async def _stop(server: httpserver.HTTPServer, house: http.House) -> None:
+  server.stop()
+  if not await house.gate.drain():
+    logging.warning('%d requests were not answered.', house.gate.pending)
+  await server.close_all_connections()
