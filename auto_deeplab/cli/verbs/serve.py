@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Serves an exported SavedModel over HTTP: for desks and tests.
 
-One process, which takes the requests of TensorFlow Serving's REST interface;
-TensorFlow Serving is what to run in production. It answers this machine alone
-unless --host says otherwise, and has neither passwords nor TLS.
+One process, which takes requests as TensorFlow Serving does, by REST, and as
+KServe's version 2; TensorFlow Serving is what to run in production. It answers
+this machine alone unless --host says otherwise, and has neither passwords nor
+TLS.
 
   POST /v1/models/NAME:predict    GET /v1/models/NAME[/metadata]
+  POST /v2/models/NAME/infer      GET /v2/models/NAME
   GET /healthz                    GET /metrics (Prometheus)
 
 SIGTERM and Ctrl-C end it, after the requests that it has are answered.

@@ -8,6 +8,7 @@ and is installed with the package. From the wire to the network:
   run         the process: model, ports, and an end that drains
   http        routes, and the limits that hold while a request comes in
   tf_rest     what JSON of TensorFlow Serving's form says, and its answers
+  kserve      the same of KServe's version 2
   gate        how many requests are held at once, and for how long
   models      which folder is served, and one call of its network
   metrics     what Prometheus asks for

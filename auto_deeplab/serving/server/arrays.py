@@ -15,6 +15,8 @@ from auto_deeplab.serving.server import errors
 # As a number takes some 40 bytes as text and as an object of Python.
 MAX_JSON_VALUES = 2**23
 _MAX_RANK = 8
+# By this end of an output's name TensorFlow Serving tells bytes from text.
+BYTES_SUFFIX = '_bytes'
 
 
 def load_json(body: bytes | bytearray) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from auto_deeplab.serving.server import (
   arrays,
   errors,
   gate,
+  kserve,
   metrics,
   models,
   tf_rest,
@@ -23,7 +24,9 @@ from auto_deeplab.serving.server import (
 
 _MAX_HEADER_BYTES = 2**14
 _TOO_LARGE = 413
+_UNREADABLE = 415
 _MODEL = r'/v1/models/([^/:]+)(?:/versions/([^/:]+))?'
+_MODEL_V2 = r'/v2/models/([^/]+)(?:/versions/([^/]+))?'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +122,11 @@ class BodyHandler(Handler):
       raise web.HTTPError(405)
     size = self.request.headers.get('Content-Length', '')
     limit = self.house.config.max_request_bytes
+    encoding = self.request.headers.get('Content-Encoding', 'identity')
+    if encoding != 'identity':
+      raise web.HTTPError(
+        _UNREADABLE, 'the Content-Encoding %r is not taken.', encoding
+      )
     # Of a larger number int() would tell in an error how long it is.
     if size.isdecimal() and (len(size) > 18 or int(size) > limit):
       connection: Any = self.request.connection
@@ -147,13 +155,17 @@ class BodyHandler(Handler):
       self._has_place = False
       self.house.gate.leave()
 
-  async def answer(self, compute: Callable[[], bytes]) -> None:
-    """Sends what a function returns that is called in another thread."""
+  async def answer(
+    self, compute: Callable[[], tuple[bytes, dict[str, str]]]
+  ) -> None:
+    """Sends body and headers that a function returns in another thread."""
     self._is_read = True
     try:
       if self._refusal:
         raise self._refusal
-      content = await self.house.gate.compute(compute)
+      content, headers = await self.house.gate.compute(compute)
+      for name, value in headers.items():
+        self.set_header(name, value)
       # The place is held as long as the answer takes memory.
       await asyncio.wait_for(
         self.finish(content), self.house.config.timeout_seconds
@@ -173,7 +185,7 @@ class Predict(BodyHandler):
   PROTOCOL = 'rest'
 
   async def post(self, name: str, version: str | None) -> None:
-    def compute() -> bytes:
+    def compute() -> tuple[bytes, dict[str, str]]:
       self.require_model(name, version)
       return tf_rest.predict(
         self.house.model, self.body, self.house.config.max_batch_size
@@ -198,10 +210,52 @@ class Metadata(Handler):
     self.finish(tf_rest.metadata(self.house.model))
 
 
-class Health(Handler):
-  """GET /healthz: 200 while requests are let in."""
+class Infer(BodyHandler):
+  """POST /v2/models/NAME[/versions/N]/infer."""
+
+  PROTOCOL = 'kserve'
+
+  async def post(self, name: str, version: str | None) -> None:
+    def compute() -> tuple[bytes, dict[str, str]]:
+      self.require_model(name, version)
+      return kserve.infer(
+        self.house.model,
+        self.body,
+        self.request.headers.get(kserve.HEADER_LENGTH),
+        self.house.config.max_batch_size,
+      )
+
+    await self.answer(compute)
+
+
+class ModelMetadata(Handler):
+  """GET /v2/models/NAME[/versions/N]."""
+
+  def get(self, name: str, version: str | None) -> None:
+    self.require_model(name, version)
+    self.finish(arrays.dump_json(kserve.metadata(self.house.model)))
+
+
+class ServerMetadata(Handler):
+  """GET /v2."""
 
   def get(self) -> None:
+    self.finish(arrays.dump_json(kserve.server_metadata()))
+
+
+class Live(Handler):
+  """GET /v2/health/live: 200 while the process lives."""
+
+  def get(self) -> None:
+    self.finish(arrays.dump_json({'live': True}))
+
+
+class Ready(Handler):
+  """GET /healthz and others: 200 while requests are let in."""
+
+  def get(self, name: str | None = None, version: str | None = None) -> None:
+    if name is not None:
+      self.require_model(name, version)
     if self.house.gate.is_closed:
       self.set_status(errors.Code.UNAVAILABLE.value)
     self.finish(arrays.dump_json({'ready': not self.house.gate.is_closed}))
@@ -221,7 +275,13 @@ def server(house: House) -> httpserver.HTTPServer:
     (f'{_MODEL}:predict', Predict),
     (_MODEL, Status),
     (f'{_MODEL}/metadata', Metadata),
-    ('/healthz', Health),
+    ('/healthz', Ready),
+    ('/v2', ServerMetadata),
+    ('/v2/health/live', Live),
+    ('/v2/health/ready', Ready),
+    (_MODEL_V2, ModelMetadata),
+    (f'{_MODEL_V2}/ready', Ready),
+    (f'{_MODEL_V2}/infer', Infer),
     ('/metrics', MetricsPage),
   ]
   shared = {'house': house}

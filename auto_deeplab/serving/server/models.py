@@ -140,10 +140,7 @@ class ServedModel:
         f'{", ".join(self.signatures)}.'
       )
     inputs = self.signatures[signature].inputs
-    return {
-      name: np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype)
-      for name, info in sorted(inputs.items())
-    }
+    return {name: numpy_dtype(info) for name, info in sorted(inputs.items())}
 
   def predict(
     self, signature: str, inputs: Mapping[str, np.ndarray]
@@ -196,6 +193,11 @@ class ServedModel:
       }
       self.predict(signature, values)
     logging.info('Loaded %s.', self.place.folder)
+
+
+def numpy_dtype(info: meta_graph_pb2.TensorInfo) -> np.dtype:
+  """Returns what NumPy calls the dtype of a tensor: of strings, object."""
+  return np.dtype(tf.as_dtype(info.dtype).as_numpy_dtype)
 
 
 def dtype_name(dtype: np.dtype) -> str:

@@ -17,9 +17,6 @@ import numpy as np
 from auto_deeplab.serving import client
 from auto_deeplab.serving.server import arrays, errors, models
 
-# By this suffix TensorFlow Serving tells bytes from text.
-_BYTES_SUFFIX = '_bytes'
-
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -38,8 +35,8 @@ class Request:
 
 def predict(
   model: models.ServedModel, body: bytes | bytearray, max_batch_size: int
-) -> bytes:
-  """Answers a request.
+) -> tuple[bytes, dict[str, str]]:
+  """Returns the body of an answer to a request, and no headers for it.
 
   Raises:
     ServingError: it asks for what there is not, or is too large.
@@ -48,7 +45,7 @@ def predict(
   models.require_batch(request.inputs, max_batch_size)
   outputs = model.predict(request.signature, request.inputs)
   arrays.require_few(outputs)
-  return answer(outputs, request.is_rows)
+  return answer(outputs, request.is_rows), {}
 
 
 def parse(model: models.ServedModel, body: bytes | bytearray) -> Request:
@@ -117,7 +114,7 @@ def answer(outputs: dict[str, np.ndarray], is_rows: bool) -> bytes:
 
 
 def _values(name: str, array: np.ndarray) -> list[Any]:
-  is_bytes = name.endswith(_BYTES_SUFFIX)
+  is_bytes = name.endswith(arrays.BYTES_SUFFIX)
   encoded = np.empty(array.size, object)
   encoded[:] = [_as_json(data, is_bytes) for data in array.flat]
   return encoded.reshape(array.shape).tolist()

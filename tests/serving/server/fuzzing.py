@@ -17,7 +17,7 @@ from typing import Any
 from tests.serving.server import processes
 
 # Of what is refused; 429 and 503 come of other limits.
-EXPECTED = {200, 400, 403, 404, 405, 411, 413}
+EXPECTED = {200, 400, 403, 404, 405, 413, 415}
 _PATHS = (
   '/v1/models/tiny:predict',
   '/v1/models/tiny/versions/1:predict',
