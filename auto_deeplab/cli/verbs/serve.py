@@ -1,15 +1,16 @@
 # Copyright 2026 The Auto-DeepLab Authors.
 # SPDX-License-Identifier: Apache-2.0
-r"""Serves an exported SavedModel over HTTP: for desks and tests.
+r"""Serves an exported SavedModel over HTTP and gRPC: for desks and tests.
 
-One process, which takes requests as TensorFlow Serving does, by REST, and as
-KServe's version 2; TensorFlow Serving is what to run in production. It answers
-this machine alone unless --host says otherwise, and has neither passwords nor
-TLS.
+One process, which takes requests as TensorFlow Serving does, by REST and gRPC,
+and as KServe's version 2; TensorFlow Serving is what to run in production. It
+answers this machine alone unless --host says otherwise, and has neither
+passwords nor TLS.
 
   POST /v1/models/NAME:predict    GET /v1/models/NAME[/metadata]
   POST /v2/models/NAME/infer      GET /v2/models/NAME
   GET /healthz                    GET /metrics (Prometheus)
+  gRPC: PredictionService and ModelService of TensorFlow Serving
 
 SIGTERM and Ctrl-C end it, after the requests that it has are answered.
 
@@ -46,6 +47,9 @@ _HOST = flags.DEFINE_string(
 _REST_PORT = flags.DEFINE_integer(
   'rest_port', 8501, 'Of HTTP; 0 takes a free one.', 0, 65535
 )
+_GRPC_PORT = flags.DEFINE_integer(
+  'grpc_port', 8500, 'Of gRPC; 0 takes a free one.', 0, 65535
+)
 _MAX_REQUEST_BYTES = flags.DEFINE_integer(
   'max_request_bytes', _DEFAULTS.max_request_bytes, 'Of a body.', 1
 )
@@ -80,7 +84,7 @@ def main() -> None:
   run.serve(
     _MODEL_DIR.value,
     name=_NAME.value,
-    address=run.Address(_HOST.value, _REST_PORT.value),
+    address=run.Address(_HOST.value, _REST_PORT.value, _GRPC_PORT.value),
     config=configs.ServerConfig(
       max_request_bytes=_MAX_REQUEST_BYTES.value,
       max_batch_size=_MAX_BATCH_SIZE.value,

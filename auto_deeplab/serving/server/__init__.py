@@ -6,6 +6,8 @@ TensorFlow Serving is what to run in production; this takes the same requests,
 and is installed with the package. From the wire to the network:
 
   run         the process: model, ports, and an end that drains
+  house       what these two share
+  grpc_service  TensorFlow Serving's services, by their protos
   http        routes, and the limits that hold while a request comes in
   tf_rest     what JSON of TensorFlow Serving's form says, and its answers
   kserve      the same of KServe's version 2

@@ -60,7 +60,7 @@ def from_lists(name: str, value: Any, dtype: np.dtype) -> np.ndarray:
     level = list(itertools.chain.from_iterable(level))
   if dtype.hasobject:
     return of_strings([_as_bytes(name, leaf) for leaf in level], shape)
-  return _of_bytes(name, level).reshape(shape)
+  return of_numbers(name, level).reshape(shape)
 
 
 def of_strings(values: list[bytes], shape: list[int]) -> np.ndarray:
@@ -70,13 +70,43 @@ def of_strings(values: list[bytes], shape: list[int]) -> np.ndarray:
   return array.reshape(shape)
 
 
-def _of_bytes(name: str, numbers: list[Any]) -> np.ndarray:
+def of_numbers(name: str, numbers: list[Any]) -> np.ndarray:
+  """Returns uint8 [n].
+
+  Raises:
+    ServingError: they are not whole numbers in 0..255.
+  """
   try:
     if set(map(type, numbers)) <= {int}:
       return np.frombuffer(bytes(numbers), np.uint8)
   except ValueError:
     pass
   raise errors.invalid(f'the input {name!r} must be whole numbers in 0..255.')
+
+
+def shaped(name: str, array: np.ndarray, shape: Any) -> np.ndarray:
+  """Returns an array in another shape.
+
+  Args:
+    name: of the input, for errors.
+    array: [n].
+    shape: as a request tells it, whatever it is.
+
+  Raises:
+    ServingError: it is no shape of so many values.
+  """
+  # A side of more than all values is none, were another 0: TensorFlow
+  # multiplies them.
+  if isinstance(shape, list) and all(
+    type(side) is int and 0 <= side <= array.size for side in shape
+  ):
+    try:
+      return array.reshape(shape)
+    except ValueError:
+      pass
+  raise errors.invalid(
+    f'the shape of {name!r} ({shape!r}) is not that of its {array.size} values.'
+  )
 
 
 def _as_bytes(name: str, leaf: Any) -> bytes:

@@ -4,22 +4,21 @@
 
 import asyncio
 from collections.abc import Callable
-import dataclasses
 import functools
 import http.client
 from typing import Any, ClassVar
 
 from tornado import httpserver, iostream, web
 
-from auto_deeplab.configs import ServerConfig
 from auto_deeplab.serving.server import (
   arrays,
   errors,
-  gate,
   kserve,
   metrics,
-  models,
   tf_rest,
+)
+from auto_deeplab.serving.server import (
+  house as house_lib,
 )
 
 _MAX_HEADER_BYTES = 2**14
@@ -27,16 +26,6 @@ _TOO_LARGE = 413
 _UNREADABLE = 415
 _MODEL = r'/v1/models/([^/:]+)(?:/versions/([^/:]+))?'
 _MODEL_V2 = r'/v2/models/([^/]+)(?:/versions/([^/]+))?'
-
-
-@dataclasses.dataclass(frozen=True)
-class House:
-  """What all handlers share."""
-
-  model: models.ServedModel
-  config: ServerConfig
-  gate: gate.Gate
-  metrics: metrics.Metrics
 
 
 @web.stream_request_body
@@ -51,9 +40,9 @@ class Handler(web.RequestHandler):
     'X-Content-Type-Options': 'nosniff',
   }
 
-  house: House
+  house: house_lib.House
 
-  def initialize(self, house: House) -> None:
+  def initialize(self, house: house_lib.House) -> None:
     self.house = house
 
   def set_default_headers(self) -> None:
@@ -110,7 +99,7 @@ class BodyHandler(Handler):
   One that is too large is answered at once, and its connection closed.
   """
 
-  def initialize(self, house: House) -> None:
+  def initialize(self, house: house_lib.House) -> None:
     super().initialize(house)
     self.body = bytearray()
     self._refusal: errors.ServingError | None = None
@@ -269,7 +258,7 @@ class MetricsPage(Handler):
     self.finish(self.house.metrics.text(self.house.gate.pending))
 
 
-def server(house: House) -> httpserver.HTTPServer:
+def server(house: house_lib.House) -> httpserver.HTTPServer:
   """Returns the server, which listens nowhere yet."""
   routes: list[Any] = [
     (f'{_MODEL}:predict', Predict),

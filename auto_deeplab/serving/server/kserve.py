@@ -176,7 +176,7 @@ def _inputs(
         )
       array = _from_bytes(name, rest[:size], dtypes[name])
       rest = rest[size:]
-    inputs[name] = _shaped(tensor, array)
+    inputs[name] = arrays.shaped(name, array, tensor.get('shape'))
   return inputs
 
 
@@ -205,21 +205,6 @@ def _from_bytes(name: str, data: memoryview, dtype: np.dtype) -> np.ndarray:
     values.append(bytes(data[_LENGTH.size : _LENGTH.size + size]))
     data = data[_LENGTH.size + size :]
   return arrays.of_strings(values, [len(values)])
-
-
-def _shaped(tensor: dict[str, Any], array: np.ndarray) -> np.ndarray:
-  shape = tensor.get('shape')
-  if isinstance(shape, list) and all(
-    type(side) is int and 0 <= side <= array.size for side in shape
-  ):
-    try:
-      return array.reshape(shape)
-    except ValueError:
-      pass
-  raise errors.invalid(
-    f'the shape of {tensor["name"]!r} ({shape!r}) is not that of its '
-    f'{array.size} values.'
-  )
 
 
 def _wanted(

@@ -12,7 +12,16 @@ from absl import logging
 from tornado import httpserver, netutil
 
 from auto_deeplab.configs import ServerConfig
-from auto_deeplab.serving.server import gate, http, metrics, models
+from auto_deeplab.serving.server import (
+  gate,
+  grpc_service,
+  http,
+  metrics,
+  models,
+)
+from auto_deeplab.serving.server import (
+  house as house_lib,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +31,12 @@ class Address:
   Attributes:
     host: a name or number of this machine.
     rest_port: of HTTP; 0 takes one that is free.
+    grpc_port: of gRPC, likewise.
   """
 
-  host: str = 'localhost'
-  rest_port: int = 8501
+  host: str
+  rest_port: int
+  grpc_port: int
 
 
 def serve(
@@ -60,20 +71,29 @@ async def _serve(
   config: ServerConfig,
   say: Callable[[str], None],
 ) -> None:
-  house = http.House(model, config, gate.Gate(config), metrics.Metrics())
+  shown = f'[{address.host}]' if ':' in address.host else address.host
+  house = house_lib.House(model, config, gate.Gate(config), metrics.Metrics())
   stop = asyncio.Event()
   for number in (signal.SIGTERM, signal.SIGINT):
     asyncio.get_running_loop().add_signal_handler(number, stop.set)
   server = http.server(house)
   port = _listen(server, address)
-  shown = f'[{address.host}]' if ':' in address.host else address.host
+  grpc_server, grpc_port = await grpc_service.start(
+    house, shown, address.grpc_port
+  )
   say(
     f'Serving version {model.place.version} of {model.place.name} at '
-    f'http://{shown}:{port}/'
+    f'http://{shown}:{port}/ and grpc://{shown}:{grpc_port}'
   )
   await stop.wait()
   say('Draining: no request is let in any more.')
-  await _stop(server, house)
+  server.stop()
+  # Besides, it goes on to answer; nobody is let in, here or there.
+  draining = asyncio.create_task(house.gate.drain())
+  await grpc_server.stop(config.timeout_seconds)
+  if not await draining:
+    logging.warning('%d requests were not answered.', house.gate.pending)
+  await server.close_all_connections()
 
 
 def _listen(server: httpserver.HTTPServer, address: Address) -> int:
@@ -81,10 +101,3 @@ def _listen(server: httpserver.HTTPServer, address: Address) -> int:
   sockets = netutil.bind_sockets(address.rest_port, address.host)
   server.add_sockets(sockets)
   return sockets[0].getsockname()[1]
-
-
-async def _stop(server: httpserver.HTTPServer, house: http.House) -> None:
-  server.stop()
-  if not await house.gate.drain():
-    logging.warning('%d requests were not answered.', house.gate.pending)
-  await server.close_all_connections()

@@ -38,8 +38,8 @@ class Server:
 
   process: subprocess.Popen
   port: int
+  grpc_port: int
   notes: str
-  grpc_port: int = 0
 
   def connect(self) -> http.client.HTTPConnection:
     return http.client.HTTPConnection('localhost', self.port, timeout=SECONDS)
@@ -91,7 +91,7 @@ def serving(model_dir, notes, *flags: str) -> Iterator[Server]:
   """Gives a server of a model, named 'tiny', and ends it."""
   command = [
     *(sys.executable, '-c', _PROGRAM, f'--model_dir={model_dir}'),
-    *('--name=tiny', '--rest_port=0', *flags),
+    *('--name=tiny', '--rest_port=0', '--grpc_port=0', *flags),
   ]
   process = subprocess.Popen(
     command,
@@ -104,9 +104,9 @@ def serving(model_dir, notes, *flags: str) -> Iterator[Server]:
   try:
     assert process.stdout
     line = process.stdout.readline()
-    found = re.search(r'http://localhost:(\d+)/', line)
+    found = re.search(r'http://localhost:(\d+)/ and grpc://.*:(\d+)$', line)
     assert found, process.communicate()
-    yield Server(process, int(found[1]), str(notes))
+    yield Server(process, int(found[1]), int(found[2]), str(notes))
   finally:
     process.kill()
     process.communicate()
