@@ -55,7 +55,7 @@ class Target:
     rule: `py_library`, `py_binary` or `py_test`.
     file: Path of its Python file.
     deps: Labels of what it imports, sorted.
-    data: What it reads: a file of its own name, `NAME.json`, if there is one.
+    data: What it reads: files of its own name, `NAME.json` or `NAME.html`.
   """
 
   rule: str
@@ -110,13 +110,13 @@ def targets(root: pathlib.Path = import_graph.ROOT) -> tuple[Target, ...]:
 def _target(file: str, files: Set[str], root: pathlib.Path) -> Target:
   needed = import_graph.dependencies(file, files, root) | _implicit(file, files)
   labels = {label(needed_file, _folder(file)) for needed_file in needed}
-  data = (root / file).with_suffix('.json')
+  data = [(root / file).with_suffix(kind) for kind in ('.html', '.json')]
   return Target(
     rule=_rule(file, root),
     file=file,
     # Those of its own package first, as buildifier has them.
     deps=tuple(sorted(labels, key=lambda text: (text[0] != ':', text))),
-    data=(data.name,) if data.is_file() else (),
+    data=tuple(path.name for path in data if path.is_file()),
   )
 
 

@@ -135,10 +135,11 @@ def _build(kind, folder):
 
 @pytest.fixture(scope='module')
 def package(repository):
-  """What is installed: the code, the recipes, and that there are types."""
+  """What is installed: code, page, recipes, and that there are types."""
   files = {
     path.relative_to(repository).as_posix()
-    for path in repository.glob('auto_deeplab/**/*.py')
+    for pattern in ('*.html', '*.py')
+    for path in repository.glob(f'auto_deeplab/**/{pattern}')
   }
   recipes = {
     f'auto_deeplab/gin_configs/{path.name}'

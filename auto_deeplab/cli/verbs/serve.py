@@ -9,6 +9,7 @@ passwords nor TLS.
 
   POST /v1/models/NAME:predict    GET /v1/models/NAME[/metadata]
   POST /v2/models/NAME/infer      GET /v2/models/NAME
+  GET / (a page to drop a picture on)
   GET /healthz                    GET /metrics (Prometheus)
   gRPC: PredictionService and ModelService of TensorFlow Serving
 

@@ -13,5 +13,6 @@ and is installed with the package. From the wire to the network:
   kserve      the same of KServe's version 2
   gate        how many requests are held at once, and for how long
   models      which folder is served, and one call of its network
+  page        what a person sees who opens the address in a browser
   metrics     what Prometheus asks for
 """

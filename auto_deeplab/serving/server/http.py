@@ -15,6 +15,7 @@ from auto_deeplab.serving.server import (
   errors,
   kserve,
   metrics,
+  page,
   tf_rest,
 )
 from auto_deeplab.serving.server import (
@@ -250,6 +251,22 @@ class Ready(Handler):
     self.finish(arrays.dump_json({'ready': not self.house.gate.is_closed}))
 
 
+class Page(Handler):
+  """GET /: for a browser."""
+
+  def initialize(  # type: ignore[override]
+    self, house: house_lib.House, rendered: tuple[str, str]
+  ) -> None:
+    super().initialize(house)
+    self._rendered = rendered
+
+  def get(self) -> None:
+    text, policy = self._rendered
+    self.set_header('Content-Type', 'text/html; charset=utf-8')
+    self.set_header('Content-Security-Policy', policy)
+    self.finish(text)
+
+
 class MetricsPage(Handler):
   """GET /metrics."""
 
@@ -260,6 +277,8 @@ class MetricsPage(Handler):
 
 def server(house: house_lib.House) -> httpserver.HTTPServer:
   """Returns the server, which listens nowhere yet."""
+  # Read now: no request opens a file.
+  rendered = page.render(house.model.place)
   routes: list[Any] = [
     (f'{_MODEL}:predict', Predict),
     (_MODEL, Status),
@@ -275,7 +294,10 @@ def server(house: house_lib.House) -> httpserver.HTTPServer:
   ]
   shared = {'house': house}
   application = web.Application(
-    [(path, handler, shared) for path, handler in routes],
+    [
+      ('/', Page, {**shared, 'rendered': rendered}),
+      *((path, handler, shared) for path, handler in routes),
+    ],
     default_handler_class=Unknown,
     default_handler_args=shared,
     log_function=functools.partial(_observe, house.metrics),
