@@ -117,7 +117,7 @@ class SavedModelClient:
     self.metadata = read_metadata(model_dir)
     self.class_names = tuple(self.metadata['class_names'])
     self.colors = tuple(tuple(color) for color in self.metadata['colors'])
-    self.max_pixels = int(self.metadata['input']['max_pixels'])
+    self.max_pixels = self.metadata['input']['max_pixels']
     classes = range(len(self.class_names))  # Older exports tell no values.
     self.values = tuple(self.metadata.get('values', classes))
     try:
@@ -254,8 +254,6 @@ def load_image(
   # struct.error, DecompressionBombError and more), mostly without the name.
   except Exception as e:
     reason = e.strerror if isinstance(e, OSError) and e.strerror else e
-    if isinstance(e, tf.errors.OpError):  # Its words are of TensorFlow's parts.
-      reason = 'it is truncated or damaged.'
     raise ValueError(f'cannot read the picture {name!r}: {reason}') from e
 
 
@@ -303,7 +301,10 @@ def _with_8_bits(name: str, picture: Image.Image) -> Image.Image:
     # Pillow drops 8 of 16 bits where there is more than one channel.
     import tensorflow as tf
 
-    values = tf.io.decode_png(tf.io.read_file(name), 3, tf.uint16).numpy()
+    try:
+      values = tf.io.decode_png(tf.io.read_file(name), 3, tf.uint16).numpy()
+    except tf.errors.OpError as e:  # Its words are of TensorFlow's parts.
+      raise ValueError('it is truncated or damaged.') from e
   elif picture.mode.startswith('I'):
     values = np.asarray(picture)
   else:
