@@ -45,11 +45,48 @@ class Estimate:
   interval: tuple[float, float] | None = None
 
 
+def paired(scores: Sequence[Scores]) -> list[Scores]:
+  """Returns the scores as if all trainings had had the first seed.
+
+  A seed decides the first weights and the order of the pictures, and helps or
+  hurts all genotypes by something that they have in common. Where some have
+  more seeds than others, their means would differ by that. It is estimated by
+  least squares, from the genotypes with several seeds, as one number a seed.
+
+  Args:
+    scores: of each genotype, those of all arms. Where seeds have no genotype in
+      common, by which they could be compared, they come back as they are.
+  """
+  seeds = sorted({seed for each in scores for seed in each})
+  if len(seeds) < 2:
+    return list(scores)
+  rows = [
+    (genotype, seeds.index(seed), score)
+    for genotype, each in enumerate(scores)
+    for seed, score in each.items()
+  ]
+  # A column a genotype, and one each seed but the first.
+  design = np.zeros([len(rows), len(scores) + len(seeds)])
+  for row, (genotype, seed, _) in enumerate(rows):
+    design[row, [genotype, len(scores) + seed]] = 1
+  design = np.delete(design, len(scores), axis=1)
+  values = [row[-1] for row in rows]
+  found, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
+  if rank < design.shape[1]:
+    return list(scores)
+  effects = dict(zip(seeds, [0.0, *found[len(scores) :].tolist()]))
+  return [
+    {seed: score - effects[seed] for seed, score in each.items()}
+    for each in scores
+  ]
+
+
 def spread(scores: Sequence[Scores]) -> Spread:
   """Parts the spread of architectures from that of seeds.
 
-  One-way analysis of variance: the variance between the means of genotypes is
-  that of genotypes and, by the number of seeds, that of seeds.
+  Analysis of variance: the variance between the scores of genotypes is that of
+  genotypes and that of seeds. What seeds do to all genotypes alike is no part
+  of it (`paired`), where there are enough of both to tell.
 
   Args:
     scores: of each genotype; those of a single seed count for the genotypes
@@ -64,6 +101,10 @@ def spread(scores: Sequence[Scores]) -> Spread:
       'the spread needs two genotypes or more, one of them with two seeds.'
     )
   freedom = sum(len(values) - 1 for values in repeated)
+  common = max(map(len, repeated)) - 1
+  if freedom > common:
+    repeated = [list(s.values()) for s in paired(scores) if len(s) > 1]
+    freedom -= common
   within = sum(np.var(values) * len(values) for values in repeated) / freedom
   # With the first seed alone, so that all means are as noisy.
   means = [next(iter(s.values())) for s in scores]

@@ -35,6 +35,7 @@ class Trained:
     name: of the genotype.
     multiply_adds: as `baseline.multiply_adds` counts them.
     scores: mean IoU on the val split at the last step, by seed.
+    paired: those scores without what the seeds add (`comparison.paired`).
     losses: of the first seed's training, the means over some of its steps, by
       what says which.
   """
@@ -42,12 +43,13 @@ class Trained:
   name: str
   multiply_adds: int
   scores: Mapping[int, float]
+  paired: Mapping[int, float]
   losses: Mapping[str, float]
 
   @property
   def mean(self) -> float:
-    """Mean of the scores."""
-    return float(np.mean([*self.scores.values()]))
+    """Mean of the paired scores."""
+    return float(np.mean([*self.paired.values()]))
 
 
 def load(study: Study, names: Sequence[str]) -> list[Trained]:
@@ -67,7 +69,7 @@ def load(study: Study, names: Sequence[str]) -> list[Trained]:
     if scores:
       genotype = genotype_lib.Genotype.load(study.genotype_path(name))
       cost = baseline.multiply_adds(genotype)
-      found.append(Trained(name, cost, scores, losses))
+      found.append(Trained(name, cost, scores, scores, losses))
   return found
 
 
@@ -92,7 +94,9 @@ def summarize(study: Study) -> dict[str, Any]:
   with two seeds, `random` two random genotypes, each of `arms` one of its own
   and a random one.
   """
-  trained = {name: load(study, names) for name, names in study.arms().items()}
+  trained = _paired(
+    {name: load(study, names) for name, names in study.arms().items()}
+  )
   random = trained.pop(RANDOM, [])
   records = [execution.load_record(study, task) for task in study.tasks()]
   summary: dict[str, Any] = {
@@ -121,6 +125,16 @@ def summarize(study: Study) -> dict[str, Any]:
     }
   summary['checklist'] = checklist.answers(study, summary)
   return summary
+
+
+def _paired(arms: Mapping[str, Sequence[Trained]]) -> dict[str, list[Trained]]:
+  """Takes from the scores of all arms what their seeds add."""
+  trained = list(itertools.chain(*arms.values()))
+  scores = iter(comparison.paired([each.scores for each in trained]))
+  return {
+    name: [dataclasses.replace(each, paired=next(scores)) for each in arm]
+    for name, arm in arms.items()
+  }
 
 
 def _of_random(random: Sequence[Trained]) -> dict[str, Any]:
@@ -154,7 +168,7 @@ def _of_arm(
     'percentiles': percentiles,
     'mean_percentile': float(np.mean(percentiles)),
     'difference': dataclasses.asdict(
-      comparison.difference([t.scores for t in arm], [t.scores for t in random])
+      comparison.difference([t.paired for t in arm], [t.paired for t in random])
     ),
   }
 

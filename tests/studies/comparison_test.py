@@ -29,6 +29,22 @@ def test_the_spread_is_parted_into_genotypes_and_seeds(between, within):
   assert found.genotypes == pytest.approx(between, rel=0.05, abs=0.004)
 
 
+def test_what_seeds_do_to_all_genotypes_alike_is_taken_away():
+  genotypes, seeds = [0.7, 0.8, 0.9, 0.6], {0: 0.0, 1: -0.1, 2: 0.05}
+  scores = [{s: g + e for s, e in seeds.items()} for g in genotypes]
+  scores[2] = {0: 0.9}  # The others tell of the seeds.
+  scores[3] = {2: 0.65}
+  found = comparison.paired(scores)
+  for each, genotype, before in zip(found, genotypes, scores, strict=True):
+    assert each == pytest.approx(dict.fromkeys(before, genotype))
+  assert comparison.spread(scores).seeds == pytest.approx(0)
+
+
+def test_seeds_that_cannot_be_compared_are_left():
+  for scores in ([{0: 0.5}, {1: 0.7}], [{0: 0.5}], []):
+    assert comparison.paired(scores) == scores
+
+
 def test_genotypes_of_one_seed_count_for_the_genotypes():
   scores = drawn(4000, 3, 0.03, 0.01)
   all_seeds = comparison.spread(scores)
