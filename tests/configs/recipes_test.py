@@ -118,7 +118,7 @@ _TRAININGS: dict[str, dict] = {
     'segmenter.filter_multiplier': 16,
     'weight_optimizer.optimizer': 'adamw',
     'weight_optimizer.learning_rate': 0.002,
-    'schedule.train_steps': 2600,
+    'schedule.train_steps': 7000,
   },
   **{
     f'cityscapes_{size}': {
