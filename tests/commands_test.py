@@ -29,7 +29,10 @@ _KINDS = {
   'study': configs.StudyExperiment,
   'choose': configs.TournamentExperiment,
 }
-_TOOL = re.compile(r"auto-deeplab (\w+)((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)")
+_TOOL = re.compile(
+  r'auto-deeplab (\w+)( +[\w./]+)?'
+  r"((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)"
+)
 _FLAG = re.compile(r"--(\w+)(?:=(?:'([^']*)'|([^\s']+)))?")
 _MODULE = re.compile(r'python -m ([\w.]+)')
 _COPY = re.compile(r'^cp (\S+) (\S+)$', re.MULTILINE)
@@ -75,8 +78,10 @@ def _commands() -> list[Command]:
   for page in pages.PAGES:
     for block in pages.blocks(pages.read(page), 'bash'):
       copies = {copy: name for name, copy in _copies(page)}
-      for tool, arguments in _TOOL.findall(pages.as_commands(block)):
-        flags = tuple((n, a or b) for n, a, b in _FLAG.findall(arguments))
+      for tool, first, rest in _TOOL.findall(pages.as_commands(block)):
+        flags = tuple((n, a or b) for n, a, b in _FLAG.findall(rest))
+        if first:  # In the place of a flag.
+          flags = ((pages.positional(tool), first.strip()), *flags)
         found.append(Command(page, tool, flags, copies))
   return found
 
@@ -139,7 +144,8 @@ def test_commands_are_found():
   assert len(_COMMANDS) == len(flags)
   # Nor one that ends early.
   assert sum(len(c.flags) for c in _COMMANDS) == sum(
-    f.count(' --') for f in flags
+    f.count(' --') + bool(re.match(r'auto-deeplab \w+ +[\w./]', f))
+    for f in flags
   )
 
 

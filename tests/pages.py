@@ -62,6 +62,14 @@ def flags(verb: str) -> dict[str, bool]:
   return _flags(path) if path.is_file() else {}
 
 
+def positional(verb: str) -> str:
+  """The flag that the first word after a verb stands for."""
+  source = (_CLI / f'verbs/{verb}.py').read_text(encoding='utf-8')
+  found = re.search(r"^POSITIONAL = '(\w+)'$", source, re.MULTILINE)
+  assert found, f'{verb} takes flags alone.'
+  return found[1]
+
+
 def _flags(path: pathlib.Path) -> dict[str, bool]:
   """The flags that a module defines, or one that it shares with others."""
   tree = ast.parse(path.read_text(encoding='utf-8'))

@@ -7,12 +7,8 @@ import pathlib
 import shutil
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import datasets
 from auto_deeplab.data.records import conversion
 from auto_deeplab.data.sources import layouts, synthetic
 
@@ -35,10 +31,6 @@ def write_unlabelled_data(root: pathlib.Path) -> pathlib.Path:
   """Of what `write_data` left there, the split 'test': val without labels."""
   pictures = root / 'pictures'
   shutil.copytree(pictures / 'images/val', pictures / 'images/test')
-  for path in (pictures / 'labels/val').iterdir():
-    label = np.full((64, 64), datasets.IGNORE_LABEL, np.uint8)
-    (pictures / 'labels/test').mkdir(exist_ok=True)
-    Image.fromarray(label).save(pictures / 'labels/test' / path.name)
   source = layouts.open_source('folder', pictures, splits=['test'])
   conversion.write_dataset(source, root / 'unlabelled', num_shards=1)
   return root / 'unlabelled'

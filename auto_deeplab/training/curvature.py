@@ -14,12 +14,12 @@ gave 1.4, 0.6 and 1.6 for three lengths of the step.
 """
 
 from collections.abc import Sequence
-import contextlib
 
 import numpy as np
 import tensorflow as tf
 
 from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.model.ops import sizes
 from auto_deeplab.training import gradient_step, objectives, undoing
 
 Vector = Sequence[tf.Tensor]
@@ -95,10 +95,10 @@ class Curvature:
       vector: of alphas and betas, one after the other, flat.
     """
     shapes = [v.shape for v in self._supernet.arch_variables]
-    sizes = [shape.num_elements() for shape in shapes]
+    ends = np.cumsum([shape.num_elements() for shape in shapes])[:-1]
     parts = [
       tf.constant(part.reshape(shape), tf.float32)
-      for part, shape in zip(np.split(vector, np.cumsum(sizes)[:-1]), shapes)
+      for part, shape in zip(np.split(vector, ends), shapes)
     ]
     products = [self._run_one(batch, parts) for batch in self._batches]
     flat = [
@@ -119,7 +119,7 @@ class Curvature:
   ) -> Vector:
     """Returns a replica's share: that of its own pixels."""
     variables = self._supernet.arch_variables
-    with tf.GradientTape() as outer:
+    with sizes.differentiable_twice(), tf.GradientTape() as outer:
       with tf.GradientTape() as inner:
         weights = (
           self._supernet.alpha_weights(),
@@ -152,24 +152,3 @@ def has_grown(eigenvalues: Sequence[float], factor: float, window: int) -> bool:
     return False
   before = np.mean(eigenvalues[-2 * window : -window])
   return bool(0 < before * factor < np.mean(eigenvalues[-window:]))
-
-
-def _resize_bilinear_grad_grad(
-  op: tf.Operation, gradient: tf.Tensor
-) -> tuple[tf.Tensor, None]:
-  """Differentiates the gradient of a resize, which TensorFlow 2.15 cannot.
-
-  A resize is linear, and its gradient is its transpose: the gradient of that is
-  the resize.
-  """
-  resized = tf.raw_ops.ResizeBilinear(
-    images=gradient,
-    size=tf.shape(op.inputs[0])[1:3],
-    align_corners=op.get_attr('align_corners'),
-    half_pixel_centers=op.get_attr('half_pixel_centers'),
-  )
-  return resized, None
-
-
-with contextlib.suppress(KeyError):  # TensorFlow 2.20 has one.
-  tf.RegisterGradient('ResizeBilinearGrad')(_resize_bilinear_grad_grad)

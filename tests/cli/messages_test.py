@@ -16,7 +16,7 @@ def _said(error, monkeypatch, capsys):
     raise error
 
   monkeypatch.setattr('sys.argv', ['decode'])
-  monkeypatch.setattr(program.app, 'run', lambda main: main(['decode']))
+  monkeypatch.setattr(program.app, 'run', lambda main, **_: main(['decode']))
   monkeypatch.setattr(program, '_quieten', lambda: None)
   monkeypatch.setattr(
     program.flags, 'FLAGS', {'verbosity': types.SimpleNamespace(present=False)}

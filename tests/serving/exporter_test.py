@@ -385,6 +385,7 @@ class TestRefusals:
       dataset_info,
       class_names=dataset_info.class_names[:3],
       colors=dataset_info.colors[:3],
+      values=dataset_info.values[:3],
     )
     with pytest.raises(
       ValueError, match='the model has 4 classes, the data set 3'

@@ -91,7 +91,7 @@ def test_the_gradient_of_a_resize_has_a_gradient(size):
   rng = np.random.default_rng(0)
   x, v = (tf.constant(rng.normal(size=[2, 4, 5, 3])) for _ in range(2))
   x, v = tf.cast(x, tf.float32), tf.cast(v, tf.float32)
-  with tf.GradientTape() as outer:
+  with sizes.differentiable_twice(), tf.GradientTape() as outer:
     outer.watch(x)
     with tf.GradientTape() as inner:
       inner.watch(x)

@@ -7,6 +7,10 @@ ceil(n / 2) as by a stride of 2 (method, section 2), and maps of 32m + 1 pixels
 nest exactly.
 """
 
+from collections.abc import Iterator
+import contextlib
+import contextvars
+
 import tensorflow as tf
 
 
@@ -69,12 +73,50 @@ def resize_aligned(x: tf.Tensor, size) -> tf.Tensor:
   is_static = all(isinstance(n, int) for n in size)
   if is_static and x.shape[1:3].as_list() == list(size):
     return x
-  resized = tf.raw_ops.ResizeBilinear(
-    images=x, size=tf.stack(size), align_corners=True, half_pixel_centers=False
-  )
+  resize = _resize_twice if _IS_TWICE.get() else _resize
+  resized = resize(x, tf.stack(size))
   if is_static:
     resized = tf.ensure_shape(resized, [x.shape[0], *size, x.shape[3]])
   return tf.cast(resized, x.dtype)
+
+
+_ALIGNED = {'align_corners': True, 'half_pixel_centers': False}
+_IS_TWICE = contextvars.ContextVar('is_twice', default=False)
+
+
+@contextlib.contextmanager
+def differentiable_twice() -> Iterator[None]:
+  """Has resizes be made whose gradient has a gradient.
+
+  TensorFlow 2.15 knows none, and 2.20 takes it to be 0.
+  """
+  token = _IS_TWICE.set(True)
+  try:
+    yield
+  finally:
+    _IS_TWICE.reset(token)
+
+
+def _resize(x: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+  return tf.raw_ops.ResizeBilinear(images=x, size=size, **_ALIGNED)
+
+
+def _resize_twice(x: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+  """A resize is linear, and its gradient its transpose, whose is the resize."""
+  of_shape = tf.stop_gradient(x)
+
+  @tf.custom_gradient
+  def transposed(dy: tf.Tensor):
+    dx = tf.raw_ops.ResizeBilinearGrad(
+      grads=dy, original_image=of_shape, **_ALIGNED
+    )
+    return dx, lambda ddx: _resize(ddx, size)
+
+  @tf.custom_gradient
+  def resized(x: tf.Tensor):
+    return _resize(x, size), transposed
+
+  return resized(x)
 
 
 def check_map_size(images: tf.Tensor, min_pixels: int = 4) -> None:
