@@ -41,7 +41,7 @@ def run(kind: str, *arguments: str) -> dict[str, float]:
   Returns:
     By name, in seconds: 'start', 'step' and, of a training, 'evaluation', to
     begin one, and 'picture'; of a search 'architecture', what such a step adds.
-    With 'cpu_' before it, the same in those of processors, where it is known.
+    With `cpu_` before it, the same in those of processors, where it is known.
     And 'peak', in bytes.
 
   Raises:
