@@ -80,6 +80,8 @@ def run(config: configs.SearchExperiment, place: run_lib.Place) -> str:
       _rehearse(search)
     action = _make_snapshots(config, info, place, strategy, run, search)
     run.claim()
+    if run.step < num_steps:
+      decode.early_stop_path(run.path).unlink(missing_ok=True)
     outer_loop.run(
       'search', run, search, strategy, num_steps=num_steps, actions=[action]
     )
@@ -281,10 +283,8 @@ def _last_step(schedule: configs.SearchConfig, run: run_lib.Run) -> int:
   by another configuration.
   """
   stop = decode.load_early_stop(run.path)
-  if stop is not None:
-    if schedule.early_stop and stop.step == run.step:
-      return run.step
-    decode.early_stop_path(run.path).unlink()
+  if stop is not None and schedule.early_stop and stop.step == run.step:
+    return run.step
   return schedule.train_steps
 
 
