@@ -16,7 +16,7 @@ from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.planning import chain as chain_lib
-from auto_deeplab.planning import execution
+from auto_deeplab.planning import execution, progress
 from auto_deeplab.runs import run_folder, trained_network
 
 _SIZES = genotype_lib.PUBLISHED_FILTER_MULTIPLIERS
@@ -163,11 +163,14 @@ def run(
   chain = chain_lib.Chain(
     os.fspath(pictures), os.fspath(output_dir), _as_flags(convert_flags)
   )
-  execution.run(
-    chain,
-    hours,
-    lambda verb: [sys.executable, '-P', '-m', 'auto_deeplab.cli', verb],
-  )
+  with progress.Progress() as shows:
+    execution.run(
+      chain,
+      hours,
+      lambda verb: [sys.executable, '-P', '-m', 'auto_deeplab.cli', verb],
+      shows.tell,
+      show=shows.show,
+    )
   return load(f'{chain.out}/train')
 
 

@@ -3,6 +3,7 @@
 """Does the steps of a chain, each a process of its own, within the hours."""
 
 from collections.abc import Callable, Sequence
+import dataclasses
 import math
 import os
 import pathlib
@@ -19,7 +20,8 @@ from auto_deeplab.planning import standing
 from auto_deeplab.planning.chain import Chain, Step
 
 _POLL_SECONDS = 1.0
-_LINE_SECONDS = 20.0
+# Between two looks at how far it is.
+_LOOK_SECONDS = 5.0
 # A stage that is begun gets at least this, and at least what it takes to save.
 _LEAST_SECONDS = 60.0
 # What a run that was asked to end, and has saved itself, exits with.
@@ -48,6 +50,7 @@ def run(
   start: Callable[[str], list[str]],
   tell: Callable[[str], None] = print,
   shown: Callable[[str], str] = lambda verb: f'auto-deeplab {verb}',
+  show: Callable[[str, standing.Standing], None] = lambda *_: None,
 ) -> float | None:
   """Does what is left of a chain.
 
@@ -58,6 +61,7 @@ def run(
     start: returns what starts a verb, the first arguments of a process.
     tell: called with each line.
     shown: returns what a user types to start a verb.
+    show: called every few seconds with the step's name and how far all is.
 
   Returns:
     The mIoU on val.
@@ -75,7 +79,8 @@ def run(
     tell(f'+ {shown(step.verb)} {shlex.join(step.arguments)}')
     _prepare(chain, step)
     limit = deadline - _seconds_after(chain, step.name)
-    status = _do(chain, step, start(step.verb), limit, deadline, tell)
+    watch = _Watch(chain, step, limit, deadline, show)
+    status = _do(watch, start(step.verb), tell)
     if status == _SAVED and step.name in standing.STOPPABLE:
       share = standing.share_of_steps(chain, step.name)
       tell(
@@ -127,15 +132,65 @@ def _failure(chain: Chain, step: Step, status: int) -> str:
   return f'{step.verb} failed: {last} (all of it: {log})'
 
 
+@dataclasses.dataclass
+class _Watch:
+  """Looks at a step while it runs.
+
+  Attributes:
+    chain: of the step.
+    step: that runs.
+    limit: when a search or a training is asked to end.
+    deadline: when the hours are over.
+    show: of `run`.
+  """
+
+  chain: Chain
+  step: Step
+  limit: float
+  deadline: float
+  show: Callable[[str, standing.Standing], None]
+
+  def __call__(self, process: subprocess.Popen[bytes]) -> int:
+    """Returns the exit status of the process, when it has ended."""
+    begin = time.monotonic()
+    self.limit = max(self.limit, begin + _LEAST_SECONDS)
+    pace = standing.Pace(self.chain, self.step.name)
+    next_look = begin + _LOOK_SECONDS
+    asked = _Asked(process)
+    previous = [signal.signal(n, asked.notice) for n in _Asked.NUMBERS]
+    try:
+      while process.poll() is None:
+        now = time.monotonic()
+        self._stop_in_time(process, now)
+        if now >= next_look:
+          next_look = now + _LOOK_SECONDS
+          self._look(pace, begin, now)
+        time.sleep(_POLL_SECONDS)
+    finally:
+      for number, handler in zip(_Asked.NUMBERS, previous):
+        signal.signal(number, handler)
+    asked.settle()
+    return process.returncode
+
+  def _stop_in_time(self, process: subprocess.Popen[bytes], now: float) -> None:
+    if self.step.name in standing.STOPPABLE and now > self.limit:
+      process.send_signal(signal.SIGTERM)
+      self.limit = math.inf
+
+  def _look(self, pace: standing.Pace, begin: float, now: float) -> None:
+    found = standing.of(
+      self.chain, self.step.name, now - begin, self.deadline - now
+    )
+    if found:
+      rate = pace.rate(now)
+      self.show(self.step.name, dataclasses.replace(found, rate=rate))
+
+
 def _do(
-  chain: Chain,
-  step: Step,
-  command: Sequence[str],
-  limit: float,
-  deadline: float,
-  tell: Callable[[str], None],
+  watch: _Watch, command: Sequence[str], tell: Callable[[str], None]
 ) -> int:
-  """Runs a step, telling how far it is; returns its exit status."""
+  """Runs a step; returns its exit status."""
+  chain, step = watch.chain, watch.step
   if step.verb in _SHOWN:
     process = subprocess.Popen(
       [*command, *step.arguments], stdout=subprocess.PIPE
@@ -143,14 +198,14 @@ def _do(
     reader = threading.Thread(target=_tell_lines, args=(process, tell))
     reader.start()
     try:
-      return _watch(chain, step, process, limit, deadline, tell)
+      return watch(process)
     finally:
       reader.join()
   with open(_log(chain, step), 'ab') as output:
     process = subprocess.Popen(
       [*command, *step.arguments], stdout=output, stderr=subprocess.STDOUT
     )
-    return _watch(chain, step, process, limit, deadline, tell)
+    return watch(process)
 
 
 def _tell_lines(
@@ -166,36 +221,6 @@ def _tell_lines(
     if is_told:
       tell(text)
     is_told = is_told and not proposal
-
-
-def _watch(
-  chain: Chain,
-  step: Step,
-  process: subprocess.Popen[bytes],
-  limit: float,
-  deadline: float,
-  tell: Callable[[str], None],
-) -> int:
-  begin = last = time.monotonic()
-  limit = max(limit, begin + _LEAST_SECONDS)
-  asked = _Asked(process)
-  previous = [signal.signal(n, asked.notice) for n in _Asked.NUMBERS]
-  try:
-    while process.poll() is None:
-      now = time.monotonic()
-      if step.name in standing.STOPPABLE and now > limit:
-        process.send_signal(signal.SIGTERM)
-        limit = math.inf
-      if now - last >= _LINE_SECONDS:
-        last = now
-        if found := standing.of(chain, step.name, now - begin, deadline - now):
-          tell(f'{step.name}: {found}')
-      time.sleep(_POLL_SECONDS)
-  finally:
-    for number, handler in zip(_Asked.NUMBERS, previous):
-      signal.signal(number, handler)
-  asked.settle()
-  return process.returncode
 
 
 class _Asked:

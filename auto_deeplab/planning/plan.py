@@ -23,8 +23,11 @@ _SEARCH_SHARE = 0.3
 _MEMORY_SHARE = 0.8
 # Of the steps that a training wants; with less of them nothing is searched.
 _MIN_TRAIN_SHARE = 0.6
-# Fewer leave alphas and betas about where they began.
-_MIN_SEARCH_STEPS = 200
+# What was seen to choose better than chance (docs/results.md); 200 did not.
+_MIN_SEARCH_STEPS = 500
+# Of a training, for evaluations before the one at its end.
+_EVALUATION_SHARE = 0.04
+_MAX_EVALUATIONS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Plan:
     design: the network.
     search_steps: 0 where nothing is searched.
     train_steps: of the training.
+    evaluations: within it, the one at its end included.
     why: on searching or not.
     warnings: on what is to be looked at first.
     stages: what each step of the chain takes.
@@ -54,6 +58,7 @@ class Plan:
   design: Design
   search_steps: int
   train_steps: int
+  evaluations: int
   why: str
   warnings: tuple[str, ...]
   stages: tuple[Stage, ...]
@@ -97,7 +102,9 @@ def make(
     search_steps, why = _search_steps(data, design, measured, left, wanted)
   before = _search_stages(search_steps, measured)
   left -= sum(stage.seconds for stage in before)
-  train_steps = _train_steps(data, design, measured, left)
+  evaluations = _evaluations(data, measured, left)
+  evaluating = (evaluations - 1) * data.num_val * measured.evaluate_seconds
+  train_steps = _train_steps(data, design, measured, left - evaluating)
   if train_steps < 10:
     raise ValueError(
       f'`hours` ({hours:g}) are too few: beside starting, evaluating and '
@@ -108,6 +115,7 @@ def make(
     'train',
     measured.start_seconds
     + train_steps * measured.train_seconds
+    + evaluating
     + after[0].seconds,
     measured.train_bytes,
   )
@@ -115,28 +123,34 @@ def make(
     design,
     search_steps,
     train_steps,
+    evaluations,
     why,
     tuple(_warnings(data, machine, measured, train_steps, wanted)),
     (*before, stage, *after[1:]),
     (),
     (),
   )
-  return dataclasses.replace(
-    plan,
-    search=tuple(settings.of_search(design, plan.search_steps, plan.why))
-    if search_steps
-    else (),
-    train=tuple(settings.of_training(data, machine, design, plan.train_steps)),
-  )
+  return _with_settings(plan, data, machine)
 
 
 def draft(data: Fingerprint, machine: Machine, design: Design) -> Plan:
   """Returns a plan of plenty of steps, with a search, to try both."""
-  plan = Plan(design, 1000, 1000, '', (), (), (), ())
+  plan = Plan(design, 1000, 1000, 1, '', (), (), (), ())
+  return _with_settings(plan, data, machine)
+
+
+def _with_settings(plan: Plan, data: Fingerprint, machine: Machine) -> Plan:
+  design = plan.design
   return dataclasses.replace(
     plan,
-    search=tuple(settings.of_search(design, plan.search_steps, plan.why)),
-    train=tuple(settings.of_training(data, machine, design, plan.train_steps)),
+    search=tuple(settings.of_search(design, plan.search_steps, plan.why))
+    if plan.search_steps
+    else (),
+    train=tuple(
+      settings.of_training(
+        data, machine, design, plan.train_steps, plan.evaluations
+      )
+    ),
   )
 
 
@@ -211,6 +225,12 @@ def _search_steps(
       'would be searched.'
     )
   return steps, f'{steps} steps fit into {_SEARCH_SHARE:.0%} of the time.'
+
+
+def _evaluations(data: Fingerprint, measured: Measured, left: float) -> int:
+  """Returns how often val is evaluated within the training."""
+  pictures = max(data.num_val * measured.evaluate_seconds, 1e-9)
+  return min(1 + int(_EVALUATION_SHARE * left / pictures), _MAX_EVALUATIONS)
 
 
 def _train_steps(

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator, Sequence
 import dataclasses
+import math
 from typing import Any
 
 from auto_deeplab.planning import designs
@@ -25,8 +26,12 @@ class Choice:
 
 
 def arch_start(steps: int) -> int:
-  """Returns the weight steps before the first of the architecture."""
-  return round(0.4 * steps / 10) * 10
+  """Returns the weight steps before the first of the architecture.
+
+  An eighth, as in the search of 500 that chose better than chance on the
+  synthetic pictures (docs/results.md); the paper's half is of 30,000.
+  """
+  return round(steps / 8 / 10) * 10
 
 
 def momentum(steps: int) -> float:
@@ -84,14 +89,23 @@ def of_search(design: Design, steps: int, why: str) -> Iterator[Choice]:
   yield Choice(
     'SearchConfig.arch_start_step',
     arch_start(steps),
-    'The weights first, the architecture from two fifths on.',
+    'The weights alone for an eighth of the steps.',
+  )
+  yield Choice(
+    'ArchitectureLossConfig.skip_dropout',
+    0.5,
+    'Skips learn fastest, and would be chosen for that.',
   )
   yield Choice('SearchConfig.snapshot_interval', 5 * loop)
   yield Choice('SearchConfig.probe_batches', 2)
 
 
 def of_training(
-  data: Fingerprint, machine: Machine, design: Design, steps: int
+  data: Fingerprint,
+  machine: Machine,
+  design: Design,
+  steps: int,
+  evaluations: int,
 ) -> Iterator[Choice]:
   """Yields those of train.gin."""
   yield from _runtime(steps)
@@ -131,6 +145,12 @@ def of_training(
     f'{epochs:.0f} epochs of {data.num_train} pictures: what the time allows, '
     f'and at most {MAX_EPOCHS}, or {2 * designs.MIN_STEPS} steps.',
   )
+  if evaluations > 1:
+    yield Choice(
+      'TrainConfig.eval_interval',
+      math.ceil(steps / evaluations),
+      'To see how it goes; RUN/best keeps the best of them.',
+    )
 
 
 def _input_choices(data: Fingerprint, design: Design) -> Iterator[Choice]:

@@ -25,17 +25,51 @@ class Standing:
     share: of the time it takes, in [0, 1].
     seconds_left: to its end.
     score: the last mIoU on val; None before the first.
+    rate: steps a second of the search or the training that runs; None before
+      the second loop of them.
   """
 
   share: float
   seconds_left: float
   score: float | None
+  rate: float | None = None
 
   def __str__(self) -> str:
-    parts = [f'{self.share:.0%} done', f'{self.seconds_left / 60:.0f} min left']
+    return f'{self.share:.0%} done, {self.details}'
+
+  @property
+  def details(self) -> str:
+    """All but the share, for the side of a bar."""
+    parts = [f'{self.seconds_left / 60:.0f} min left']
+    if self.rate is not None:
+      parts.insert(0, f'{self.rate:.3g} steps/s')
     if self.score is not None:
       parts.append(f'mIoU {self.score:.3f}')
     return ', '.join(parts)
+
+
+class Pace:
+  """Steps a second, from what a run tells while it goes on."""
+
+  def __init__(self, chain: Chain, name: str):
+    self._chain, self._name = chain, name
+    self._begin: tuple[float, int] | None = None
+    self._last = steps_done(chain, name)
+
+  def rate(self, now: float) -> float | None:
+    """Returns the steps a second since the first that were made here.
+
+    Args:
+      now: a clock's seconds.
+    """
+    done = steps_done(self._chain, self._name)
+    if done > self._last and self._begin is None:
+      # What came before took the start, and the first step its tracing.
+      self._begin = now, done
+    self._last = done
+    if self._begin is None or done == self._begin[1]:
+      return None
+    return (done - self._begin[1]) / (now - self._begin[0])
 
 
 def of(
@@ -89,8 +123,15 @@ def share_of_steps(chain: Chain, name: str) -> float:
     for line in text.splitlines()
     if line.partition('.')[2].startswith('train_steps =')
   )
+  return min(steps_done(chain, name) / total, 1.0)
+
+
+def steps_done(chain: Chain, name: str) -> int:
+  """The steps that a search or a training has told of; 0 of others."""
+  if name not in STOPPABLE:
+    return 0
   rows = _rows(chain, name)
-  return min(rows[-1]['step'] / total, 1.0) if rows else 0.0
+  return rows[-1]['step'] if rows else 0
 
 
 def _rows(chain: Chain, name: str) -> list[dict[str, Any]]:

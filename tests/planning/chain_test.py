@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which step comes next, how it ends, and how far it is."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -140,11 +141,27 @@ def test_it_says_how_far_it_is(chain):
   # Half of 200 seconds, after 110 and before 90.
   assert found == standing.Standing(210 / 400, 190, 0.25)
   assert str(found) == '52% done, 3 min left, mIoU 0.250'
+  assert dataclasses.replace(found, rate=0.5).details == (
+    '0.5 steps/s, 3 min left, mIoU 0.250'
+  )
   # It will not go on for longer than it may.
   found = standing.of(chain, 'train', 90, 60)
   assert found is not None
   assert found.seconds_left == 60
   assert standing.of(chain, 'inspect_dataset', 90) is None
+
+
+def test_its_rate_is_that_of_the_steps_made_here(chain):
+  metrics = f'{chain.out}/train/metrics.jsonl'
+  write(metrics, '{"step": 100}\n')
+  pace = standing.Pace(chain, 'train')
+  assert pace.rate(0.0) is None
+  write(metrics, '{"step": 110}\n')
+  # What came before took the start.
+  assert pace.rate(40.0) is None
+  write(metrics, '{"step": 130}\n')
+  assert pace.rate(50.0) == 2.0
+  assert standing.Pace(chain, 'export').rate(50.0) is None
 
 
 def test_before_there_is_a_plan_nobody_knows(chain):

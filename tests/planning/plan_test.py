@@ -84,9 +84,30 @@ def test_a_stage_takes_what_its_steps_were_measured_to_take():
   seconds = {stage.verb: stage.seconds for stage in planned.stages}
   steps = planned.search_steps
   assert list(seconds) == ['search', 'decode', 'train', 'evaluate', 'export']
-  assert seconds['train'] == 20 + 0.5 * planned.train_steps + 5 + 10
+  evaluating = 5 + 10 * planned.evaluations
+  assert seconds['train'] == 20 + 0.5 * planned.train_steps + evaluating
   start = value(planned.search, 'SearchConfig.arch_start_step')
   assert seconds['search'] == 60 + 0.5 * steps + 0.5 * (steps - start)
+
+
+def test_it_is_evaluated_as_often_as_costs_little():
+  planned = made(2)
+  assert planned.evaluations == 10
+  interval = value(planned.train, 'TrainConfig.eval_interval')
+  assert 0 <= 10 * interval - planned.train_steps < 10
+  # A hundred pictures of 20 seconds each are evaluated at the end alone.
+  slow = dataclasses.replace(MEASURED, evaluate_seconds=20.0)
+  planned = made(2, measured=slow)
+  assert planned.evaluations == 1
+  assert value(planned.train, 'TrainConfig.eval_interval') is None
+
+
+def test_a_search_is_that_which_was_seen_to_choose_better_than_chance():
+  planned = made(8)
+  assert planned.search_steps >= 500
+  start = value(planned.search, 'SearchConfig.arch_start_step')
+  assert start == pytest.approx(planned.search_steps / 8, abs=5)
+  assert value(planned.search, 'ArchitectureLossConfig.skip_dropout') == 0.5
 
 
 def test_a_budget_too_small_for_a_search_trains_only():

@@ -65,7 +65,7 @@ def test_without_time_for_a_search_a_genotype_is_written(data, tried, tmp_path):
 
 
 def test_with_time_both_are_tried_and_written(data, tried, tmp_path):
-  made = planner.make(data, 5)
+  made = planner.make(data, 24)
   assert tried[-2:] == ['train', 'search']
   planner.write(made, tmp_path)
   assert (tmp_path / 'search.gin').exists()
@@ -111,7 +111,7 @@ def test_planning_takes_of_the_hours(data, tried, monkeypatch):
 
 
 def test_a_person_reads_what_it_takes(data, tried):
-  text = planner.summary(planner.make(data, 5))
+  text = planner.summary(planner.make(data, 24))
   assert '8 pictures to train on, 3 to evaluate on, about 64x64' in text
   assert re.search(r'^  search +\d+\.\d min +1\.0 GiB$', text, re.MULTILINE)
   assert 'Warning: 8 pictures are few' in text

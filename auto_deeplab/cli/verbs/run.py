@@ -41,7 +41,7 @@ def main(convert_flags: Sequence[str]) -> None:
   _require_known(convert_flags)
   from auto_deeplab.cli import __main__ as command
   from auto_deeplab.planning import chain as chain_lib
-  from auto_deeplab.planning import execution
+  from auto_deeplab.planning import execution, progress
 
   chain = chain_lib.Chain(
     _DATA_DIR.value,
@@ -49,13 +49,15 @@ def main(convert_flags: Sequence[str]) -> None:
     tuple(convert_flags),
     has_report='report' in command.VERBS,
   )
-  score = execution.run(
-    chain,
-    _HOURS.value,
-    commands.arguments,
-    lambda line: print(line, flush=True),
-    commands.shown,
-  )
+  with progress.Progress() as shows:
+    score = execution.run(
+      chain,
+      _HOURS.value,
+      commands.arguments,
+      shows.tell,
+      commands.shown,
+      shows.show,
+    )
   out = _OUTPUT_DIR.value
   found = '' if score is None else f'mIoU on val is {score:.4f}. '
   print(
