@@ -8,6 +8,7 @@ the search was least sure.
 """
 
 from collections.abc import Iterable, Sequence
+import heapq
 import itertools
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ import numpy as np
 from auto_deeplab.architecture import decode, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import primitives as primitives_lib
+
+Cell = tuple[genotype_lib.Block, ...]
 
 _Part = TypeVar('_Part')
 # (log probability, what has it).
@@ -32,16 +35,9 @@ def likeliest(
   """
   if number < 1:
     raise ValueError(f'`number` ({number}) must be at least 1.')
-  cells: list[_Scored[tuple[genotype_lib.Block, ...]]] = [(0.0, ())]
-  for blocks in _blocks(snapshot.alphas, snapshot.primitives, number):
-    cells = _best(
-      (
-        (score + more, (*cell, block))
-        for (score, cell), (more, block) in itertools.product(cells, blocks)
-      ),
-      number,
-    )
-  pairs = itertools.product(cells, _backbones(snapshot.betas, number))
+  pairs = itertools.product(
+    likeliest_cells(snapshot, number), likeliest_paths(snapshot.betas, number)
+  )
   scored = ((cell[0] + path[0], (cell[1], path[1])) for cell, path in pairs)
   return [
     genotype_lib.Genotype(cell, path)
@@ -81,18 +77,68 @@ def named_random(
   }
 
 
+def likeliest_cells(
+  snapshot: decode.Snapshot, number: int
+) -> list[tuple[float, Cell]]:
+  """Returns the likeliest cells, each after its log probability, best first."""
+  cells: list[_Scored[Cell]] = [(0.0, ())]
+  for blocks in _blocks(snapshot.alphas, snapshot.primitives, number):
+    cells = _best(
+      (
+        (score + more, (*cell, block))
+        for (score, cell), (more, block) in itertools.product(cells, blocks)
+      ),
+      number,
+    )
+  return cells
+
+
+def likeliest_paths(
+  betas: Any, number: int
+) -> list[tuple[float, tuple[int, ...]]]:
+  """Returns the likeliest paths, each after its log probability, best first.
+
+  Viterbi with the likeliest few paths to each node in the place of one.
+
+  Args:
+    betas: `[num_layers, NUM_LEVELS, NUM_DIRECTIONS]` logits.
+    number: The most to return.
+  """
+  logs = _log(decode.transition_probabilities(betas))
+  paths: dict[int, list[_Scored[tuple[int, ...]]]] = {0: [(0.0, ())]}
+  for layer, of_layer in enumerate(logs):
+    paths = {
+      level: _best(
+        (
+          (score + float(of_layer[source, direction]), (*path, level))
+          for source, direction in lattice.incoming(layer, level)
+          for score, path in paths[source]
+        ),
+        number,
+      )
+      for level in lattice.reachable_levels(layer)
+    }
+  return _best(itertools.chain(*paths.values()), number)
+
+
+def _log(probabilities: np.ndarray) -> np.ndarray:
+  """Returns the logarithm, of 0 minus infinity without a warning."""
+  with np.errstate(divide='ignore'):
+    return np.log(probabilities)
+
+
 def _best(
   scored: Iterable[_Scored[_Part]], number: int
 ) -> list[_Scored[_Part]]:
   """Returns the likeliest; of equals the first."""
-  return sorted(scored, key=lambda each: -each[0])[:number]
+  return heapq.nlargest(number, scored, key=lambda each: each[0])
 
 
 def _blocks(
   alphas: np.ndarray, names: Sequence[str], number: int
 ) -> list[list[_Scored[genotype_lib.Block]]]:
   """Returns the likeliest pairs of edges of each block."""
-  logs = np.log(decode.operation_probabilities(alphas))
+  logs = _log(decode.operation_probabilities(alphas))
   kept = [i for i, name in enumerate(names) if name != primitives_lib.NONE]
   found, first = [], 0
   for block in range(decode.num_blocks(alphas)):
@@ -108,22 +154,3 @@ def _blocks(
     found.append(_best(pairs, number))
     first += len(states)
   return found
-
-
-def _backbones(betas: Any, number: int) -> list[_Scored[tuple[int, ...]]]:
-  """Viterbi with the likeliest few paths to each node in the place of one."""
-  probabilities = decode.transition_probabilities(betas)
-  paths: dict[int, list[_Scored[tuple[int, ...]]]] = {0: [(0.0, ())]}
-  for layer, weights in enumerate(probabilities):
-    paths = {
-      level: _best(
-        (
-          (score + float(np.log(weights[source, direction])), (*path, level))
-          for source, direction in lattice.incoming(layer, level)
-          for score, path in paths[source]
-        ),
-        number,
-      )
-      for level in lattice.reachable_levels(layer)
-    }
-  return _best(itertools.chain(*paths.values()), number)

@@ -62,6 +62,17 @@ def test_the_first_is_the_decoded_one(seed, scale):
   assert candidates.likeliest(shot, 3)[0] == shot.decode()
 
 
+def test_the_likeliest_paths_are_those_of_all(all_paths):
+  betas = snapshot(0).betas
+  found = candidates.likeliest_paths(betas, 10)
+  every = [(decode.path_probability(betas, p), p) for p in all_paths(3)]
+  expected = sorted(every, reverse=True)[:10]
+  assert [path for _, path in found] == [path for _, path in expected]
+  np.testing.assert_allclose(
+    np.exp([score for score, _ in found]), [p for p, _ in expected]
+  )
+
+
 def test_none_at_all_is_refused():
   with pytest.raises(ValueError, match=r'`number` \(0\) must be at least 1'):
     candidates.likeliest(snapshot(0), 0)

@@ -4,6 +4,7 @@
 
 import pytest
 
+from auto_deeplab.cli.verbs import choose
 from tests import tiny
 from tests.tools import tool_runs
 
@@ -16,13 +17,22 @@ from tests.tools import tool_runs
       'choose: --num_random needs --search_recipe or --search_run_dir.',
     ),
     (
-      {'genotypes': 'a/genotype.json,b/a.json'},
-      "choose: two candidates are called 'a'; rename a file.",
+      {
+        'genotypes': 'random-00.json',
+        'num_random': 1,
+        'search_recipe': 'demo_search',
+      },
+      "choose: two candidates are called 'random-00'; rename a file.",
+    ),
+    (
+      {'genotypes': 'a/genotype.json,a.json'},
+      'choose: --genotypes ({cwd}/a/genotype.json, {cwd}/a.json) have the same '
+      'names.',
     ),
   ],
 )
 def test_bad_candidates_are_one_line(tmp_path, flags, message):
-  for path in ('a/genotype.json', 'b/a.json'):
+  for path in ('a/genotype.json', 'a.json', 'random-00.json'):
     tiny.GENOTYPE.save(tmp_path / path, {})
   done = tool_runs.run(
     'choose',
@@ -32,4 +42,23 @@ def test_bad_candidates_are_one_line(tmp_path, flags, message):
     run_dir='RUN',
     **flags,
   )
+  message = message.format(cwd=tmp_path)
   tool_runs.assert_refused(done, message, tmp_path / 'RUN')
+
+
+@pytest.mark.parametrize(
+  ('paths', 'names'),
+  [
+    ((), ()),
+    (('/x/a/genotype.json', '/x/b.json'), ('a', 'b')),
+    (('/x/v0.5/genotype.json', '/x/v0.6/genotype.json'), ('v0.5', 'v0.6')),
+    # Those of two searches, decoded where each of them is.
+    (
+      ('/x/s1/decoded/genotype.json', '/x/s2/decoded/genotype.json'),
+      ('s1-decoded', 's2-decoded'),
+    ),
+    (('/x/a/genotype.json', '/x/a/genotype.json'), ('a',)),
+  ],
+)
+def test_names_tell_files_apart(paths, names):
+  assert tuple(choose.names_of(paths)) == names
