@@ -4,12 +4,13 @@
 
 A network costs what its ends do (stem, head and decoder), what each cell does
 to bring its inputs to its width, and what the primitives of each cell do. All
-of it is found by `cost.count`, and nothing is counted in another way; but the
-sums are linear in the weights of a genotype (`discretization.weights`), so that
-there is an expected cost of weights in between.
+of it is found from cells and small networks, whose cost is counted (`cost`) or
+timed (`planning.timing`); but the sums are linear in the weights of a genotype
+(`discretization.weights`), so that there is an expected cost of weights in
+between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import dataclasses
 import itertools
 
@@ -95,6 +96,19 @@ def reads_inputs(num_edges: int) -> np.ndarray:
   return states < genotype_lib.NUM_INPUTS
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """What is measured for a table: a cell of a small network, or all of it.
+
+  Attributes:
+    genotype: Of the network.
+    layer: Of the cell; None for the whole network.
+  """
+
+  genotype: genotype_lib.Genotype
+  layer: int | None = None
+
+
 def make(
   network: cost.Network,
   names: Sequence[str] = primitives.PAPER,
@@ -117,24 +131,69 @@ def make(
     raise ValueError(
       f'`measure` ({measure!r}) must be one of {", ".join(cost.MEASURES)}.'
     )
+
+  def counted(part: Part) -> float:
+    found = cost.count(dataclasses.replace(network, genotype=part.genotype))
+    if part.layer is not None:
+      found = found.by_part()[f'cell_{part.layer}']
+    return getattr(found, measure)
+
+  return assemble(counted, network.genotype.num_blocks, names)
+
+
+def parts(num_blocks: int, names: Sequence[str]) -> list[Part]:
+  """Returns what `assemble` asks the cost of, each once."""
+  found: dict[Part, float] = {}
+  assemble(lambda part: found.setdefault(part, 0.0), num_blocks, names)
+  return list(found)
+
+
+def assemble(
+  cost_of_part: Callable[[Part], float], num_blocks: int, names: Sequence[str]
+) -> CostTable:
+  """Makes a table from what some cells and small networks cost.
+
+  Args:
+    cost_of_part: Returns it, in the unit that the table is to have. Skip
+      connections are taken to cost nothing: what they do is part of the cells
+      that have nothing else.
+    num_blocks: Of a cell.
+    names: Of the primitives.
+  """
+  table = empty(names)
+  _fill_projections(table, cost_of_part, num_blocks)
+  _fill_primitives(table, cost_of_part, num_blocks)
+  _fill_ends(table, cost_of_part, num_blocks)
+  return table
+
+
+def empty(names: Sequence[str]) -> CostTable:
+  """Returns a table of zeros."""
+  levels = lattice.NUM_LEVELS
   return CostTable(
     tuple(names),
-    _projections(network, measure),
-    _primitives(network, names, measure),
-    _ends(network, measure),
+    np.zeros([NUM_KINDS, levels, levels, levels]),
+    np.zeros([levels, 2, len(names)]),
+    np.zeros([levels, 2]),
   )
 
 
-def _along(network: cost.Network, backbone: Sequence[int]) -> cost.Network:
-  """A network of skip connections, which cost nothing, along another path."""
-  skips = ((0, primitives.SKIP_CONNECT), (1, primitives.SKIP_CONNECT))
-  cell = (skips,) * network.genotype.num_blocks
-  genotype = genotype_lib.Genotype(cell, tuple(backbone))
-  return dataclasses.replace(network, genotype=genotype)
+def _of_one(
+  name: str, num_blocks: int, backbone: Sequence[int]
+) -> genotype_lib.Genotype:
+  """A genotype of one primitive alone, on both inputs in each block."""
+  return genotype_lib.Genotype(
+    (((0, name), (1, name)),) * num_blocks, tuple(backbone)
+  )
 
 
-def _projections(network: cost.Network, measure: str) -> np.ndarray:
-  table = np.zeros([NUM_KINDS, *[lattice.NUM_LEVELS] * 3])
+def _skips(num_blocks: int, backbone: Sequence[int]) -> genotype_lib.Genotype:
+  return _of_one(primitives.SKIP_CONNECT, num_blocks, backbone)
+
+
+def _fill_projections(
+  table: CostTable, cost_of_part: Callable[[Part], float], num_blocks: int
+) -> None:
   for layer in range(NUM_KINDS):
     for levels in itertools.product(range(lattice.NUM_LEVELS), repeat=3):
       before, last, level = levels
@@ -146,47 +205,40 @@ def _projections(network: cost.Network, measure: str) -> np.ndarray:
       )
       if any(levels[: 2 - layer]) or (layer < 2 and backbone[0] > 1):
         continue
-      counted = cost.count(_along(network, backbone)).by_part()
-      part = counted[f'cell_{len(backbone) - 1}']
-      table[layer, before, last, level] = getattr(part, measure)
-  return table
+      part = Part(_skips(num_blocks, backbone), len(backbone) - 1)
+      table.projections[layer, before, last, level] = cost_of_part(part)
 
 
-def _primitives(
-  network: cost.Network, names: Sequence[str], measure: str
-) -> np.ndarray:
-  return np.array(
-    [
-      [
-        [
-          getattr(
-            primitives.get(name).count(
-              network.map_size(level),
-              lattice.block_filters(level, network.filter_multiplier),
-              is_striding,
-            ),
-            measure,
-          )
-          for name in names
-        ]
-        for is_striding in (False, True)
-      ]
-      for level in range(lattice.NUM_LEVELS)
-    ],
-    float,
-  )
+def _fill_primitives(
+  table: CostTable, cost_of_part: Callable[[Part], float], num_blocks: int
+) -> None:
+  """A cell of it alone, without what a cell of skips costs, is many of it."""
+  free = (primitives.NONE, primitives.SKIP_CONNECT)
+  number = genotype_lib.NUM_INPUTS * num_blocks
+  for level, strides in itertools.product(range(lattice.NUM_LEVELS), (0, 1)):
+    if level == 0 and strides:  # Nothing is finer.
+      continue
+    backbone = (*range(level), level) if strides else (*range(level + 1), level)
+    last = len(backbone) - 1
+    without = cost_of_part(Part(_skips(num_blocks, backbone), last))
+    for index, name in enumerate(table.names):
+      if name not in free:
+        part = Part(_of_one(name, num_blocks, backbone), last)
+        more = cost_of_part(part) - without
+        table.primitives[level, strides, index] = more / number
 
 
-def _ends(network: cost.Network, measure: str) -> np.ndarray:
+def _fill_ends(
+  table: CostTable, cost_of_part: Callable[[Part], float], num_blocks: int
+) -> None:
+  """What networks of skips cost without their cells."""
+
   def of(backbone: Sequence[int]) -> float:
-    parts = cost.count(_along(network, backbone)).by_part()
-    return sum(
-      getattr(part, measure)
-      for name, part in parts.items()
-      if not name.startswith('cell_')
-    )
+    outside, _ = table.of_path(backbone)  # Of the cells alone, so far.
+    return cost_of_part(Part(_skips(num_blocks, backbone))) - outside
 
-  stem_alone = [of([0]), *(of(range(1, n + 1)) for n in (1, 2, 3))]
   # A path that ends at level 0 has no other low-level feature than the stem.
-  reads_cell = [of([0]), *(of(range(n + 1)) for n in (1, 2, 3))]
-  return np.stack([stem_alone, reads_cell], axis=-1).astype(float)
+  table.ends[:] = [
+    [of(range(min(level, 1), level + 1)), of(range(level + 1))]
+    for level in range(lattice.NUM_LEVELS)
+  ]

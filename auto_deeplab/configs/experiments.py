@@ -3,6 +3,7 @@
 """All of the configuration of a search, a training, an evaluation, a study."""
 
 import dataclasses
+from typing import ClassVar
 
 from auto_deeplab.architecture import primitives
 from auto_deeplab.configs import rules
@@ -54,8 +55,18 @@ class SearchConfig:
     target_multiply_adds: of one picture, that the decoded network is to cost,
       counted as `TargetNetworkConfig` says (`architecture.cost`, exact); 0 asks
       for nothing, as the paper. `training.cost_target` says how.
-    target_parameters: the same of trainable parameters; at most one of both.
+    target_parameters: the same of trainable parameters.
+    target_milliseconds: the same of the time that a picture takes on the
+      machine of `TargetNetworkConfig.milliseconds_file`. At most one of the
+      three.
   """
+
+  # At most one of them is asked for.
+  TARGETS: ClassVar[tuple[str, ...]] = (
+    'target_multiply_adds',
+    'target_parameters',
+    'target_milliseconds',
+  )
 
   train_steps: int = 29760
   arch_start_step: int = 14880
@@ -67,6 +78,7 @@ class SearchConfig:
   unrolled: bool = False
   target_multiply_adds: float = 0.0
   target_parameters: float = 0.0
+  target_milliseconds: float = 0.0
 
   def __post_init__(self):
     rules.require_types(self)
@@ -79,15 +91,11 @@ class SearchConfig:
       'probe_batches',
       'hessian_products',
       'early_stop',
-      'target_multiply_adds',
-      'target_parameters',
+      *self.TARGETS,
     )
-    rules.require(
-      not (self.target_multiply_adds and self.target_parameters),
-      self,
-      'target_parameters',
-      '0 where `target_multiply_adds` is not',
-    )
+    given = [name for name in self.TARGETS if getattr(self, name)]
+    for name in given[1:]:
+      rules.require(False, self, name, f'0 where `{given[0]}` is not')
     rules.require(
       self.probe_batches > 0 or not self.hessian_products,
       self,
@@ -136,6 +144,13 @@ class SearchExperiment:
     _require_crop(self.input, self.supernet)
     if self.schedule.hessian_products:
       _require_differentiable(self)
+    rules.require(
+      bool(self.target_network.milliseconds_file)
+      or not self.schedule.target_milliseconds,
+      self.schedule,
+      'target_milliseconds',
+      '0 where `TargetNetworkConfig.milliseconds_file` is not given',
+    )
     if self.schedule.unrolled:
       _require_unrollable(self.weight_optimizer, self.runtime)
     if self.supernet.draw_primitives:

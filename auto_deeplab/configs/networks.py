@@ -171,6 +171,8 @@ class TargetNetworkConfig:
     aspp_filters: channels of each ASPP branch and of its projection.
     low_level_filters: channels of the decoder's low-level projection.
     decoder_filters: channels of the decoder's two 3x3 convolutions.
+    milliseconds_file: JSON that `auto-deeplab cost --measure` wrote for these
+      networks, where a search has `target_milliseconds`.
   """
 
   input_size: tuple[int, int] = (1025, 2049)
@@ -179,6 +181,7 @@ class TargetNetworkConfig:
   aspp_filters: int = 256
   low_level_filters: int = 48
   decoder_filters: int = 256
+  milliseconds_file: str = ''
 
   def __post_init__(self):
     rules.require_types(self)

@@ -22,7 +22,13 @@ import orbit
 import tensorflow as tf
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import cost, cost_table, decode, lattice
+from auto_deeplab.architecture import (
+  cost,
+  cost_table,
+  decode,
+  lattice,
+  milliseconds,
+)
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
@@ -190,16 +196,29 @@ def _make_target(
 ) -> cost_target.CostTarget | None:
   """Makes what steers to a cost, within the strategy's scope."""
   schedule = config.schedule
-  for measure in ('multiply_adds', 'parameters'):
-    if target := getattr(schedule, f'target_{measure}'):
-      network = cost.Network(
-        _any_genotype(config.supernet),
-        num_classes=info.num_classes,
-        **dataclasses.asdict(config.target_network),
-      )
-      table = cost_table.make(network, config.supernet.primitives, measure)
-      return cost_target.CostTarget(supernet, table, target)
-  return None
+  asked = [name for name in schedule.TARGETS if getattr(schedule, name)]
+  if not asked:
+    return None
+  (name,) = asked
+  names = config.supernet.primitives
+  network = target_network(config, info.num_classes)
+  if name == 'target_milliseconds':
+    path = config.target_network.milliseconds_file
+    table = milliseconds.load(path, network, names)
+  else:
+    table = cost_table.make(network, names, name.removeprefix('target_'))
+  return cost_target.CostTarget(supernet, table, getattr(schedule, name))
+
+
+def target_network(
+  config: configs.SearchExperiment, num_classes: int
+) -> cost.Network:
+  """Returns one of the networks whose cost a search may have in mind."""
+  settings = dataclasses.asdict(config.target_network)
+  del settings['milliseconds_file']
+  return cost.Network(
+    _any_genotype(config.supernet), num_classes=num_classes, **settings
+  )
 
 
 def _any_genotype(config: configs.SupernetConfig) -> genotype_lib.Genotype:

@@ -131,14 +131,14 @@ class Snapshots:
     if genotype is None:
       path.unlink(missing_ok=True)  # Of another target, or fewer steps.
       line = (
-        f'search: no network near the decoded one costs {target.target:,.0f}'
+        f'search: no network near the decoded one costs {_cost(target.target)}'
       )
     else:
       genotype.save(path, {'run': str(self._run.path), 'step': result.step})
       line = (
         f'search: {path} is the likeliest network that costs '
-        f'{target.target:,.0f}, or up to {within_cost.TOLERANCE:.0%} more or '
-        f'less: {target.cost_of(genotype):,.0f}'
+        f'{_cost(target.target)}, or up to {within_cost.TOLERANCE:.0%} more or '
+        f'less: {_cost(target.cost_of(genotype))}'
       )
     tqdm.tqdm.write(line, file=sys.stderr)
 
@@ -195,3 +195,8 @@ def _warning(genotype: genotype_lib.Genotype) -> str:
     return ''
   share = signals.shares(genotype)[primitives.SKIP_CONNECT]
   return f'; {share:.0%} of the edges are skip_connect, the known collapse'
+
+
+def _cost(value: float) -> str:
+  """Writes multiply-adds and parameters in full, milliseconds to a digit."""
+  return f'{value:,.0f}' if value >= 1000 else f'{value:.3g}'

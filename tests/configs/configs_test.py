@@ -371,13 +371,25 @@ def test_a_search_has_one_target_at_most():
   )
   with pytest.raises(ValueError, match=re.escape(message)):
     configs.SearchConfig(target_multiply_adds=1e9, target_parameters=1e6)
+  with pytest.raises(ValueError, match=r'^`SearchConfig\.target_milliseconds`'):
+    configs.SearchConfig(target_parameters=1e6, target_milliseconds=5.0)
+
+
+def test_milliseconds_need_a_table_of_them():
+  settings = ['SearchConfig.target_milliseconds = 5.0']
+  message = (
+    r'target_milliseconds` \(5\.0\) must be 0 where `TargetNetworkConfig'
+  )
+  with pytest.raises(ValueError, match=message):
+    configs.load(configs.SearchExperiment, [], settings)
+  settings += ["TargetNetworkConfig.milliseconds_file = 'table.json'"]
+  configs.load(configs.SearchExperiment, [], settings)
 
 
 def test_a_target_is_counted_as_random_baselines_are():
-  counted = cost.Network(
-    genotype.PUBLISHED,
-    **dataclasses.asdict(configs.TargetNetworkConfig()),
-  )
+  settings = dataclasses.asdict(configs.TargetNetworkConfig())
+  assert settings.pop('milliseconds_file') == ''
+  counted = cost.Network(genotype.PUBLISHED, **settings)
   assert counted == cost.Network(genotype.PUBLISHED)
 
 

@@ -7,7 +7,16 @@ import shutil
 import numpy as np
 import pytest
 
-from auto_deeplab.architecture import cost, decode, genotype, within_cost
+from auto_deeplab.architecture import (
+  cost,
+  cost_table,
+  decode,
+  genotype,
+  milliseconds,
+  within_cost,
+)
+from auto_deeplab.experiments import search
+from tests import tiny
 from tests.experiments import runs
 
 TERMS = {'beta_decay': 0.5, 'entropy': 0.5, 'topology': 0.5}
@@ -117,6 +126,25 @@ def test_a_target_may_come_later(data_dir, tmp_path):
 def _cost(block, backbone):
   network = cost.Network(genotype.Genotype((block,), backbone), num_classes=7)
   return cost.count(network).multiply_adds
+
+
+def test_milliseconds_may_be_the_target(data_dir, tmp_path, capsys):
+  path = tmp_path / 'milliseconds.json'
+  config = tiny.search_config()
+  network = search.target_network(config, 7)
+  # As if a multiply-add took as long everywhere.
+  table = cost_table.make(network, config.supernet.primitives)
+  milliseconds.save(path, table, network, {})
+  target = cost_table.cost_of(table, tiny.GENOTYPE)
+  runs.search(
+    data_dir,
+    tmp_path / 'run',
+    schedule={'target_milliseconds': target, 'train_steps': 2},
+    target_network={'milliseconds_file': str(path)},
+  )
+  assert f'costs {target:,.0f}, or up to 5%' in capsys.readouterr().err
+  rows = runs.metrics(tmp_path / 'run')
+  assert [r['cost/target'] for r in rows if 'cost/target' in r][-1] == target
 
 
 def test_a_target_out_of_reach_is_said(data_dir, tmp_path, capsys):

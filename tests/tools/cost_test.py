@@ -116,3 +116,25 @@ def test_pictures_without_a_recipe_are_refused():
   result = run_tool('--data_dir=here')
   message = 'cost: --data_dir is of use with --gin_file alone.\n'
   assert (result.returncode, result.stderr) == (1, message)
+
+
+@pytest.mark.slow
+def test_milliseconds_of_a_search_are_measured(tmp_path):
+  recipe, path = tmp_path / 'search.gin', tmp_path / 'milliseconds.json'
+  settings = {'input_size': (33, 33), 'filter_multiplier': 1}
+  settings |= {'stem_filters': (2, 2, 2), 'aspp_filters': 2}
+  settings |= {'low_level_filters': 2, 'decoder_filters': 2}
+  config = tiny.search_config(
+    target_network=settings,
+    supernet={'primitives': ('none', 'skip_connect', 'sep_conv_3x3')},
+  )
+  recipe.write_text(configs.to_gin(config))
+  result = run_tool(
+    f'--gin_file={recipe}', '--num_classes=2', f'--measure={path}'
+  )
+  assert result.returncode == 0, result.stderr
+  found = json.loads(path.read_text())
+  assert f'Wrote {path}. The sums of it are within ' in result.stdout
+  assert found['network']['num_blocks'] == 1
+  assert len(found['measured']['ratios']) == 5
+  assert min(map(min, found['ends'])) > 0

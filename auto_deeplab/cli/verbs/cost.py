@@ -16,6 +16,15 @@ memory:
 
   auto-deeplab cost --gin_file=camvid_train --data_dir=runs/camvid/data
 
+For a search that is to find a network of so many milliseconds, the parts of all
+networks that it may find are timed on this machine, which takes minutes:
+
+  auto-deeplab cost --gin_file=my_search --num_classes=11 \
+    --measure=milliseconds.json
+
+The search then asks for it by `SearchConfig.target_milliseconds` and
+`TargetNetworkConfig.milliseconds_file`.
+
 One multiply and one add are 1 multiply-add. The table counts convolutions
 exactly; the line "In paper's count" counts as the paper's numbers were counted
 (TensorFlow 1's profiler: atrous convolutions on padded maps, and the pooling
@@ -76,11 +85,20 @@ _DATA_DIR = flags.DEFINE_string(
   'Folder that build_tfrecords wrote, to take classes from and try steps with; '
   'with --gin_file.',
 )
+_MEASURE = flags.DEFINE_string(
+  'measure',
+  None,
+  'File for the milliseconds of the parts of networks; --gin_file is then the '
+  'recipe of a search.',
+)
 _JSON = flags.DEFINE_bool('json', False, 'Write JSON instead of a table.')
 
 
 def main() -> None:
   """Prints the cost of one genotype, or of the published networks."""
+  if _MEASURE.value is not None:
+    _measure(_MEASURE.value)
+    return
   if gin_flags.given():
     _of_recipe()
     return
@@ -114,13 +132,9 @@ def _print(networks: dict[str, cost.Network], step: dict[str, float]) -> None:
 def _of_recipe() -> None:
   """Prints the cost of what a recipe trains."""
   config = gin_flags.load(configs.TrainExperiment)
-  genotype, num_classes = genotype_lib.PUBLISHED, _NUM_CLASSES.value
+  genotype, num_classes = genotype_lib.PUBLISHED, _classes()
   if _GENOTYPE.value is not None:
     genotype = genotype_lib.Genotype.load(_GENOTYPE.value)
-  if _DATA_DIR.value is not None:
-    from auto_deeplab.data.records import tfrecord
-
-    num_classes = tfrecord.load_info(_DATA_DIR.value).num_classes
   described = cost.Network(
     genotype,
     config.input.crop_size,
@@ -148,6 +162,35 @@ def _tried(
       file.write(configs.to_gin(config))
     genotype.save(network)
     return measuring.run('train', _DATA_DIR.value, recipe, network)
+
+
+def _measure(path: str) -> None:
+  """Times the parts of a search's networks, and says how well they add up."""
+  config = gin_flags.load(configs.SearchExperiment)
+  from auto_deeplab.architecture import milliseconds
+  from auto_deeplab.experiments import search
+  from auto_deeplab.planning import timing
+
+  network = search.target_network(config, _classes())
+  supernet = config.supernet
+  timed = timing.measure(network, supernet.primitives, supernet.num_layers)
+  about = {'scale': timed.scale, 'ratios': timed.ratios}
+  milliseconds.save(path, timed.table, network, about)
+  off = max(abs(ratio - 1) for ratio in timed.ratios)
+  print(
+    f'Wrote {path}. The sums of it are within {off:.0%} of what '
+    f'{len(timed.ratios)} random networks took, after all parts were '
+    f'multiplied by {timed.scale:.2f}.'
+  )
+
+
+def _classes() -> int:
+  """Returns those of the data set, or of the flag."""
+  if _DATA_DIR.value is None:
+    return _NUM_CLASSES.value
+  from auto_deeplab.data.records import tfrecord
+
+  return tfrecord.load_info(_DATA_DIR.value).num_classes
 
 
 def named_genotypes() -> list[tuple[str, genotype_lib.Genotype, int]]:
