@@ -13,7 +13,7 @@ from auto_deeplab.architecture import decode, lattice, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.reporting import drawings
 
-PATH_COLOR = np.array([0xD1, 0x49, 0x5B])
+PATH_COLOR = np.array([0xC9, 0x3A, 0x4E])
 
 
 def random_betas(num_layers):
