@@ -31,6 +31,7 @@ from auto_deeplab.runs import (
   initialization,
   metrics_file,
   post_mortem,
+  provenance,
   run_folder,
   run_lock,
   trained_network,
@@ -211,6 +212,7 @@ class Run:
       OSError: it cannot be written.
     """
     self._folder.claim(self._experiment, self._definition, self.step)
+    provenance.append(self.path, provenance.present(self.step))
 
   # What it leaves ------------------------------------------------------------
 

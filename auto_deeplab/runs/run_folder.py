@@ -10,6 +10,8 @@ without splits is no more than the classes of an imported network.
     RUN/dataset.json     the table of the data set that it is trained on
     RUN/genotype.json    of a training: the network
     RUN/start.json       of a training: what it began with (`initialization`)
+    RUN/starts.jsonl     the commands that started it (`provenance`); they tell,
+                         and define nothing
     RUN/config-until-400.gin   when it goes on at step 400 with another
                          configuration: the one before
 

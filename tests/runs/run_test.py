@@ -7,6 +7,7 @@ import json
 import pytest
 import tensorflow as tf
 
+from auto_deeplab.runs import provenance
 from auto_deeplab.runs import run as run_lib
 from tests import tiny
 
@@ -48,12 +49,23 @@ def test_the_folder_of_another_run_is_refused_before_it_is_opened(tmp_path):
     resume(run)
     run.claim()
   files = sorted(path.name for path in tmp_path.iterdir())
-  assert files == ['config.gin', 'dataset.json']
+  assert files == ['config.gin', 'dataset.json', 'starts.jsonl']
   make(tmp_path)
   with pytest.raises(ValueError, match=r'dataset\.json differs from what'):
     make(tmp_path, {'dataset.json': '[]'})
   with pytest.raises(ValueError, match=r'has `RuntimeConfig\.seed = '):
     make(tmp_path, seed=99)
+
+
+def test_each_claim_keeps_the_command(tmp_path):
+  for steps in (0, 2):
+    with make(tmp_path).opened(STRATEGY) as run:
+      step, _ = resume(run)
+      run.claim()
+      step.assign(2)
+      run.save()
+    assert provenance.load(tmp_path)[-1].step == steps
+  assert len(provenance.load(tmp_path)) == 2
 
 
 def test_one_process_has_it_open(tmp_path):

@@ -60,6 +60,7 @@ def test_prints_progress_and_what_comes_next_and_nothing_else(folder):
     'genotype.json',
     'metrics.jsonl',
     'start.json',
+    'starts.jsonl',
     'summaries',
   }
 
