@@ -6,22 +6,15 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import itertools
-import json
 import pathlib
 import re
-import shutil
-import subprocess
-import urllib.request
 
 import pytest
 import tensorflow as tf
-from tornado import websocket
 
 from auto_deeplab.serving.server import models, page
-from tests.serving.server import processes
+from tests import browser
 
-CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 # Drops a file, as a hand does.
 DROP = """
 (() => {
@@ -79,83 +72,14 @@ def test_the_server_gives_the_page(server):
     assert response.getheader('Content-Type') == 'text/html; charset=utf-8'
 
 
-class Tab:
-  """A page of a browser, by the protocol of its developer tools."""
-
-  def __init__(self, connection: websocket.WebSocketClientConnection):
-    self._connection = connection
-    self._numbers = itertools.count(1)
-
-  async def call(self, method: str, **parameters):
-    number = next(self._numbers)
-    message = {'id': number, 'method': method, 'params': parameters}
-    await self._connection.write_message(json.dumps(message))
-    while answer := await self._connection.read_message():
-      found = json.loads(answer)
-      if found.get('id') == number:
-        return found['result']
-    raise ConnectionError('the browser ended.')
-
-  async def evaluate(self, script: str):
-    found = await self.call(
-      'Runtime.evaluate', expression=script, returnByValue=True
-    )
-    assert 'exceptionDetails' not in found, found
-    return found['result'].get('value')
-
-  async def until(self, script: str, pattern: str) -> None:
-    """Waits until what a script returns matches."""
-    found = None
-    for _ in range(10 * processes.SECONDS):
-      found = await self.evaluate(script)
-      if re.fullmatch(pattern, str(found)):
-        return
-      await asyncio.sleep(0.1)
-    raise TimeoutError(f'{script} is {found}')
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, folder: pathlib.Path):
-  """Gives a tab that shows a page."""
-  assert CHROMIUM
-  browser = subprocess.Popen(
-    [
-      *(CHROMIUM, '--headless=new', '--no-sandbox', '--disable-gpu'),
-      *('--remote-debugging-port=0', f'--user-data-dir={folder}', url),
-    ],
-    stderr=subprocess.PIPE,
-    text=True,
-  )
-  try:
-    assert browser.stderr
-    lines = iter(browser.stderr.readline, '')
-    pattern = re.compile(r'DevTools listening on ws://([^/]+)/')
-    host = next(m[1] for line in lines if (m := pattern.match(line)))
-    for _ in range(processes.SECONDS):
-      with urllib.request.urlopen(f'http://{host}/json') as response:
-        tabs = [t for t in json.load(response) if t['url'] == url]
-      if tabs:
-        break
-      await asyncio.sleep(1)
-    tab = Tab(
-      await websocket.websocket_connect(
-        tabs[0]['webSocketDebuggerUrl'], max_message_size=2**26
-      )
-    )
-    await tab.until('typeof take', 'function')
-    yield tab
-  finally:
-    browser.kill()
-    browser.communicate()
-
-
-@pytest.mark.skipif(not CHROMIUM, reason='there is no Chromium')
+@pytest.mark.skipif(not browser.CHROMIUM, reason='there is no Chromium')
 def test_a_dropped_picture_is_shown_with_its_classes(
   server, model_dir, png, tmp_path
 ):
   async def look():
     url = f'http://localhost:{server.port}/'
-    async with opened(url, tmp_path) as tab:
+    async with browser.opened(url, tmp_path) as tab:
+      await tab.until('typeof take', 'function')
       await tab.evaluate(DROP % (base64.b64encode(png).decode(), 'a.png'))
       await tab.until(STATUS, r'a\.png: 33 x 24, \d+\.\d s')
       found = await tab.evaluate(ROWS), await tab.evaluate(PIXELS)
