@@ -43,6 +43,9 @@ filegroup(
 )
 """
 
+# What a file may read that has its name.
+_DATA = ('.css', '.html', '.js', '.json')
+
 # `bazel test` runs a file, and a test of pytest is none: this one runs it.
 _RUNNER = 'tests/run_pytest.py'
 
@@ -55,7 +58,8 @@ class Target:
     rule: `py_library`, `py_binary` or `py_test`.
     file: Path of its Python file.
     deps: Labels of what it imports, sorted.
-    data: What it reads: files of its own name, `NAME.json` or `NAME.html`.
+    data: What it reads: files of its own name, `NAME.json`, or `NAME.html`
+      with its style and script.
   """
 
   rule: str
@@ -110,7 +114,7 @@ def targets(root: pathlib.Path = import_graph.ROOT) -> tuple[Target, ...]:
 def _target(file: str, files: Set[str], root: pathlib.Path) -> Target:
   needed = import_graph.dependencies(file, files, root) | _implicit(file, files)
   labels = {label(needed_file, _folder(file)) for needed_file in needed}
-  data = [(root / file).with_suffix(kind) for kind in ('.html', '.json')]
+  data = [(root / file).with_suffix(kind) for kind in _DATA]
   return Target(
     rule=_rule(file, root),
     file=file,

@@ -33,6 +33,7 @@ ROOMS = (
   'reporting',
   'studies',
   'planning',
+  'page',
   'cli',
   'cli/verbs',
   'tools',

@@ -135,10 +135,10 @@ def _build(kind, folder):
 
 @pytest.fixture(scope='module')
 def package(repository):
-  """What is installed: code, page, recipes, and that there are types."""
+  """What is installed: code, pages, recipes, and that there are types."""
   files = {
     path.relative_to(repository).as_posix()
-    for pattern in ('*.html', '*.py')
+    for pattern in ('*.css', '*.html', '*.js', '*.py')
     for path in repository.glob(f'auto_deeplab/**/{pattern}')
   }
   recipes = {

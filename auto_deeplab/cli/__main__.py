@@ -28,6 +28,7 @@ VERBS = (
   'export',
   'predict',
   'serve',
+  'report',
   'study',
   'cost',
   'import_checkpoint',

@@ -30,7 +30,7 @@ def of_verb(verb: ModuleType) -> str:
   return '\n\n'.join(
     [
       _as_typed(verb.__doc__ or '').strip(),
-      _usage(verb.__name__.rpartition('.')[2], modules),
+      _usage(verb, modules),
       *filter(None, map(_of_flags, modules)),
       '--helpfull lists the flags of the libraries as well.',
     ]
@@ -43,7 +43,7 @@ def _as_typed(text: str) -> str:
   return re.sub(pattern, lambda match: commands.shown(match[1]), text)
 
 
-def _usage(verb: str, modules: list[str]) -> str:
+def _usage(verb: ModuleType, modules: list[str]) -> str:
   """Returns the line that names the flags that have to be given."""
   found = flags.FLAGS.flags_by_module_dict()
   needed = [
@@ -53,7 +53,11 @@ def _usage(verb: str, modules: list[str]) -> str:
     # All that a flag without a default can fail is to be given.
     if flag.default is None and flag.validators
   ]
-  return ' '.join(['Usage:', commands.shown(verb), *needed, '[--FLAG=...]'])
+  words = [verb.WORDS] if hasattr(verb, 'WORDS') else []
+  name = verb.__name__.rpartition('.')[2]
+  return ' '.join(
+    ['Usage:', commands.shown(name), *words, *needed, '[--FLAG=...]']
+  )
 
 
 def _of_flags(module: str) -> str:

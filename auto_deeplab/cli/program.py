@@ -90,12 +90,16 @@ def run(verb: ModuleType) -> None:
     verb: a module of `auto_deeplab.cli.verbs`. Its `FOR_MEMORY`, if it has
       one, says what to do where the memory does not suffice. `POSITIONAL`
       names the flag that its first word is, as in `plan DATA`. With
-      `PASSES_ON`, flags that it does not know are the argument of `main`.
+      `PASSES_ON`, flags that it does not know are the argument of `main`; with
+      `WORDS`, which says what they are, the words that are no flags.
   """
   if help_text.is_asked(sys.argv):
     print(help_text.of_verb(verb))
     return
   passes_on = getattr(verb, 'PASSES_ON', False)
+  takes_words = hasattr(verb, 'WORDS')
+  if takes_words:  # They may stand before, between and after flags.
+    flags.FLAGS.set_gnu_getopt()
   _name_first(getattr(verb, 'POSITIONAL', None))
   remedy = getattr(
     verb, 'FOR_MEMORY', 'end other programs, or take a larger machine'
@@ -105,12 +109,12 @@ def run(verb: ModuleType) -> None:
     words = argv[1:]
     if passes_on:
       words = [word for word in words if not word.startswith('--')]
-    if words:
+    if words and not takes_words:
       sys.exit(f'{name()}: unexpected argument: {words[0]}; see --help.')
     if not flags.FLAGS['verbosity'].present:
       _quieten()
     try:
-      verb.main(*([argv[1:]] if passes_on else []))
+      verb.main(*([argv[1:]] if passes_on or takes_words else []))
     except KeyboardInterrupt as e:
       # Of a subclass, Python would exit with status 1.
       raise KeyboardInterrupt(str(e)) from e

@@ -9,7 +9,7 @@
     OUT/train_plan/        of the network that it found, for the time left
     OUT/train/             the training, and its evaluation
     OUT/saved_model/
-    OUT/report.html        where the command has the verb
+    OUT/report.html        a page of all of it
     OUT/logs/VERB.log      what the long ones printed
 
 What is done shows in these folders, and nowhere else: the chain asks them for
@@ -56,13 +56,11 @@ class Chain:
     pictures: the folder, or that of TFRecords.
     out: folder for all results.
     convert_flags: passed on to `build_tfrecords`.
-    has_report: whether the command has the verb.
   """
 
   pictures: str
   out: str
   convert_flags: tuple[str, ...] = ()
-  has_report: bool = False
 
   @property
   def data_dir(self) -> str:
@@ -155,7 +153,7 @@ class Chain:
     if not os.path.exists(recipe):
       recipe = f'{out}/plan/{planner.TRAIN}'
     step = checkpoints.newest_step(f'{run_dir}/checkpoints')
-    steps = [
+    return [
       Step(
         'train',
         'train',
@@ -179,23 +177,17 @@ class Chain:
         (f'--run_dir={run_dir}', f'--output_dir={out}/saved_model'),
         _exported_step(f'{out}/saved_model') == step,
       ),
+      # Without it all else is there.
+      Step(
+        'report',
+        'report',
+        (out, data, f'--output={out}/report.html'),
+        _is_newer(
+          f'{out}/report.html', f'{run_dir}/evaluation-val-{step}.json'
+        ),
+        is_needed=False,
+      ),
     ]
-    if self.has_report:
-      runs = [
-        path
-        for path in (f'{out}/search', run_dir)
-        if path == run_dir or os.path.exists(path)
-      ]
-      report = f'{out}/report.html'
-      steps.append(
-        Step(
-          'report',
-          'report',
-          (*runs, f'--output={report}'),
-          _is_newer(report, f'{run_dir}/evaluation-val-{step}.json'),
-        )
-      )
-    return steps
 
 
 def _is_searched(recipe: str, run_dir: str) -> bool:

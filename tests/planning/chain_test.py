@@ -70,7 +70,7 @@ def test_tfrecords_are_taken_as_they_are(chain):
 
 def test_a_search_is_a_step_where_it_is_planned(chain):
   plan(chain, with_search=False)
-  assert names(chain)[-3:] == ['train', 'evaluate', 'export']
+  assert names(chain)[-4:] == ['train', 'evaluate', 'export', 'report']
   assert 'search' not in names(chain)
   plan(chain)
   assert names(chain)[2:5] == ['search', 'decode', 'train_plan']
@@ -101,17 +101,19 @@ def test_what_is_of_another_checkpoint_is_not_done(chain, monkeypatch):
   write(f'{run_dir}/metrics.jsonl', '{"step": 40, "eval/mean_iou": 0.5}\n')
   write(f'{run_dir}/evaluation-val-20.json')
   write(f'{model}/assets.extra/metadata.json', '{"step": 20}')
-  assert names(chain)[-2:] == ['evaluate', 'export']
+  assert names(chain)[-3:] == ['evaluate', 'export', 'report']
   assert 'train' not in names(chain)
   write(f'{run_dir}/evaluation-val-40.json')
   write(f'{model}/assets.extra/metadata.json', '{"step": 40}')
   assert names(chain)[-1] == 'plan' or 'export' not in names(chain)
 
 
-def test_a_report_is_made_where_there_is_the_verb(chain):
-  chain = chain_lib.Chain(chain.pictures, chain.out, has_report=True)
-  assert chain.steps(1)[-1].arguments == (
-    f'{chain.out}/train',
+def test_a_page_is_made_of_all_of_it_at_the_end(chain):
+  step = chain.steps(1)[-1]
+  assert (step.verb, step.is_needed) == ('report', False)
+  assert step.arguments == (
+    chain.out,
+    f'--data_dir={chain.data_dir}',
     f'--output={chain.out}/report.html',
   )
 
@@ -121,7 +123,11 @@ def test_a_step_gives_the_flags_that_its_verb_has(chain):
   plan(chain)
   for step in chain.steps(1):
     assert step.verb in command.VERBS
-    given = {argument[2:].partition('=')[0] for argument in step.arguments}
+    given = {
+      word[2:].partition('=')[0]
+      for word in step.arguments
+      if word.startswith('--')
+    }
     flags = pages.flags(step.verb)
     assert {n for n, is_required in flags.items() if is_required} <= given
     assert given <= flags.keys()

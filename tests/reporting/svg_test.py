@@ -127,8 +127,8 @@ def test_without_search_the_path_is_all_that_stands_out():
     svg.element(drawings.lattice_figure(None, (0, 1)), 'a', 'b')
   )
   assert not root.findall('.//g[@data-key="number-0-0-1"]')
-  style = root.find('.//g[@data-key="line-0-0-1"]/path').attrib['style']
-  assert svg.variable(drawings.PATH) in style
+  (line,) = root.findall('.//g[@data-key="line-0-0-1"]/path')
+  assert svg.variable(drawings.PATH) in line.attrib['style']
 
 
 def test_the_settings_of_matplotlib_stay():

@@ -5,10 +5,10 @@ r"""Makes a network of your pictures, in one command and within your hours.
   auto-deeplab run pictures --output_dir=runs/mine --hours=2
 
 converts the pictures, shows what is in them, plans, searches where the hours
-suffice for it, trains, evaluates and exports, each by the command that it
-prints and that can be done again alone. Pictures are laid out as
-the help of `build_tfrecords` says; flags that are not listed here are
-passed on to it. A folder of TFRecords is taken as it is.
+suffice for it, trains, evaluates, exports, and makes a page of all that, each
+by the command that it prints and that can be done again alone. Pictures are
+laid out as the help of `build_tfrecords` says; flags that are not listed here
+are passed on to it. A folder of TFRecords is taken as it is.
 
 Started again, it goes on where it was stopped. --hours count from each start;
 a search or a training that does not get ready within them is stopped, and the
@@ -39,15 +39,11 @@ _HOURS = flags.DEFINE_float('hours', 2.0, 'From now until all is done.')
 def main(convert_flags: Sequence[str]) -> None:
   """Does what is left to be done."""
   _require_known(convert_flags)
-  from auto_deeplab.cli import __main__ as command
   from auto_deeplab.planning import chain as chain_lib
   from auto_deeplab.planning import execution, progress
 
   chain = chain_lib.Chain(
-    _DATA_DIR.value,
-    _OUTPUT_DIR.value,
-    tuple(convert_flags),
-    has_report='report' in command.VERBS,
+    _DATA_DIR.value, _OUTPUT_DIR.value, tuple(convert_flags)
   )
   with progress.Progress() as shows:
     score = execution.run(
@@ -61,17 +57,10 @@ def main(convert_flags: Sequence[str]) -> None:
   out = _OUTPUT_DIR.value
   found = '' if score is None else f'mIoU on val is {score:.4f}. '
   print(
-    f'{found}The network is {out}/saved_model; {out}/contact_sheet.png shows '
-    f'the data{_page()}. Next:\n  {commands.shown("predict")} '
+    f'{found}The network is {out}/saved_model; {out}/report.html shows '
+    f'how it came about. Next:\n  {commands.shown("predict")} '
     f'--model_dir={out}/saved_model --input=PICTURES --output_dir=PREDICTIONS'
   )
-
-
-def _page() -> str:
-  from auto_deeplab.cli import __main__ as command
-
-  has_report = 'report' in command.VERBS
-  return f', {_OUTPUT_DIR.value}/report.html the rest' if has_report else ''
 
 
 def _require_known(words: Sequence[str]) -> None:
