@@ -34,7 +34,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import cost
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.model import segmenter as segmenter_lib
 from auto_deeplab.serving import exporter
 from auto_deeplab.training import (
@@ -156,7 +156,7 @@ def _inference(case: Case) -> Callable[[], object]:
   info = datasets.DatasetInfo(
     name='benchmark',
     class_names=tuple(f'class {i}' for i in range(NUM_CLASSES)),
-    colors=datasets.default_colors(NUM_CLASSES),
+    colors=palette.default_colors(NUM_CLASSES),
   )
   with tempfile.TemporaryDirectory() as folder:
     exporter.export(

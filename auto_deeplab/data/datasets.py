@@ -148,24 +148,6 @@ def _check_values(names: Sequence[str], values: Sequence[int]) -> None:
       )
 
 
-def default_colors(num_classes: int) -> tuple[Color, ...]:
-  """Returns distinct colours: PASCAL VOC's colour map without its black.
-
-  The three lowest bits of the index become the highest bits of r, g, b, the
-  next three the bits below them, and so on (VOC development kit, VOCcolormap).
-  """
-
-  def channel(index: int, shift: int) -> int:
-    return sum(
-      (index >> (3 * bit + shift) & 1) << (7 - bit) for bit in range(3)
-    )
-
-  return tuple(
-    (channel(i, 0), channel(i, 1), channel(i, 2))
-    for i in range(1, num_classes + 1)
-  )
-
-
 def default_names(num_classes: int) -> tuple[str, ...]:
   """Returns names for classes of which only the number is known."""
   return tuple(f'class_{index}' for index in range(num_classes))

@@ -23,7 +23,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.architecture import lattice
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.data.sources import cityscapes, pascal
 from auto_deeplab.interop import tf1_names
@@ -158,7 +158,7 @@ def _class_table(shapes: Shapes) -> datasets.DatasetInfo:
   return datasets.DatasetInfo(
     _UNKNOWN,
     datasets.default_names(num_classes),
-    datasets.default_colors(num_classes),
+    palette.default_colors(num_classes),
   )
 
 

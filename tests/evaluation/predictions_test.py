@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.sources import pascal
 from auto_deeplab.evaluation import predictions
 
@@ -17,7 +17,7 @@ def _info(name, num_classes):
   return datasets.DatasetInfo(
     name,
     datasets.default_names(num_classes),
-    datasets.default_colors(num_classes),
+    palette.default_colors(num_classes),
   )
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.data.sources import cityscapes, pascal
 from auto_deeplab.evaluation import evaluation
@@ -152,7 +152,7 @@ def unnamed_dir(tmp_path, variables):
   imported = _run(None, tmp_path, variables, GOES_ON)
   names = tuple(f'class_{i}' for i in range(7))
   assert imported.dataset_info == datasets.DatasetInfo(
-    'tf1_checkpoint', names, datasets.default_colors(7)
+    'tf1_checkpoint', names, palette.default_colors(7)
   )
   return tmp_path / 'run'
 

@@ -5,7 +5,7 @@
 import numpy as np
 import pytest
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.planning import fingerprint, machine
 from tests import tiny
 
@@ -20,7 +20,7 @@ def info():
     ignored_pixel_share=0.5,
   )
   splits = {'train': split, 'val': split}
-  colors = datasets.default_colors(3)
+  colors = palette.default_colors(3)
   return datasets.DatasetInfo('x', ('a', 'b', 'c'), colors, splits=splits)
 
 

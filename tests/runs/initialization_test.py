@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from auto_deeplab.architecture.genotype import Genotype
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.records import info_file, tfrecord
 from auto_deeplab.runs import initialization, run_folder
 from auto_deeplab.training import networks, optimizers, variable_paths
@@ -19,7 +19,7 @@ from tests import tiny
 
 def _info(*names):
   return datasets.DatasetInfo(
-    'things', names, datasets.default_colors(len(names))
+    'things', names, palette.default_colors(len(names))
   )
 
 

@@ -14,7 +14,7 @@ and the same for `validation`. A split is there if both its folders are.
 import csv
 import pathlib
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.sources import sources
 
 _NUM_CLASSES = 150
@@ -30,14 +30,14 @@ _LABEL_VALUES = {0: datasets.IGNORE_LABEL} | {
 
 
 def open_ade20k(data_dir: pathlib.Path) -> sources.Source:
-  """The 150 classes. Colours are `default_colors`, for the archive has none."""
+  """The 150 classes, in colours of ours, for the archive has none."""
   root = data_dir / 'ADEChallengeData2016'
   if not root.is_dir():
     raise FileNotFoundError(f'The folder {root} is missing.')
   return sources.Source(
     name='ade20k',
     class_names=_read_names(root / 'objectInfo150.txt'),
-    colors=datasets.default_colors(_NUM_CLASSES),
+    colors=palette.default_colors(_NUM_CLASSES),
     label_values=_LABEL_VALUES,
     splits={
       split: sources.pair_files(

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pathlib
 from typing import Any, NamedTuple
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.sources import (
   coco_shapes,
   pascal,
@@ -83,7 +83,7 @@ def _open(
   return sources.Source(
     name=name,
     class_names=classes.names,
-    colors=((0, 0, 0), *datasets.default_colors(len(classes.names) - 1)),
+    colors=classes.colors,
     label_values={value: value for value in range(len(classes.names))},
     splits={
       split: _pairs(instances, found[split][1], classes.values, min_pixels)
@@ -179,9 +179,10 @@ def _located(image_dir: pathlib.Path, name: str) -> pathlib.Path:
 
 
 class _Classes(NamedTuple):
-  """The classes' names, and the class of each category that is drawn."""
+  """The classes, and the class of each category that is drawn."""
 
   names: tuple[str, ...]
+  colors: tuple[datasets.Color, ...]
   values: dict[int, int]
 
 
@@ -192,7 +193,8 @@ def _own_classes(categories: Mapping[int, str]) -> _Classes:
   values = dict.fromkeys(categories, 0)
   values |= {key: value for value, key in enumerate(ids, 1)}
   names = ('background', *(categories[category] for category in ids))
-  return _Classes(names, values)
+  colors = ((0, 0, 0), *palette.default_colors(len(ids)))
+  return _Classes(names, colors, values)
 
 
 def _is_background(key: int, categories: Mapping[int, str]) -> bool:
@@ -229,7 +231,7 @@ def _voc_classes(categories: Mapping[int, str]) -> _Classes:
     if name not in ids:
       raise ValueError(f'no category is the class {name} of VOC.')
   values = {ids[name]: i for i, name in enumerate(pascal.CLASS_NAMES) if i > 0}
-  return _Classes(pascal.CLASS_NAMES, values)
+  return _Classes(pascal.CLASS_NAMES, pascal.COLORS, values)
 
 
 # The file of annotations -----------------------------------------------------

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder of one's own: pictures, labels, and a class table in JSON."""
 
+import itertools
 import pathlib
 from typing import Any
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.sources import sources
 
 # The list files that are looked for.
@@ -139,9 +140,8 @@ def _read_classes(
   entries = table.get('classes')
   if not isinstance(entries, list):
     raise ValueError(f'{path}: "classes" must be a list.')
-  palette = datasets.default_colors(len(entries))
   names: list[str] = []
-  colors: list[datasets.Color] = []
+  given: dict[int, datasets.Color] = {}
   values: _Values = {}
   for index, entry in enumerate(entries):
     place = f'{path}, class {index}'
@@ -150,15 +150,26 @@ def _read_classes(
     if not isinstance(entry.get('name'), str) or not entry['name']:
       raise ValueError(f'{place}: "name" must be a text that is not empty.')
     names.append(entry['name'])
-    colors.append(_as_color(entry.get('color', palette[index]), place))
+    if 'color' in entry:
+      given[index] = _as_color(entry['color'], place)
     _add_values(values, entry.get('value', index), index, place)
   ignored = datasets.IGNORE_LABEL
   if 'ignore_label' in table or ignored not in values:
     place = f'{path}, "ignore_label"'
     _add_values(values, table.get('ignore_label', ignored), ignored, place)
+  colors = _with_others(given, len(names))
   _check_classes(path, names, colors)
   _add_colors(values, path, table)
   return tuple(names), tuple(colors), values
+
+
+def _with_others(
+  given: dict[int, datasets.Color], num_classes: int
+) -> list[datasets.Color]:
+  """Returns the colours that are given, and others for the other classes."""
+  others = palette.default_colors(datasets.MAX_CLASSES, beside=given.values())
+  free = itertools.chain(others, itertools.repeat((0, 0, 0)))  # Too many.
+  return [given.get(index) or next(free) for index in range(num_classes)]
 
 
 def _check_classes(

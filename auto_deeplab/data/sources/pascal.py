@@ -49,7 +49,22 @@ CLASS_NAMES = (
   'train',
   'tvmonitor',
 )
-COLORS = ((0, 0, 0), *datasets.default_colors(len(CLASS_NAMES) - 1))
+
+
+def _color(index: int) -> datasets.Color:
+  """Returns a colour of VOC's map (VOC development kit, VOCcolormap.m).
+
+  The three lowest bits of the index become the highest bits of r, g, b, the
+  next three the bits below them, and so on.
+  """
+  red, green, blue = (
+    sum((index >> (3 * bit + shift) & 1) << (7 - bit) for bit in range(3))
+    for shift in range(3)
+  )
+  return red, green, blue
+
+
+COLORS = tuple(map(_color, range(len(CLASS_NAMES))))
 
 # 255 is the void border around objects; SBD has none.
 _LABEL_VALUES = {value: value for value in range(len(CLASS_NAMES))} | {

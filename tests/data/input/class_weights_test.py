@@ -4,7 +4,7 @@
 
 import pytest
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.input import class_weights
 
 
@@ -12,7 +12,7 @@ def _info(*shares):
   split = datasets.SplitInfo(1, (), (1, 1), (1, 1), shares, 1 - sum(shares))
   names = tuple('abcd'[: len(shares)])
   return datasets.DatasetInfo(
-    'x', names, datasets.default_colors(len(shares)), splits={'train': split}
+    'x', names, palette.default_colors(len(shares)), splits={'train': split}
   )
 
 

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from auto_deeplab.data import datasets
+from auto_deeplab.data import palette
 from auto_deeplab.data.sources import layouts
 
 
@@ -50,7 +50,7 @@ def test_classes_may_have_colours_and_values(folder):
     }
   )
   source = folder.source()
-  assert source.colors == ((1, 2, 3), datasets.default_colors(2)[1])
+  assert source.colors == ((1, 2, 3), palette.default_colors(1)[0])
   assert source.label_values == {7: 0, 33: 1, 0: 255, (1, 2, 3): 0}
 
 
@@ -66,6 +66,13 @@ def test_a_class_of_the_value_255_leaves_nothing_ignored(folder):
   classes = ['road', {'name': 'car', 'value': 255}]
   folder.write_classes({'classes': classes})
   assert folder.source().label_values == {0: 0, 255: 1}
+
+
+def test_a_colour_that_is_given_is_no_other_class_s(folder):
+  folder.fill()
+  first, second = palette.default_colors(2)
+  folder.write_classes({'classes': ['road', {'name': 'car', 'color': first}]})
+  assert folder.source().colors == (second, first)
 
 
 def test_an_ignored_colour_is_one_of_its_own(folder):

@@ -180,3 +180,11 @@ def test_damage_in_a_mat_file_is_never_a_label(tmp_path):
         label()
   path.write_bytes(data)
   assert (label() == values).all()
+
+
+def test_colours_are_those_of_voc_s_own_map():
+  colors = dict(zip(pascal.CLASS_NAMES, pascal.COLORS, strict=True))
+  assert colors['background'] == (0, 0, 0)
+  assert colors['aeroplane'] == (128, 0, 0)
+  assert colors['person'] == (192, 128, 128)
+  assert colors['tvmonitor'] == (0, 64, 128)
