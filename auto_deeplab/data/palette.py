@@ -3,8 +3,8 @@
 """Colours for classes that have none of their own.
 
 Each is the one of a grid that is farthest from all before it, and from the
-black and the pale grey of what is ignored, to whom it is nearest: people with
-normal colour vision, or without the cones for red, green or blue. So a class
+black and the pale grey of what is of no class, to whom it is nearest: people
+with all cones, or without those for red, green or blue. So a class
 keeps its colour as others are added, and the first few differ most. Greys are
 left out: in an overlay they are the picture's own.
 
@@ -14,9 +14,6 @@ left out: in an overlay they are the picture's own.
 from collections.abc import Collection
 
 from auto_deeplab.data import datasets
-
-# Of pixels that belong to no class, on paper.
-IGNORED_COLOR: datasets.Color = (240, 240, 240)
 
 # Red, green and blue in fifteenths, hexadecimal, of as many classes as may be.
 _COLORS = """

@@ -31,11 +31,14 @@ class Format:
     values: the value of each class in the PNG.
     rename: a picture's name without suffix -> that of its prediction.
     palette: whether the PNG has the classes' colours.
+    has_legend: whether a picture of the colours lies beside; no test server
+      asks for it.
   """
 
   values: tuple[int, ...]
   rename: Callable[[str], str] = str
   palette: bool = False
+  has_legend: bool = False
 
 
 def _cityscapes_name(name: str) -> str:
@@ -44,12 +47,26 @@ def _cityscapes_name(name: str) -> str:
   return f'{name.removesuffix("_leftImg8bit")}_pred_labelIds'
 
 
+# Of the file name of a legend; whoever draws it puts it there.
+LEGEND_STEM = 'legend'
+
 _CITYSCAPES = Format(cityscapes.LABEL_IDS, _cityscapes_name)
 _FORMATS = {
   'cityscapes': _CITYSCAPES,
   'cityscapes_coarse': _CITYSCAPES,
   'ade20k': Format(ade20k.CLASS_VALUES),
 }
+_SERVED_WITH_PALETTE = ('voc', 'voc_aug')
+
+
+def format_of(info: datasets.DatasetInfo) -> Format:
+  """Returns how the predictions of a data set are written."""
+  own = Format(
+    info.own_values,
+    palette=True,
+    has_legend=info.name not in _SERVED_WITH_PALETTE,
+  )
+  return _FORMATS.get(info.name, own)
 
 
 class Writer:
@@ -71,8 +88,7 @@ class Writer:
     Raises:
       ValueError: the data set has not as many classes as its format.
     """
-    own = Format(info.own_values, palette=True)
-    self._format = _FORMATS.get(info.name, own)
+    self._format = format_of(info)
     if len(self._format.values) != info.num_classes:
       raise ValueError(
         f'the format of {info.name} has {len(self._format.values)} classes, '
@@ -82,7 +98,8 @@ class Writer:
     self._palette = np.zeros([256, 3], np.uint8)
     self._palette[self._values] = info.colors
     self._folder = pathlib.Path(output_dir)
-    self._written: set[str] = set()
+    # A picture may have the legend's name as well.
+    self._written = {LEGEND_STEM} if self._format.has_legend else set[str]()
     self.count = 0
 
   def write(self, filename: str, classes: np.ndarray) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from auto_deeplab.architecture import artifact
+from auto_deeplab.reporting import legend
 
 # All lengths are in pixels.
 _TILE_HEIGHT, _MAX_TILE_WIDTH = 180, 360
 _MARGIN, _LINE = 8, 16
 _COLUMNS = 2
 _INK, _PAPER = (34, 49, 63), (255, 255, 255)
-# Of pixels that are ignored or of no class; no palette of ours has it.
-_IGNORED = (240, 240, 240)
+_LEGEND_COLUMNS = 6
 
 
 def draw(
@@ -34,14 +34,18 @@ def draw(
     colors: An (r, g, b) a class.
     path: PNG file to write, atomically.
   """
-  palette = np.full((256, 3), _IGNORED, np.uint8)
-  palette[: len(colors)] = colors
   tiles = [
-    _tile(name, image, palette[label]) for name, image, label in pictures
+    _tile(name, image, legend.paint(label, colors))
+    for name, image, label in pictures
   ]
-  legend = _legend([*class_names, 'ignored'], [*colors, _IGNORED])
+  colors_below = legend.draw(
+    [*class_names, 'ignored'],
+    [*colors, legend.IGNORED],
+    num_columns=_LEGEND_COLUMNS,
+    font_size=11,
+  )
   rows = [tiles[i : i + _COLUMNS] for i in range(0, len(tiles), _COLUMNS)]
-  sheet = _stack([*(_beside(row) for row in rows), legend])
+  sheet = _stack([*(_beside(row) for row in rows), colors_below])
   with artifact.writing(path) as file:
     sheet.save(file, 'PNG')
 
@@ -63,23 +67,6 @@ def _tile(name: str, image: np.ndarray, label: np.ndarray) -> Image.Image:
   tile.paste(pair, (0, _LINE))
   ImageDraw.Draw(tile).text((0, 0), name, _INK, ImageFont.load_default(11))
   return tile
-
-
-def _legend(
-  names: Sequence[str], colors: Sequence[tuple[int, int, int]]
-) -> Image.Image:
-  """Colours and names, in columns."""
-  width, num_columns = 150, 6
-  num_rows = -(-len(names) // num_columns)
-  legend = Image.new(
-    'RGB', (width * min(num_columns, len(names)), _LINE * num_rows), _PAPER
-  )
-  pen, font = ImageDraw.Draw(legend), ImageFont.load_default(11)
-  for place, (name, color) in enumerate(zip(names, colors, strict=True)):
-    x, y = width * (place % num_columns), _LINE * (place // num_columns)
-    pen.rectangle((x, y + 1, x + 20, y + _LINE - 3), color, _INK)
-    pen.text((x + 26, y), name, _INK, font)
-  return legend
 
 
 def _beside(parts: Sequence[Image.Image], gap: int = _MARGIN) -> Image.Image:

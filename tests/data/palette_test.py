@@ -9,9 +9,10 @@ import pytest
 
 from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.sources import pascal
+from auto_deeplab.reporting import legend
 from tests.data import color_vision
 
-TAKEN = ((0, 0, 0), palette.IGNORED_COLOR)
+TAKEN = ((0, 0, 0), legend.IGNORED)
 
 
 # Of the supplementary data of Sharma, Wu and Dalal, 2005.

@@ -77,6 +77,19 @@ def test_a_folder_gets_its_own_values_back(tmp_path):
   assert shown == [list(info.colors[index]) for index in (2, 0, 1)]
 
 
+def test_no_picture_takes_the_legend_s_place(tmp_path):
+  info = _info('folder', 3)
+  assert predictions.format_of(info).has_legend
+  predictions.Writer(info, tmp_path).write('legend.jpg', np.ones([1, 1], int))
+  (path,) = tmp_path.iterdir()
+  assert path.name == 'legend.jpg.png'
+
+
+@pytest.mark.parametrize('name', ['cityscapes', 'ade20k', 'voc', 'voc_aug'])
+def test_what_a_test_server_takes_has_no_legend(name):
+  assert not predictions.format_of(_info(name, 3)).has_legend
+
+
 def test_pictures_of_one_stem_have_a_prediction_each(tmp_path):
   writer = predictions.Writer(_info('folder', 3), tmp_path)
   for value, name in enumerate(('a.jpg', 'b/a.jpg', 'a.png')):

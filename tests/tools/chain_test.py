@@ -164,6 +164,7 @@ def test_from_pictures_to_predictions(repository, tmp_path):
     output_dir='predictions',
   )
   assert lines[-1] == (
-    'Wrote label maps and overlays of 3 pictures to predictions.'
+    'Wrote label maps and overlays of 3 pictures to predictions; legend.png '
+    'has their colours.'
   )
-  assert len(list((tmp_path / 'predictions').iterdir())) == 2 * 3
+  assert len(list((tmp_path / 'predictions').iterdir())) == 2 * 3 + 1

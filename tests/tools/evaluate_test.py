@@ -73,7 +73,7 @@ def test_writes_predictions_of_pictures_without_labels(folder):
   )
   assert result.returncode == 0, result.stderr
   assert result.stdout == 'Wrote 3 predictions of step 1 to results.\n'
-  assert len(list((folder / 'results').iterdir())) == 3
+  assert len(list((folder / 'results').iterdir())) == 3 + 1  # A legend.
   assert not list((folder / 'run').glob('evaluation-test*'))
 
 

@@ -70,8 +70,11 @@ def test_writes_all_pictures_without_the_model_code(
   assert lines[0].startswith(f'[1/2] {pictures}/a.png (')
   assert lines[1].startswith(f'[2/2] {pictures}/b.jpg (')
   assert lines[2:] == [
-    f'Wrote label maps and overlays of 2 pictures to {output_dir}.',
-    "['auto_deeplab.environment', 'auto_deeplab.serving', "
+    f'Wrote label maps and overlays of 2 pictures to {output_dir}; legend.png '
+    'has their colours.',
+    "['auto_deeplab.architecture', 'auto_deeplab.architecture.artifact', "
+    "'auto_deeplab.environment', 'auto_deeplab.reporting', "
+    "'auto_deeplab.reporting.legend', 'auto_deeplab.serving', "
     "'auto_deeplab.serving.client']",
     'of oneDNN: 100000',
   ]
@@ -82,6 +85,7 @@ def test_writes_all_pictures_without_the_model_code(
     'b.npz',
     'b.png',
     'b_overlay.jpg',
+    'legend.png',
   ]
   probabilities = np.load(output_dir / 'a.npz')['probabilities']
   with Image.open(output_dir / 'a.png') as labels:
@@ -127,6 +131,7 @@ def test_bad_pictures_are_named_after_the_good_ones(
     'a_overlay.jpg',
     'b.png',
     'b_overlay.jpg',
+    'legend.png',
   ]
 
 
@@ -141,3 +146,22 @@ def test_wrong_model_folder_is_one_line(run_predict, pictures, tmp_path):
     "it has no 'saved_model.pb'."
   )
   assert not (tmp_path / 'out').exists()
+
+
+def test_a_picture_may_be_called_legend(
+  run_predict, model_dir, pictures, tmp_path
+):
+  (pictures / 'a.png').rename(pictures / 'legend.png')
+  output_dir = tmp_path / 'out'
+  result = run_predict(
+    model_dir=model_dir, input=pictures, output_dir=output_dir
+  )
+  assert result.returncode == 0, result.stderr
+  assert '2 pictures to' in result.stdout
+  assert 'legend_.png has their colours.' in result.stdout
+  with Image.open(output_dir / 'legend.png') as labels:
+    assert labels.size == (31, 20)
+  with Image.open(output_dir / 'legend_.png') as colors:
+    assert set(tiny_segmenter.DATASET_INFO.colors) <= {
+      tuple(color) for color in np.asarray(colors).reshape(-1, 3).tolist()
+    }

@@ -69,6 +69,23 @@ def _follow(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
     )
 
 
+def _write_legend(place: 'run_lib.Place') -> None:
+  """Draws what the predictions' colours mean, where that is not known."""
+  from auto_deeplab.data.records import tfrecord
+  from auto_deeplab.evaluation import predictions
+  from auto_deeplab.reporting import legend
+
+  info = tfrecord.load_info(place.data_dir)
+  written = predictions.format_of(info)
+  if written.has_legend:
+    legend.write(
+      f'{_WRITE_PREDICTIONS.value}/{predictions.LEGEND_STEM}.png',
+      info.class_names,
+      info.colors,
+      written.values,
+    )
+
+
 def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
   from auto_deeplab.evaluation import evaluation
 
@@ -79,6 +96,7 @@ def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
     predictions_dir=_WRITE_PREDICTIONS.value,
   )
   if _WRITE_PREDICTIONS.value:
+    _write_legend(place)
     print(
       f'Wrote {found.num_predictions} predictions of step {found.step} to '
       f'{_WRITE_PREDICTIONS.value}.'

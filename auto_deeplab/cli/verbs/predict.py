@@ -13,6 +13,8 @@ NAME.jpg (or .png and others; any size) it writes
   NAME.npz          with --probabilities: `probabilities`, float32
                     [height, width, num_classes]
 
+and legend.png: the colour, the value and the name of each class.
+
 A picture that cannot be read is named at the end; the others are still
 segmented, and the exit status is then 1.
 
@@ -28,9 +30,14 @@ from collections.abc import Iterator
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from absl import flags
 from tqdm import tqdm
+
+# For type checkers: what is imported once the flags are read.
+if TYPE_CHECKING:
+  from auto_deeplab.serving import client
 
 FOR_MEMORY = 'take smaller pictures'
 
@@ -77,6 +84,19 @@ def _with_progress(pictures: list[str]) -> Iterator[str]:
     print(f'[{number}/{len(pictures)}] {picture} ({seconds:.2f} s)', flush=True)
 
 
+def _write_legend(model: 'client.SavedModelClient', stems: list[str]) -> str:
+  """Draws what the colours mean; returns the path."""
+  from auto_deeplab.reporting import legend
+
+  stem = os.path.join(_OUTPUT_DIR.value, legend.STEM)
+  while stem in stems:  # A picture is called so.
+    stem += '_'
+  is_own = _VALUES.value == 'own'
+  values = model.values if is_own else range(len(model.colors))
+  legend.write(f'{stem}.png', model.class_names, model.colors, values)
+  return f'{stem}.png'
+
+
 def main() -> None:
   """Segments every picture that can be read, then names the others."""
   from auto_deeplab.serving import client
@@ -88,6 +108,7 @@ def main() -> None:
   stems = client.output_stems(pictures, _OUTPUT_DIR.value)
   model = client.SavedModelClient(_MODEL_DIR.value)
   stem_of = dict(zip(pictures, stems, strict=True))
+  legend_path = _write_legend(model, stems)
   problems = []
   for picture in _with_progress(pictures):
     try:
@@ -113,5 +134,5 @@ def main() -> None:
     )
   print(
     f'Wrote label maps and overlays of {num_done} pictures to '
-    f'{_OUTPUT_DIR.value}.'
+    f'{_OUTPUT_DIR.value}; {os.path.basename(legend_path)} has their colours.'
   )
