@@ -145,8 +145,8 @@ def measure_memory() -> dict[str, float]:
   first = FLAGS.num_pictures // 10
   held: list[int] = []
 
-  def count(name: str, picture: object) -> None:
-    del name, picture
+  def count(picture: evaluator.Picture) -> None:
+    del picture
     held.append(measure.rss_bytes())
 
   with tempfile.TemporaryDirectory() as folder:
@@ -155,7 +155,7 @@ def measure_memory() -> dict[str, float]:
       model,
       _write_data(pathlib.Path(folder)),
       'val',
-      on_prediction=count,
+      on_picture=count,
     )
     evaluate.evaluate(tf.constant(-1))
   return {

@@ -4,12 +4,15 @@
 
 RUN/evaluation-val-800.json   of split and step: settings, scores, confusion
                               matrix
+RUN/pictures-val-800.jsonl    a row of scores for each picture, the worst first
 RUN/evaluation-val.jsonl      of a training that is followed: a row of scores
                               for each checkpoint
 
-Settings other than the default ones are part of the name, such as
+Settings other than the default ones are part of the names, such as
 `evaluation-val-800-scales=0.5,1.0-use_flip=True.json`, and so is the path of a
-checkpoint that is not the run's own: no scores take the place of others.
+checkpoint that is not the run's own: no scores take the place of others. Of
+several workers, each writes the pictures that it saw, and its number into the
+name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +28,7 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import artifact
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import tfrecord
-from auto_deeplab.evaluation import evaluator, predictions
+from auto_deeplab.evaluation import evaluator, picture_scores, predictions
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.runs import run_folder, trained_network
 from auto_deeplab.training import distribution
@@ -47,6 +50,10 @@ class Evaluation:
     confusion_matrix: int64 `[num_classes, num_classes]`, rows are labels.
     num_predictions: how many were written.
     foreign: path prefix of the checkpoint, if it is not of the run itself.
+    pictures: the scores of each picture that this worker evaluated.
+    worst: those of the worst that were asked for.
+    best: as many of the best.
+    worker: the number of this worker.
   """
 
   step: int
@@ -56,6 +63,10 @@ class Evaluation:
   confusion_matrix: np.ndarray
   num_predictions: int = 0
   foreign: pathlib.Path | None = None
+  pictures: tuple[picture_scores.PictureScores, ...] = ()
+  worst: tuple[picture_scores.Example, ...] = ()
+  best: tuple[picture_scores.Example, ...] = ()
+  worker: int = 0
 
 
 def run(
@@ -64,6 +75,7 @@ def run(
   *,
   checkpoint: str | None = None,
   predictions_dir: str | os.PathLike[str] | None = None,
+  num_examples: int = 0,
 ) -> Evaluation:
   """Evaluates a trained network on a split.
 
@@ -73,6 +85,7 @@ def run(
     checkpoint: path prefix of a checkpoint, or 'best'; the newest by default.
     predictions_dir: where to write the predictions, if anywhere; see
       `evaluation.predictions`.
+    num_examples: how many of the worst pictures, and of the best, to keep.
 
   Raises:
     ValueError: if the data set has other classes than the network, or the split
@@ -84,15 +97,25 @@ def run(
   writer = None
   if predictions_dir is not None:
     writer = predictions.Writer(info, predictions_dir)
+  collector = picture_scores.Collector(info.class_names, num_examples)
+
+  def on_picture(picture: evaluator.Picture) -> None:
+    collector.add(picture)
+    if writer:
+      writer.write(picture.name, picture.prediction)
+
   loaded, evaluate = _open(
-    place, config, checkpoint, writer.write if writer else None
+    place, config, checkpoint, on_picture, needs_labels=writer is None
   )
   found = _evaluate(place, config, evaluate, loaded.step)
-  count = writer.count if writer else 0
   return dataclasses.replace(
     found,
-    num_predictions=count,
+    num_predictions=writer.count if writer else 0,
     foreign=_foreign(place.run_dir, checkpoint),
+    pictures=collector.scores,
+    worst=collector.worst,
+    best=collector.best,
+    worker=evaluate.worker,
   )
 
 
@@ -155,10 +178,11 @@ def _open(
   place: run_lib.Place,
   config: configs.EvalConfig,
   checkpoint: str | None,
-  on_prediction: evaluator.OnPrediction | None = None,
+  on_picture: evaluator.OnPicture | None = None,
+  needs_labels: bool = True,
 ) -> tuple[trained_network.LoadedSegmenter, evaluator.Evaluator]:
   """Loads the network and the split; what cannot be used is refused first."""
-  info = _require_split(place, needs_labels=on_prediction is None)
+  info = _require_split(place, needs_labels=needs_labels)
   strategy = distribution.make_strategy(place.distribution, place.tpu_address)
   distribution.leave_graphs_to_cpu_kernels()  # As a training evaluates.
   with strategy.scope():
@@ -175,7 +199,8 @@ def _open(
     place.data_dir,
     place.eval_split,
     config,
-    on_prediction,
+    on_picture,
+    needs_labels,
   )
   return loaded, evaluate
 
@@ -197,7 +222,11 @@ def _evaluate(
 
 
 def write(found: Evaluation, run_dir: str | os.PathLike[str]) -> pathlib.Path:
-  """Writes `evaluation-SPLIT-STEP.json`; returns its path."""
+  """Writes `evaluation-SPLIT-STEP.json`, and the scores of pictures beside it.
+
+  Returns:
+    The path of the former.
+  """
   report = {
     'step': found.step,
     'split': found.split,
@@ -205,13 +234,33 @@ def write(found: Evaluation, run_dir: str | os.PathLike[str]) -> pathlib.Path:
     **found.scores,
     'confusion_matrix': found.confusion_matrix.tolist(),
   }
-  name = f'evaluation-{found.split}-{found.step}{_settings(found.config)}'
-  if found.foreign:
-    name += f'-checkpoint={"_".join(found.foreign.parts[1:])}'
-  path = pathlib.Path(run_dir) / f'{name}.json'
+  folder = pathlib.Path(run_dir)
+  if found.pictures:
+    name = f'pictures-{_name(found)}{_worker(found)}.jsonl'
+    picture_scores.write(folder / name, found.pictures)
+  path = folder / f'evaluation-{_name(found)}.json'
   with artifact.writing(path) as file:
     file.write(json.dumps(report, indent=1).encode())
   return path
+
+
+def examples_dir(
+  found: Evaluation, run_dir: str | os.PathLike[str]
+) -> pathlib.Path:
+  """Returns where examples of an evaluation go: `examples-SPLIT-STEP`."""
+  return pathlib.Path(run_dir) / f'examples-{_name(found)}{_worker(found)}'
+
+
+def _name(found: Evaluation) -> str:
+  """Returns what the names of an evaluation's files have in common."""
+  name = f'{found.split}-{found.step}{_settings(found.config)}'
+  if found.foreign:
+    name += f'-checkpoint={"_".join(found.foreign.parts[1:])}'
+  return name
+
+
+def _worker(found: Evaluation) -> str:
+  return f'-worker={found.worker}' if found.worker else ''
 
 
 def append(found: Evaluation, run_dir: str | os.PathLike[str]) -> None:

@@ -3,6 +3,7 @@
 """Evaluation: counts over a split, spread on replicas, and their scores."""
 
 from collections.abc import Callable, Iterator, Sequence
+import dataclasses
 import os
 from typing import Any
 
@@ -17,9 +18,29 @@ from auto_deeplab.data.records import tfrecord
 from auto_deeplab.evaluation import inference, metrics
 from auto_deeplab.model import pixels
 from auto_deeplab.model import segmenter as segmenter_lib
+from auto_deeplab.training import distribution
 
-# A picture's name and the classes of its pixels, uint8 [h, w].
-OnPrediction = Callable[[str, np.ndarray], None]
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+  """What became of one picture.
+
+  Attributes:
+    name: as in its Example.
+    image: uint8 [h, w, 3].
+    label: uint8 [h, w].
+    prediction: classes, uint8 [h, w].
+    confusion_matrix: int64 `[num_classes, num_classes]`, rows are labels.
+  """
+
+  name: str
+  image: np.ndarray
+  label: np.ndarray
+  prediction: np.ndarray
+  confusion_matrix: np.ndarray
+
+
+OnPicture = Callable[[Picture], None]
 
 
 class Evaluator(orbit.StandardEvaluator):
@@ -28,6 +49,7 @@ class Evaluator(orbit.StandardEvaluator):
   Attributes:
     confusion_matrix: int64 `[num_classes, num_classes]` of the last
       evaluation, rows are labels; zeros before the first.
+    worker: which of the workers this one is; 0 where there is but one.
   """
 
   def __init__(
@@ -37,7 +59,8 @@ class Evaluator(orbit.StandardEvaluator):
     dataset: tf.distribute.DistributedDataset,
     class_names: Sequence[str],
     config: configs.EvalConfig | None = None,
-    on_prediction: OnPrediction | None = None,
+    on_picture: OnPicture | None = None,
+    needs_labels: bool = True,
     before: Callable[[], None] | None = None,
   ):
     """Initializes the evaluator.
@@ -46,21 +69,26 @@ class Evaluator(orbit.StandardEvaluator):
       strategy: on whose replicas the pictures are spread.
       forward: the network.
       dataset: batches of `image`, `label` and `filename`, its bytes; all of
-        them uint8, of any sizes.
+        them uint8, of any sizes. With `on_picture` of one picture a replica.
       class_names: in the order of the logits.
       config: how to predict, and what counts as near a boundary.
-      on_prediction: called with each picture's prediction. A split without
-        labels then has no scores.
+      on_picture: called with each picture of this worker's replicas, a step
+        later than it was computed.
+      needs_labels: whether scores are an error where no pixel has a label, and
+        not merely absent.
       before: called before each evaluation, to set the network's weights.
     """
     super().__init__(dataset)
     self._strategy = strategy
+    self.worker = distribution.worker_index(strategy)
     self._forward = forward
     self._class_names = tuple(class_names)
     self._config = config or configs.EvalConfig()
-    self._on_prediction = on_prediction
+    self._on_picture = on_picture
+    self._needs_labels = needs_labels
     self._before = before
-    self.confusion_matrix = self.eval_begin()[: len(class_names)]
+    self._pending: Any = ()
+    self.confusion_matrix = self._zeros()[: len(class_names)]
 
   def evaluate(self, num_steps: tf.Tensor) -> dict[str, float]:
     if self._before is not None:
@@ -69,20 +97,28 @@ class Evaluator(orbit.StandardEvaluator):
 
   def eval_begin(self) -> np.ndarray:
     """Returns zeros: the confusion matrix, and below it the boundary counts."""
+    self._pending = ()
+    return self._zeros()
+
+  def _zeros(self) -> np.ndarray:
     num_classes = len(self._class_names)
     return np.zeros([num_classes + 3, num_classes], np.int64)
 
   def eval_step(self, iterator: Iterator) -> tuple[tf.Tensor, Any]:
-    """Returns the counts of all replicas, and the predictions of each here."""
+    """Returns the counts of all replicas, and the pictures of each here."""
     batch = next(iterator)
     counts, predictions = self._strategy.run(self._replica_step, args=(batch,))
-    counts = self._strategy.reduce(
-      tf.distribute.ReduceOp.SUM, counts, axis=None
-    )
-    if self._on_prediction is None:
-      return counts, ()
+    total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, counts, axis=None)
+    if self._on_picture is None:
+      return total, ()
     local = self._strategy.experimental_local_results
-    return counts, (local(batch['filename']), local(predictions))
+    return total, (
+      local(batch['filename']),
+      local(batch['image']),
+      local(batch['label']),
+      local(predictions),
+      local(counts),
+    )
 
   def _replica_step(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
     num_images = tf.shape(batch['image'])[0]
@@ -91,7 +127,7 @@ class Evaluator(orbit.StandardEvaluator):
       num_images > 0,
       lambda: self._predict_and_count(batch),
       lambda: (
-        tf.constant(self.eval_begin()),
+        tf.constant(self._zeros()),
         tf.zeros([0, 0, 0], tf.uint8),
       ),
     )
@@ -116,18 +152,31 @@ class Evaluator(orbit.StandardEvaluator):
     self, state: Any = None, step_outputs: Any = None
   ) -> tf.Tensor:
     """Adds up the counts where they are: the host waits for none of them."""
-    counts, predictions = step_outputs
-    if self._on_prediction is not None:
-      for names, pictures in zip(*predictions):
-        for name, picture in zip(names.numpy(), pictures.numpy()):
-          self._on_prediction(name.tobytes().decode(), picture)
+    counts, pictures = step_outputs
+    self._tell_pending()  # While this step is computed.
+    self._pending = pictures
     return tf.add(state, counts)
 
+  def _tell_pending(self) -> None:
+    """Tells of the pictures of the last step."""
+    if self._on_picture is None:
+      return
+    for replica in zip(*self._pending, strict=True):
+      names, *arrays, counts = (tensor.numpy() for tensor in replica)
+      if not len(names):
+        continue
+      (name,), (image,), (label,), (prediction,) = names, *arrays
+      matrix = counts[: len(self._class_names)]
+      self._on_picture(
+        Picture(name.tobytes().decode(), image, label, prediction, matrix)
+      )
+
   def eval_end(self, *args: Any) -> dict[str, float]:
+    self._tell_pending()
     self.confusion_matrix, boundaries = np.split(
       np.asarray(args[0]), [len(self._class_names)]
     )
-    if self._on_prediction is not None and not self.confusion_matrix.any():
+    if not self._needs_labels and not self.confusion_matrix.any():
       return {}
     return metrics.summarize(
       self.confusion_matrix, boundaries, self._class_names
@@ -140,7 +189,8 @@ def make_evaluator(
   data_dir: str | os.PathLike[str],
   split: str,
   config: configs.EvalConfig | None = None,
-  on_prediction: OnPrediction | None = None,
+  on_picture: OnPicture | None = None,
+  needs_labels: bool = True,
   before: Callable[[], None] | None = None,
 ) -> Evaluator:
   """Makes the evaluator of a split: one picture a replica and step.
@@ -151,7 +201,8 @@ def make_evaluator(
     data_dir: folder of a converted data set.
     split: its split.
     config: of the evaluation; see `Evaluator`.
-    on_prediction: see `Evaluator`.
+    on_picture: see `Evaluator`.
+    needs_labels: see `Evaluator`.
     before: see `Evaluator`.
 
   Raises:
@@ -160,7 +211,7 @@ def make_evaluator(
       labels though they are asked for.
   """
   info = tfrecord.load_info(data_dir)
-  if on_prediction is None:
+  if needs_labels:
     require_labels(info, split)
 
   def make_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -180,7 +231,8 @@ def make_evaluator(
     strategy.distribute_datasets_from_function(make_dataset),
     info.class_names,
     config,
-    on_prediction,
+    on_picture,
+    needs_labels,
     before,
   )
 

@@ -80,9 +80,14 @@ def paint(
     label: uint8 [height, width]; what is no class becomes `IGNORED`.
     colors: an (r, g, b) a class.
   """
-  table = np.full((256, 3), IGNORED, np.uint8)
-  table[: len(colors)] = colors
-  return table[label]
+  return table(colors)[label]
+
+
+def table(colors: Sequence[tuple[int, int, int]]) -> np.ndarray:
+  """Returns the colour of each label, uint8 [256, 3]."""
+  shown = np.full((256, 3), IGNORED, np.uint8)
+  shown[: len(colors)] = colors
+  return shown
 
 
 def _as_line(name: str) -> str:

@@ -28,7 +28,8 @@ At the end of each loop of steps, or at multiples of an interval:
 After an evaluation:
 
     RUN/best/            of a training: the checkpoint of the best mIoU (`best`)
-    RUN/evaluation-*     what `tools/evaluate.py` found (`evaluation`)
+    RUN/evaluation-*     what `tools/evaluate.py` found (`evaluation`);
+                         pictures-* and examples-* are of single pictures
 
 When it ends before its time:
 

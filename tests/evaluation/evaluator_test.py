@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is counted over a split is what scikit-learn counts, on any replicas."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -52,8 +53,13 @@ def data_dir(tmp_path_factory):
   return root / 'data'
 
 
-def _run(strategy, data_dir, with_predictions=False, config=None):
-  found: dict[str, np.ndarray] = {}
+def _run(strategy, data_dir, with_pictures=False, config=None):
+  found: dict[str, evaluator.Picture] = {}
+
+  def on_picture(picture):
+    assert picture.name not in found
+    found[picture.name] = picture
+
   segmenter: Any = Stripes()
   evaluate = evaluator.make_evaluator(
     strategy,
@@ -61,38 +67,69 @@ def _run(strategy, data_dir, with_predictions=False, config=None):
     data_dir,
     'val',
     config,
-    on_prediction=found.__setitem__ if with_predictions else None,
+    on_picture=on_picture if with_pictures else None,
   )
   return evaluate, evaluate.evaluate(tf.constant(-1)), found
 
 
 def test_replicas_count_as_one_device_and_as_scikit_learn(data_dir, mirrored):
   one = distribution.make_strategy('one_device')
-  evaluate, scores, found = _run(one, data_dir, with_predictions=True)
-  assert {k: v.shape for k, v in found.items()} == {
+  evaluate, scores, found = _run(one, data_dir, with_pictures=True)
+  assert {k: v.prediction.shape for k, v in found.items()} == {
     f'{i}.png': size for i, size in enumerate(SIZES)
   }
   labels, predictions = [], []
   for picture in input_pipeline.eval_dataset(data_dir, 'val'):
     (name,), (label,) = picture['filename'].numpy(), picture['label'].numpy()
+    told = found[name.decode()]
+    np.testing.assert_array_equal(told.image, picture['image'].numpy()[0])
+    np.testing.assert_array_equal(told.label, label)
     labels.append(label[label != 255])
-    predictions.append(found[name.decode()][label != 255])
-  expected = sklearn.metrics.confusion_matrix(
-    np.concatenate(labels), np.concatenate(predictions), labels=range(4)
-  )
+    predictions.append(told.prediction[label != 255])
+    np.testing.assert_array_equal(
+      told.confusion_matrix, _confusion(labels[-1], predictions[-1])
+    )
+  expected = _confusion(np.concatenate(labels), np.concatenate(predictions))
   assert len(np.unique(np.concatenate(predictions))) == 4
   np.testing.assert_array_equal(evaluate.confusion_matrix, expected)
   assert evaluate.confusion_matrix.dtype == np.int64
 
   # Three pictures on two replicas: none is padded, and one replica gets none.
   on_two, scores_of_two, found_by_two = _run(
-    mirrored, data_dir, with_predictions=True
+    mirrored, data_dir, with_pictures=True
   )
   np.testing.assert_array_equal(on_two.confusion_matrix, expected)
   assert scores_of_two == scores
-  assert found_by_two.keys() == found.keys()
+  _assert_equal(found, found_by_two)
+
+
+def _confusion(labels, predictions):
+  if not labels.size:
+    return np.zeros([4, 4], int)
+  return sklearn.metrics.confusion_matrix(labels, predictions, labels=range(4))
+
+
+def _assert_equal(found, others):
+  assert found.keys() == others.keys()
   for name, picture in found.items():
-    np.testing.assert_array_equal(found_by_two[name], picture)
+    for field in dataclasses.fields(picture):
+      np.testing.assert_array_equal(
+        getattr(picture, field.name), getattr(others[name], field.name)
+      )
+
+
+def test_pictures_are_told_apart_at_several_scales(data_dir, mirrored):
+  config = configs.EvalConfig(scales=(0.5, 1.0), use_flip=True)
+  one = distribution.make_strategy('one_device')
+  (evaluate, _, found), (_, _, found_by_two) = (
+    _run(strategy, data_dir, with_pictures=True, config=config)
+    for strategy in (one, mirrored)
+  )
+  _assert_equal(found, found_by_two)
+  total = sum(picture.confusion_matrix for picture in found.values())
+  np.testing.assert_array_equal(total, evaluate.confusion_matrix)
+  for name, picture in found.items():
+    assert picture.label.shape == SIZES[int(name[0])]
 
 
 def test_an_evaluation_starts_from_zero(data_dir):

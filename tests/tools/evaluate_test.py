@@ -12,6 +12,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.evaluation import evaluation, metrics
 from auto_deeplab.experiments import train
+from auto_deeplab.reporting import examples
 from auto_deeplab.runs import run as run_lib
 from tests import tiny
 from tests.tools import tool_runs
@@ -40,12 +41,36 @@ def test_prints_and_writes_the_scores(folder):
   assert configs.EvalConfig(**report.pop('config')) == configs.EvalConfig()
   matrix = np.array(report.pop('confusion_matrix'))
   assert report['mean_iou'] == pytest.approx(metrics.mean_iou(matrix))
-  *scores, written, following = result.stdout.splitlines()
+  *scores, drawn, written, following = result.stdout.splitlines()
   assert scores == evaluation.table(report).splitlines()
+  assert drawn == (
+    'The worst pictures and the best are drawn in run/examples-val-1.'
+  )
   assert written == 'Wrote run/evaluation-val-1.json. Next:'
   assert following == (
     '  python tools/export.py --run_dir=run --output_dir=run/saved_model'
   )
+
+
+def test_tells_the_scores_of_each_picture_and_shows_some(folder):
+  result = tool_runs.run(
+    'evaluate', cwd=folder, data_dir='data', run_dir='run', write_examples=1
+  )
+  assert result.returncode == 0, result.stderr
+  text = (folder / 'run/pictures-val-1.jsonl').read_text()
+  rows = [json.loads(line) for line in text.splitlines()]
+  images = {path.name for path in (folder / 'pictures/images/val').iterdir()}
+  assert {row['name'] for row in rows} == images
+  scores = [row['mean_iou'] for row in rows]
+  assert scores == sorted(scores)
+  report = json.loads((folder / 'run/evaluation-val-1.json').read_text())
+  matrix = np.array(report['confusion_matrix'])
+  assert sum(row['pixels'] for row in rows) == matrix.sum()
+  right = sum(row['pixels'] * row['pixel_accuracy'] for row in rows)
+  assert right == pytest.approx(np.trace(matrix))
+  shown = examples.read(folder / 'run/examples-val-1')['pictures']
+  assert [e['kind'] for e in shown] == ['worst', 'best']
+  assert [e['name'] for e in shown] == [rows[0]['name'], rows[-1]['name']]
 
 
 def test_follows_a_training_to_its_end(folder):

@@ -129,7 +129,7 @@ def test_the_saved_model_and_the_evaluator_label_alike_at_any_size(
     loaded.model,
     run_dir.parent / 'data',
     'val',
-    on_prediction=lambda name, labels: found.append(labels),
+    on_picture=lambda picture: found.append(picture.prediction),
   )
   sizes = [(1, 1), (2, 3), (7, 5), (13, 17), (16, 16)]
   sizes += [(31, 46), (37, 41), (64, 64), (65, 66), (97, 30)]

@@ -13,8 +13,11 @@ that are too large:
     --gin_file=multi_scale
 
 The scores are printed and written to RUN_DIR/evaluation-SPLIT-STEP.json, with
-the confusion matrix; settings other than the default ones are part of the name,
-as is the path of a checkpoint of another run. --continuous follows a training:
+the confusion matrix, and those of each picture to pictures-SPLIT-STEP.jsonl,
+the worst first. The four worst and the four best are drawn into the folder
+examples-SPLIT-STEP; --write_examples=0 leaves them out. Settings other than the
+default ones are part of the names, as is the path of a checkpoint of another
+run. --continuous follows a training:
 it evaluates each new checkpoint, adds a row to RUN_DIR/evaluation-SPLIT.jsonl
 and ends with the training. --write_predictions writes PNGs as the data set's
 test server wants them, also of a split without labels:
@@ -23,6 +26,7 @@ test server wants them, also of a split without labels:
     --write_predictions=results
 """
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -32,6 +36,7 @@ from auto_deeplab.cli import commands, gin_flags, run_flags
 
 # For type checkers: these import TensorFlow.
 if TYPE_CHECKING:
+  from auto_deeplab.evaluation import evaluation
   from auto_deeplab.runs import run as run_lib
 
 FOR_MEMORY = (
@@ -50,6 +55,12 @@ _CONTINUOUS = flags.DEFINE_boolean(
 )
 _WRITE_PREDICTIONS = flags.DEFINE_string(
   'write_predictions', None, 'Folder that receives the predictions.'
+)
+_WRITE_EXAMPLES = flags.DEFINE_integer(
+  'write_examples',
+  4,
+  'How many of the worst pictures, and of the best, are drawn.',
+  lower_bound=0,
 )
 
 
@@ -86,6 +97,37 @@ def _write_legend(place: 'run_lib.Place') -> None:
     )
 
 
+def _write_examples(
+  found: 'evaluation.Evaluation', place: 'run_lib.Place'
+) -> None:
+  """Draws the worst pictures and the best, and says where they are."""
+  from auto_deeplab.data.records import tfrecord
+  from auto_deeplab.evaluation import evaluation
+  from auto_deeplab.reporting import examples
+
+  info = tfrecord.load_info(place.data_dir)
+  folder = evaluation.examples_dir(found, place.run_dir)
+  kinds = {'worst': found.worst, 'best': found.best}
+  examples.write(
+    folder,
+    [
+      examples.Shown(
+        kind,
+        dataclasses.asdict(example.scores),
+        example.image,
+        example.label,
+        example.prediction,
+      )
+      for kind, shown in kinds.items()
+      for example in shown
+    ],
+    info.class_names,
+    info.colors,
+  )
+  if found.worst:
+    print(f'The worst pictures and the best are drawn in {folder}.')
+
+
 def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
   from auto_deeplab.evaluation import evaluation
 
@@ -94,6 +136,7 @@ def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
     config,
     checkpoint=_CHECKPOINT.value,
     predictions_dir=_WRITE_PREDICTIONS.value,
+    num_examples=_WRITE_EXAMPLES.value,
   )
   if _WRITE_PREDICTIONS.value:
     _write_legend(place)
@@ -104,6 +147,7 @@ def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
   if not found.scores:
     return
   print(evaluation.table(found.scores))
+  _write_examples(found, place)
   print(
     f'Wrote {evaluation.write(found, place.run_dir)}. Next:\n  '
     f'{commands.shown("export")} --run_dir={place.run_dir} '
