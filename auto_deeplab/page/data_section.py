@@ -12,10 +12,10 @@ from auto_deeplab.data import datasets
 from auto_deeplab.data.records import inspection
 from auto_deeplab.page import blocks, words
 from auto_deeplab.page.gather import Data, Gathered
+from auto_deeplab.reporting import legend as colors
 
 # Of the pictures that are shown, in pixels.
 _HEIGHT, _MAX_WIDTH = 180, 320
-_IGNORED_COLOR = (240, 240, 240)
 IGNORED = 'ignored'
 
 
@@ -116,10 +116,10 @@ def gallery(info: datasets.DatasetInfo, data: Data) -> blocks.Gallery:
 
 def legend(info: datasets.DatasetInfo) -> tuple[tuple[str, str], ...]:
   """Returns the name and the colour of each class, and of what is ignored."""
-  names, colors = (*info.class_names, IGNORED), (*info.colors, _IGNORED_COLOR)
+  names = (*info.class_names, IGNORED)
+  shown = (*info.colors, colors.IGNORED)
   return tuple(
-    (name, '#{:02x}{:02x}{:02x}'.format(*color))
-    for name, color in zip(names, colors, strict=True)
+    (name, words.color(color)) for name, color in zip(names, shown, strict=True)
   )
 
 
@@ -154,12 +154,10 @@ def encode_picture(image: np.ndarray) -> bytes:
 
 def encode_label(label: np.ndarray, info: datasets.DatasetInfo) -> bytes:
   """Returns a small PNG of a label, uint8 [height, width], in its colours."""
-  palette = np.full((256, 3), _IGNORED_COLOR, np.uint8)
-  palette[: info.num_classes] = info.colors
   # An average of colours would be the colour of another class.
   small = Image.fromarray(label)
   small.thumbnail((_MAX_WIDTH, _HEIGHT), Image.Resampling.NEAREST)
-  small.putpalette(palette.tobytes())
+  small.putpalette(colors.table(info.colors).tobytes())
   file = io.BytesIO()
   small.save(file, 'PNG', optimize=True)
   return file.getvalue()

@@ -22,6 +22,7 @@ from auto_deeplab.page import (
   blocks,
   data_section,
   overview_section,
+  pictures_section,
   plan_section,
   records_section,
   search_section,
@@ -39,6 +40,7 @@ SECTIONS: tuple[Callable[[Gathered], blocks.Section | None], ...] = (
   plan_section.section,
   search_section.section,
   training_section.section,
+  pictures_section.section,
   records_section.section,
 )
 

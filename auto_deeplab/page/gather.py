@@ -29,6 +29,7 @@ from auto_deeplab.data.records import (
 )
 from auto_deeplab.page import folders, timing
 from auto_deeplab.planning import planner
+from auto_deeplab.reporting import examples
 from auto_deeplab.runs import metrics_file, provenance, run_folder
 
 # Pictures of each split that the page shows.
@@ -173,11 +174,13 @@ class Training(Run):
   Attributes:
     genotype: its network.
     evaluations: what `evaluate` has found, the one to show first.
+    examples: pictures of the first of them, if it has drawn some.
   """
 
   config: configs.TrainExperiment | None
   genotype: genotype_lib.Genotype | None
   evaluations: tuple[Evaluated, ...]
+  examples: examples.Examples | None
 
   @property
   def scores(self) -> Mapping[str, float]:
@@ -434,8 +437,21 @@ def _read_training(name: str, path: str) -> Training:
     **run,
     genotype=read(genotype_lib.Genotype.load, f'{path}/genotype.json'),
     evaluations=tuple(kept),
+    examples=_read_examples(read, path, kept),
     missing=tuple(read.missing),
   )
+
+
+def _read_examples(
+  read: _Reader, path: str, evaluations: Sequence[Evaluated]
+) -> examples.Examples | None:
+  """Returns the pictures that the first evaluation has drawn, if it has."""
+  for shown in evaluations[:1]:
+    name = pathlib.Path(shown.file).stem.removeprefix('evaluation-')
+    folder = pathlib.Path(path, f'examples-{name}')
+    if folder.is_dir():
+      return read(examples.read, folder)
+  return None
 
 
 def _load_evaluation(path: pathlib.Path) -> Evaluated:

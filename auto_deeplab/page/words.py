@@ -46,3 +46,8 @@ def steps(step: int, of: int | None) -> str:
   if of is None or step == of:
     return f'{step:,}'
   return f'{step:,} of {of:,}'
+
+
+def color(red_green_blue: tuple[int, int, int]) -> str:
+  """Returns a colour as style sheets write it."""
+  return '#{:02x}{:02x}{:02x}'.format(*red_green_blue)

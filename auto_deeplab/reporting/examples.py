@@ -12,6 +12,7 @@ grey where a label is ignored.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -107,36 +108,95 @@ def _write_parts(
   return dict(zip(_PARTS, names, strict=True))
 
 
-def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
+# Reading ---------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """A picture of an evaluation.
+
+  Attributes:
+    kind: one of `KINDS`.
+    name: of the picture.
+    mean_iou: over the classes that its label has.
+    pixel_accuracy: share of its pixels that are right.
+    confused: (class in the label, class in the prediction, share of the pixels)
+      of the most frequent mistakes.
+    image: a JPEG.
+    label: a PNG, whose values are classes and whose palette is their colours.
+    prediction: another one.
+  """
+
+  kind: str
+  name: str
+  mean_iou: float
+  pixel_accuracy: float
+  confused: tuple[tuple[str, str, float], ...]
+  image: bytes
+  label: bytes
+  prediction: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+  """The pictures of a folder, and the name and the colour of each class."""
+
+  pictures: tuple[Example, ...]
+  class_names: tuple[str, ...]
+  colors: tuple[tuple[int, int, int], ...]
+
+
+def read(folder: str | os.PathLike[str]) -> Examples:
   """Reads what `write` has written.
 
-  Returns:
-    Its `classes`, each with `name` and `color`, and `pictures`, each with
-    `kind`, `name`, scores, and `files`: paths of `image`, `label` and
-    `prediction`.
-
   Raises:
-    FileNotFoundError: there is no index.
-    ValueError: it is damaged or of another version, or names files elsewhere.
+    FileNotFoundError: there is no index, or not all that it names.
+    ValueError: it is damaged or of another version.
   """
   path = pathlib.Path(folder) / INDEX_NAME
-  text = path.read_text(encoding='utf-8')
+  text = path.read_text(encoding='utf-8', errors='replace')
   try:
     document = json.loads(text)
     found = document['format'], document['version']
     if found != (_FORMAT, _VERSION):
-      raise ValueError(f'it is of format {found[0]!r}, version {found[1]!r}.')
-    for picture in document['pictures']:
-      picture['files'] = {
-        part: str(_within(path.parent, picture['files'][part]))
-        for part in _PARTS
-      }
-    return document
-  except (ValueError, KeyError, TypeError, RecursionError) as e:
-    raise ValueError(f'{path} holds no examples: {e}') from e
+      raise ValueError(f'it is of format {found[0]!r}, version {found[1]!r}')
+    classes = document['classes']
+    return Examples(
+      tuple(_example(path.parent, entry) for entry in document['pictures']),
+      tuple(str(entry['name']) for entry in classes),
+      tuple(_color(*entry['color']) for entry in classes),
+    )
+  except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+    raise ValueError(f'{path} holds no examples: {e}.') from e
 
 
-def _within(folder: pathlib.Path, name: str) -> pathlib.Path:
+def _example(folder: pathlib.Path, entry: Mapping[str, Any]) -> Example:
+  if entry['kind'] not in KINDS:
+    raise ValueError(f'the kind {entry["kind"]!r} is not one of {KINDS}')
+  parts = {part: _read_within(folder, entry['files'][part]) for part in _PARTS}
+  return Example(
+    entry['kind'],
+    str(entry['name']),
+    float(entry['mean_iou']),
+    float(entry['pixel_accuracy']),
+    tuple((str(a), str(b), float(share)) for a, b, share in entry['confused']),
+    **parts,
+  )
+
+
+def _read_within(folder: pathlib.Path, name: str) -> bytes:
   if pathlib.PurePath(name).name != name:
-    raise ValueError(f'{name!r} is no file within the folder.')
-  return folder / name
+    raise ValueError(f'{name!r} is no file within the folder')
+  data = (folder / name).read_bytes()
+  try:
+    with Image.open(io.BytesIO(data)) as picture:
+      picture.load()
+  except Exception as e:  # Pillow raises anything on bytes that are damaged.
+    raise ValueError(f'{name} cannot be decoded') from e
+  return data
+
+
+def _color(red: int, green: int, blue: int) -> tuple[int, int, int]:
+  if not all(type(v) is int and 0 <= v <= 255 for v in (red, green, blue)):
+    raise ValueError(f'{[red, green, blue]} is no colour')
+  return red, green, blue

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Examples of an evaluation are small files with an index."""
 
+import io
 import json
 
 import numpy as np
@@ -16,7 +17,12 @@ NAMES, COLORS = ('sky', 'road'), ((10, 20, 30), (200, 100, 50))
 def _shown(kind, name):
   label = np.array([[0, 1], [255, 1]], np.uint8)
   image = np.full([2, 2, 3], 90, np.uint8)
-  scores = {'name': name, 'mean_iou': 0.5}
+  scores = {
+    'name': name,
+    'mean_iou': 0.5,
+    'pixel_accuracy': 0.75,
+    'confused': [('sky', 'road', 0.25)],
+  }
   return examples.Shown(kind, scores, image, label, np.minimum(label, 1))
 
 
@@ -25,24 +31,21 @@ def test_what_is_written_is_read(tmp_path):
   shown = [_shown('worst', 'a'), _shown('worst', 'b'), _shown('best', 'c')]
   examples.write(folder, shown, NAMES, COLORS)
   found = examples.read(folder)
-  assert found['classes'] == [
-    {'name': 'sky', 'color': [10, 20, 30]},
-    {'name': 'road', 'color': [200, 100, 50]},
-  ]
-  entries = found['pictures']
-  assert [(e['kind'], e['name'], e['mean_iou']) for e in entries] == [
+  assert (found.class_names, found.colors) == (NAMES, COLORS)
+  assert [(e.kind, e.name, e.mean_iou) for e in found.pictures] == [
     ('worst', 'a', 0.5),
     ('worst', 'b', 0.5),
     ('best', 'c', 0.5),
   ]
-  assert entries[1]['files']['label'] == str(folder / 'worst-2-label.png')
-  with Image.open(entries[2]['files']['label']) as picture:
+  assert found.pictures[1].confused == (('sky', 'road', 0.25),)
+  with Image.open(io.BytesIO(found.pictures[2].label)) as picture:
     np.testing.assert_array_equal(np.asarray(picture), shown[2].label)
     colors = np.asarray(picture.convert('RGB'))
   np.testing.assert_array_equal(colors[0], COLORS)
   np.testing.assert_array_equal(colors[1], [legend.IGNORED, COLORS[1]])
-  with Image.open(entries[2]['files']['image']) as picture:
-    assert picture.size == (2, 2)
+  for part in ('image', 'prediction'):
+    with Image.open(io.BytesIO(getattr(found.pictures[2], part))) as picture:
+      assert picture.size == (2, 2)
 
 
 def test_older_examples_are_gone(tmp_path):
@@ -58,6 +61,17 @@ def test_older_examples_are_gone(tmp_path):
   assert not (tmp_path / 'a').exists()
 
 
+def test_a_damaged_picture_is_named(tmp_path):
+  examples.write(tmp_path / 'a', [_shown('worst', 'b')], NAMES, COLORS)
+  path = tmp_path / 'a' / 'worst-1-label.png'
+  path.write_bytes(path.read_bytes()[:40])
+  with pytest.raises(ValueError, match=r'worst-1-label\.png cannot be d'):
+    examples.read(tmp_path / 'a')
+  path.unlink()
+  with pytest.raises(FileNotFoundError):
+    examples.read(tmp_path / 'a')
+
+
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
@@ -67,6 +81,9 @@ def test_older_examples_are_gone(tmp_path):
       lambda d: d['pictures'][0]['files'].update(label='../../x.png'),
       "'../../x.png' is no file within the folder",
     ),
+    (lambda d: d['pictures'][0].update(kind='x'), "the kind 'x' is not one of"),
+    (lambda d: d['classes'][0].update(color=[1, 2, 256]), 'is no colour'),
+    (lambda d: d['pictures'][0].update(confused=[1]), 'cannot unpack'),
   ],
 )
 def test_a_damaged_index_is_named(tmp_path, change, message):

@@ -68,9 +68,9 @@ def test_tells_the_scores_of_each_picture_and_shows_some(folder):
   assert sum(row['pixels'] for row in rows) == matrix.sum()
   right = sum(row['pixels'] * row['pixel_accuracy'] for row in rows)
   assert right == pytest.approx(np.trace(matrix))
-  shown = examples.read(folder / 'run/examples-val-1')['pictures']
-  assert [e['kind'] for e in shown] == ['worst', 'best']
-  assert [e['name'] for e in shown] == [rows[0]['name'], rows[-1]['name']]
+  shown = examples.read(folder / 'run/examples-val-1').pictures
+  assert [e.kind for e in shown] == ['worst', 'best']
+  assert [e.name for e in shown] == [rows[0]['name'], rows[-1]['name']]
 
 
 def test_follows_a_training_to_its_end(folder):
