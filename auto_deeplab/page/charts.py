@@ -169,7 +169,7 @@ def bars(
       labelcolor=INK,
       borderaxespad=0.2,
     )
-  for place, value in zip(places, values, strict=True):
+  for place, value in zip(places.tolist(), values, strict=True):
     axes.text(
       longest * 1.03,
       place,

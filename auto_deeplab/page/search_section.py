@@ -158,7 +158,8 @@ def _certainty(
 
 def _cost(search: Search) -> Iterator[tuple[str, str]]:
   yield 'steps', words.steps(search.step, search.num_steps)
-  yield 'time', words.duration(search.timing.seconds)
+  if search.timing.seconds:
+    yield 'time', words.duration(search.timing.seconds)
   if rate := search.timing.usual_rate:
     yield 'speed', f'{rate:.2g} steps/s'
 

@@ -57,6 +57,7 @@ def of_run(summaries: str | os.PathLike[str]) -> Timing:
 def _events(path: pathlib.Path) -> Iterator[tf.compat.v1.Event]:
   """Yields the events of a file up to where it was cut short, if it was."""
   try:
-    yield from tf.compat.v1.train.summary_iterator(str(path))
+    for record in tf.data.TFRecordDataset(str(path)):
+      yield tf.compat.v1.Event.FromString(record.numpy())
   except tf.errors.DataLossError:
     return

@@ -105,7 +105,8 @@ def _facts(training: Training) -> Iterator[tuple[str, str]]:
         f'multiply-adds ({words.size(height_width)})',
         words.large(counted.multiply_adds),
       )
-  yield 'time', words.duration(training.timing.seconds)
+  if training.timing.seconds:
+    yield 'time', words.duration(training.timing.seconds)
   if rate := training.timing.usual_rate:
     yield 'speed', _speed(training, rate)
 

@@ -12,7 +12,9 @@ def number(value: float | None, form: str = '{:,.4f}') -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
   """Returns a share as percent; a dash if there is none."""
-  return NOTHING if share is None else f'{100 * share:.{digits}f} %'
+  return (
+    NOTHING if share is None else f'{100 * share:.{digits}f}\N{NO-BREAK SPACE}%'
+  )
 
 
 def duration(seconds: float | None) -> str:

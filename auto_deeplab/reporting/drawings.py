@@ -200,7 +200,7 @@ def _draw_transition(
       y,
       f'{probability:.2f}',
       color=PATH if is_chosen else INK,
-      fontsize=7,
+      fontsize=8,
       fontweight='bold' if is_chosen else 'normal',
       ha='center',
       va='center',
@@ -431,19 +431,19 @@ def _draw_line(
   axes.plot(
     *zip(*points[:-1], strict=True), color=color, lw=1.4, zorder=2, gid=key
   )
-  axes.annotate(
-    '',
-    xy=points[-1],
-    xytext=points[-2],
-    arrowprops={
-      'arrowstyle': '-|>',
-      'color': color,
-      'linewidth': 1.4,
-      'shrinkA': 0,
-      'shrinkB': 0,
-      'gid': key,
-    },
-    zorder=5,
+  axes.add_patch(
+    patches.FancyArrowPatch(
+      points[-2],
+      points[-1],
+      arrowstyle='-|>',
+      mutation_scale=10,
+      color=color,
+      linewidth=1.4,
+      shrinkA=0,
+      shrinkB=0,
+      zorder=5,
+      gid=key,
+    )
   )
 
 

@@ -40,7 +40,12 @@ def render(figure: figure_lib.Figure) -> bytes:
     {'svg.fonttype': 'none', 'svg.hashsalt': 'auto_deeplab'}
   ):
     figure.savefig(
-      file, format='svg', transparent=True, metadata={'Date': None}
+      file,
+      format='svg',
+      transparent=True,
+      metadata={'Date': None},
+      bbox_inches='tight',
+      pad_inches=0.04,
     )
   return file.getvalue()
 

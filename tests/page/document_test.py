@@ -14,6 +14,7 @@ from PIL import Image
 import pytest
 
 from auto_deeplab.page import document, gather
+from auto_deeplab.reporting import drawings
 from tests import tiny
 from tests.page import made
 
@@ -157,6 +158,15 @@ def test_each_figure_is_written_as_both_files(tmp_path):
       assert image.width > 300
   for path in folder.glob('*.svg'):
     assert '<text' in path.read_text()
+
+
+def test_a_file_shows_no_edges_of_other_snapshots(tmp_path):
+  gathered = gather.gather([made.search(tmp_path / 'search')])
+  document.write_figures(document.sections(gathered), tmp_path / 'figures')
+  text = (tmp_path / 'figures/search-cell.svg').read_text()
+  genotype = gathered.searches[0].snapshots[-1].decode()
+  kept = {drawings.edge_key(*e) for e in drawings.cell_edges(genotype)}
+  assert set(re.findall(r'id="(edge-[^"]*)"', text)) == kept
 
 
 def test_figures_of_one_name_are_told_apart(tmp_path):

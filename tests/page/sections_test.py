@@ -233,7 +233,7 @@ def test_snapshots_of_another_shape_are_left_out(tmp_path):
 def test_the_confusions_are_shares_of_a_label(gathered):
   section = training_section.section(gathered)
   rows = table(section, 'What is taken for something else most often').rows
-  assert rows[0] == ('sky', 'road', '33.3 %', '50')
+  assert rows[0] == ('sky', 'road', '33.3\xa0%', '50')
   scores = table(section, 'IoU of each class').rows
   assert scores[0] == ('sky', '0.9000', '0.9000')
   assert [row[0] for row in scores] == ['sky', 'road', 'tree']
