@@ -28,6 +28,7 @@ ROOMS = (
   'evaluation',
   'experiments',
   'interop',
+  'serving/client',
   'serving',
   'serving/server',
   'reporting',
@@ -68,11 +69,8 @@ CLOSED = {
 THIRD_PARTIES = {
   'auto_deeplab/configs/': {'gin'},
   'auto_deeplab/architecture/': {'numpy'},
-  'auto_deeplab/serving/client.py': {'PIL', 'numpy', 'tensorflow'},
+  import_graph.STANDALONE: {'PIL', 'numpy', 'tensorflow'},
 }
-
-# This file may be copied beside a SavedModel, without the package.
-STANDALONE = 'auto_deeplab/serving/client.py'
 
 # For users: it holds nothing that a room could want.
 FRONT_DOOR = 'auto_deeplab/api.py'
@@ -111,17 +109,19 @@ def _violations(root: pathlib.Path) -> list[str]:
       where = f'{file}:{imported.line} imports {imported.name}: '
       target = import_graph.resolve(imported, frozenset(files))
       if target:
-        messages += [where + why for why in _own_rules(file, target)]
+        messages += [where + why for why in _own_rules(file, imported, target)]
       else:
         messages += [where + why for why in _others_rules(file, imported)]
   return messages + _addons_importers(root)
 
 
-def _own_rules(file: str, target: str) -> Iterator[str]:
+def _own_rules(
+  file: str, imported: import_graph.Import, target: str
+) -> Iterator[str]:
   """Rules on what `file` imports of this repository."""
   room, target_room = _room(file), _room(target)
-  if file == STANDALONE:
-    yield 'it imports nothing of the package.'
+  if file.startswith(import_graph.STANDALONE) and not imported.is_relative:
+    yield 'it imports nothing of the package but `from . import`.'
   if target.startswith(('tests/', 'benchmarks/')):
     yield 'the package does not know what tests it.'
   if target == FRONT_DOOR:
@@ -259,16 +259,17 @@ print(*sorted(heavy & set(sys.modules)))
       'only auto_deeplab/cli/ reads flags.',
     ),
     (
-      'auto_deeplab/serving/client.py',
-      'import auto_deeplab',
-      'auto_deeplab/serving/client.py:1 imports auto_deeplab: '
-      'it imports nothing of the package.',
+      'auto_deeplab/serving/client/c.py',
+      'from auto_deeplab.serving.client import d',
+      'auto_deeplab/serving/client/c.py:1 imports '
+      'auto_deeplab.serving.client.d: '
+      'it imports nothing of the package but `from . import`.',
     ),
     (
-      'auto_deeplab/serving/client.py',
+      'auto_deeplab/serving/client/c.py',
       'import absl',
-      'auto_deeplab/serving/client.py:1 imports absl: beside the standard '
-      'library, auto_deeplab/serving/client.py may import PIL, numpy, '
+      'auto_deeplab/serving/client/c.py:1 imports absl: beside the standard '
+      'library, auto_deeplab/serving/client/ may import PIL, numpy, '
       'tensorflow only.',
     ),
     (
@@ -319,7 +320,10 @@ def test_a_wrong_import_is_named(tmp_path, file, source, message):
     'auto_deeplab/architecture/a.py': 'import os\nimport numpy as np',
     'auto_deeplab/data/d.py': 'import tensorflow_addons',
     'auto_deeplab/model/m.py': 'from auto_deeplab.architecture import a',
-    'auto_deeplab/serving/client.py': 'import tensorflow as tf',
+    'auto_deeplab/serving/client/c.py': (
+      'import tensorflow as tf\nfrom . import d'
+    ),
+    'auto_deeplab/serving/client/d.py': '',
     'tests/conftest.py': 'from auto_deeplab.model import m',
     'auto_deeplab/cli/verbs/v.py': (
       'from absl import flags\nfrom auto_deeplab.data import d'

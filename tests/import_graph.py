@@ -15,6 +15,9 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDERS = ('auto_deeplab', 'benchmarks', 'tests', 'tools')
 
+# May be copied to where the package is not, and so imports itself relatively.
+STANDALONE = 'auto_deeplab/serving/client/'
+
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Import:
@@ -23,10 +26,12 @@ class Import:
   Attributes:
     line: Where it stands in the importing file.
     name: Its full dotted name: `from a.b import c` imports `a.b.c`.
+    is_relative: Whether it was written as `from . import c`.
   """
 
   line: int
   name: str
+  is_relative: bool = False
 
   @property
   def top(self) -> str:
@@ -56,6 +61,7 @@ def imports(file: str, root: pathlib.Path = ROOT) -> tuple[Import, ...]:
 
   Raises:
     ValueError: If it imports relatively: a full name says where a thing lives.
+      Of `STANDALONE` it is taken for that full name.
     SyntaxError: If it is not Python.
   """
   tree = ast.parse((root / file).read_text(encoding='utf-8'), filename=file)
@@ -68,12 +74,20 @@ def _imports(tree: ast.AST, file: str) -> Iterator[Import]:
       for alias in node.names:
         yield Import(node.lineno, alias.name)
     elif isinstance(node, ast.ImportFrom):
+      module = node.module
       if node.level:
-        raise ValueError(
-          f'{file}:{node.lineno} imports relatively; write the full name.'
-        )
+        module = _full_name(node, file)
       for alias in node.names:
-        yield Import(node.lineno, f'{node.module}.{alias.name}')
+        yield Import(node.lineno, f'{module}.{alias.name}', bool(node.level))
+
+
+def _full_name(node: ast.ImportFrom, file: str) -> str:
+  folder = file.rpartition('/')[0]
+  if node.level > 1 or not file.startswith(STANDALONE):
+    raise ValueError(
+      f'{file}:{node.lineno} imports relatively; write the full name.'
+    )
+  return '.'.join([*folder.split('/'), *([node.module] if node.module else [])])
 
 
 def _run(node: ast.AST) -> Iterator[ast.AST]:

@@ -86,8 +86,8 @@ class TestSavedModelClient:
       client.SavedModelClient(model_dir).predict(image)
 
   def test_needs_nothing_of_the_package(self, model_dir, tmp_path):
-    """The file alone, copied away from the package, predicts."""
-    shutil.copy(client.__file__, tmp_path / 'lone_client.py')
+    """The folder alone, copied away from the package, predicts."""
+    shutil.copytree(Path(client.__file__).parent, tmp_path / 'lone_client')
     code = (
       'import sys, numpy, lone_client\n'
       f'model = lone_client.SavedModelClient({str(model_dir)!r})\n'
@@ -105,8 +105,9 @@ class TestSavedModelClient:
     assert output.splitlines() == ['(7, 8)', '[]']
 
   def test_needs_tensorflow_for_a_model_alone(self):
+    folder = str(Path(client.__file__).parents[1])
     code = (
-      f'import sys; sys.path.insert(0, {str(Path(client.__file__).parent)!r})\n'
+      f'import sys; sys.path.insert(0, {folder!r})\n'
       'import client\n'
       'print([m for m in ("tensorflow", "keras") if m in sys.modules])\n'
     )

@@ -19,7 +19,8 @@ try:
   runpy.run_path(sys.argv[0], run_name='__main__')
 finally:
   print(sorted(m for m in sys.modules if m.startswith('auto_deeplab.')
-               and not m.startswith('auto_deeplab.cli')))
+               and not m.startswith(('auto_deeplab.cli',
+                                     'auto_deeplab.serving.client.'))))
   print('of oneDNN:', os.environ.get('ONEDNN_PRIMITIVE_CACHE_CAPACITY'))
 """
 

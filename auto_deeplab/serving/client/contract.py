@@ -1,0 +1,142 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What is agreed between an export and whoever calls it."""
+
+from collections.abc import Sequence
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 'auto_deeplab.saved_model'
+VERSION = 2
+METADATA_PATH = os.path.join('assets.extra', 'metadata.json')
+# What is asked of pixels, and of files; `serving.exporter` tells their outputs.
+IMAGES = 'images'
+LABELS_SIGNATURE = 'serving_default'
+PROBABILITIES_SIGNATURE = 'probabilities'
+QUANTIZED_SIGNATURE = 'quantized_probabilities'
+# `_bytes`: by this suffix TensorFlow Serving's and Vertex AI's REST interfaces
+# recognise a tensor that travels as {"b64": "..."}.
+FILES = 'image_bytes'
+FILES_SIGNATURE = 'segment'
+CONFIDENCE_SIGNATURE = 'segment_with_confidence'
+INPUTS = {
+  LABELS_SIGNATURE: IMAGES,
+  PROBABILITIES_SIGNATURE: IMAGES,
+  QUANTIZED_SIGNATURE: IMAGES,
+  FILES_SIGNATURE: FILES,
+  CONFIDENCE_SIGNATURE: FILES,
+}
+
+# Of a picture: those of 4096 x 4096. A model may have another limit. A shorter
+# side counts as this one, for no network pads to less.
+MAX_PIXELS = 2**24
+MIN_SIDE = 33
+TIMES = 'x'
+TOO_MANY_PIXELS = (
+  ' pixels are too many; the limit is {}, '
+  f'where a side of less than {MIN_SIDE} counts as {MIN_SIDE}.'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+  """What the network says about one picture.
+
+  Attributes:
+    labels: uint8 [height, width], the most probable class of each pixel.
+    probabilities: float32 [height, width, num_classes], sums to 1 over the
+      classes; None unless asked for.
+  """
+
+  labels: np.ndarray
+  probabilities: np.ndarray | None = None
+
+
+def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
+  """Returns the metadata of an exported SavedModel, checked.
+
+  Args:
+    model_dir: what `tools/export.py` wrote.
+
+  Raises:
+    FileNotFoundError: there is no such folder.
+    ValueError: it is not a SavedModel of this project, or of another version.
+  """
+  folder = os.fspath(model_dir)
+  if not os.path.isdir(folder):
+    raise FileNotFoundError(f'the model folder {folder!r} does not exist.')
+  for name in ('saved_model.pb', METADATA_PATH):
+    if not os.path.isfile(os.path.join(folder, name)):
+      raise ValueError(
+        f'{folder!r} is not a SavedModel that Auto-DeepLab exported: '
+        f'it has no {name!r}.'
+      )
+  path = os.path.join(folder, METADATA_PATH)
+  try:
+    metadata = json.loads(Path(path).read_text(encoding='utf-8'))
+  except (ValueError, RecursionError) as e:
+    raise ValueError(f'{path!r} is damaged: {e!r}') from e
+  return check_metadata(metadata, path)
+
+
+def check_metadata(metadata: Any, where: str) -> dict[str, Any]:
+  """Returns metadata that was read somewhere, checked.
+
+  Args:
+    metadata: what JSON holds, whatever it is.
+    where: a file's path, for errors.
+
+  Raises:
+    ValueError: it is not of this project, or of another version.
+  """
+  try:
+    found = metadata['format'], metadata['version']
+    if found == (FORMAT, VERSION):
+      _check_classes(metadata)
+      if type(limit := metadata['input']['max_pixels']) is not int or limit < 1:
+        raise ValueError(f'`max_pixels` ({limit!r}) is no number of pixels.')
+      return metadata
+  except (ValueError, TypeError, KeyError) as e:
+    raise ValueError(f'{where!r} is damaged: {e!r}') from e
+  raise ValueError(
+    f'{where!r} is of format {found[0]!r}, version {found[1]}; this client '
+    f'reads {FORMAT!r}, version {VERSION}.'
+  )
+
+
+def _check_classes(metadata: dict[str, Any]) -> None:
+  """Raises an error unless each class has a name, a colour and a value."""
+  names, colors = metadata['class_names'], metadata['colors']
+  values = metadata.get('values', list(range(len(names))))
+  are_bytes = all(
+    type(number) is int and 0 <= number <= 255
+    for number in (*values, *(channel for color in colors for channel in color))
+  )
+  if (
+    not are_bytes
+    or not all(isinstance(name, str) for name in names)
+    or any(len(color) != 3 for color in colors)
+    or not len(names) == len(colors) == len(set(values)) == len(values)
+  ):
+    raise ValueError('its classes have no name, colour and value each.')
+
+
+def require_pixels(size: Sequence[int], max_pixels: int) -> None:
+  """Checks how large a picture is.
+
+  Args:
+    size: (height, width).
+    max_pixels: that it may have.
+
+  Raises:
+    ValueError: it has more.
+  """
+  height, width = (max(side, MIN_SIDE) for side in size)
+  if height * width > max_pixels:
+    shown = TIMES.join(map(str, size))
+    raise ValueError(shown + TOO_MANY_PIXELS.format(max_pixels))

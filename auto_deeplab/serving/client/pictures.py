@@ -1,0 +1,109 @@
+# Copyright 2026 The Auto-DeepLab Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads pictures as a person, and as a training, sees them."""
+
+import os
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from . import contract
+
+# Of 16 bits, the pixels below and above that become 0 and 255: 1 in so many.
+_TAIL = 1000
+
+
+def load_image(
+  path: str | os.PathLike, *, max_pixels: int = contract.MAX_PIXELS
+) -> np.ndarray:
+  """Reads a picture as a person sees it.
+
+  The EXIF orientation is applied; greyscale, palette, CMYK and 16-bit pictures
+  become 8-bit RGB; an alpha channel is dropped, as TensorFlow's decoders do.
+  Of 16 bits the darkest and the brightest pixel become 0 and 255, see
+  `to_8_bit`.
+
+  Args:
+    path: a picture that Pillow can read; of an animation, the first frame.
+    max_pixels: that it may have. More is refused before it is decoded.
+
+  Returns:
+    uint8 [height, width, 3], RGB.
+
+  Raises:
+    ValueError: the file is missing, empty, truncated, too large or not a
+      picture; the message names it.
+  """
+  name = os.fspath(path)
+  try:
+    if os.path.getsize(name) == 0:
+      raise ValueError('the file is empty.')
+    with _open_lazily(name) as picture:
+      contract.require_pixels(picture.size[::-1], max_pixels)
+      upright = ImageOps.exif_transpose(_with_8_bits(name, picture))
+      return np.array(upright.convert('RGB'))
+  except MemoryError:
+    raise
+  # Pillow's decoders raise whatever their parsing meets (OSError, SyntaxError,
+  # struct.error, DecompressionBombError and more), mostly without the name.
+  except Exception as e:
+    reason = e.strerror if isinstance(e, OSError) and e.strerror else e
+    raise ValueError(f'cannot read the picture {name!r}: {reason}') from e
+
+
+def _open_lazily(name: str) -> Image.Image:
+  with warnings.catch_warnings():
+    # Pillow warns of large pictures; here a limit decides.
+    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+    return Image.open(name)
+
+
+def to_8_bit(values: np.ndarray) -> np.ndarray:
+  """Makes 8 bits of 16, for cameras fill 10, 12 or 14 of them.
+
+  Of each picture, the darkest and the brightest pixel become 0 and 255, and all
+  between in proportion. A thousandth at either end does not count, so that one
+  hot pixel does not darken the others. Data sets are converted by the same
+  rule: a network predicts on what it was trained on.
+
+  Args:
+    values: integers in 0..65535, of any shape.
+
+  Returns:
+    uint8 of the same shape; 0 where all values are equal.
+  """
+  sums = np.cumsum(np.bincount(values.ravel(), minlength=2**16))
+  tail = values.size // _TAIL
+  low = int(np.searchsorted(sums, tail, side='right'))
+  high = int(np.searchsorted(sums, values.size - tail, side='left'))
+  scaled = (np.arange(2**16) - low) * 255.0 / max(1, high - low)
+  return np.rint(scaled.clip(0, 255)).astype(np.uint8)[values]
+
+
+def _with_8_bits(name: str, picture: Image.Image) -> Image.Image:
+  """Returns the picture, or a copy if it has 16 bits a channel."""
+  if picture.mode == 'F':
+    raise ValueError('floating-point pixels are not supported.')
+  if picture.format == 'PNG' and _png_bits(name) == 16:
+    # Pillow drops 8 of 16 bits where there is more than one channel.
+    import tensorflow as tf
+
+    try:
+      values = tf.io.decode_png(tf.io.read_file(name), 3, tf.uint16).numpy()
+    except tf.errors.OpError as e:  # Its words are of TensorFlow's parts.
+      raise ValueError('it is truncated or damaged.') from e
+  elif picture.mode.startswith('I'):
+    values = np.asarray(picture)
+  else:
+    return picture
+  if values.min(initial=0) < 0 or values.max(initial=0) > 0xFFFF:
+    raise ValueError('32-bit pixels are not supported.')
+  copy = Image.fromarray(to_8_bit(values))
+  copy.info = picture.info  # With the EXIF orientation.
+  return copy
+
+
+def _png_bits(name: str) -> int:
+  with open(name, 'rb') as file:
+    return file.read(25)[24]
