@@ -164,9 +164,8 @@ def may_search(
     architecture_seconds=measured.architecture_seconds / 2,
   )
   left = _MARGIN * hours * 3600 - measured.start_seconds
-  return bool(
-    _search_steps(data, design, hopeful, left, designs.ENOUGH_STEPS)[0]
-  )
+  wanted = designs.wanted_steps(data, design.batch)
+  return bool(_search_steps(data, design, hopeful, left, wanted)[0])
 
 
 def _after_training(data: Fingerprint, measured: Measured) -> list[Stage]:
@@ -205,9 +204,11 @@ def _search_steps(
   """Returns the steps of a search, or 0, and why."""
   if data.num_train < 2 * designs.search_batch(design):
     return 0, f'{data.num_train} pictures are too few to be halved.'
-  per_step = measured.search_seconds + 0.6 * measured.architecture_seconds
+  per_step = measured.search_seconds + measured.architecture_seconds
   fixed = measured.search_start_seconds + 0.5 * measured.start_seconds
-  share = _SEARCH_SHARE * left
+  # What the training would leave over is the search's as well.
+  spare = left - _most_steps(data, design) * measured.train_seconds
+  share = max(_SEARCH_SHARE * left, spare)
   steps = int((share - fixed) / per_step) // 10 * 10
   steps = min(steps, 2 * wanted // 10 * 10)
   rest = int((left - share) / measured.train_seconds)
@@ -217,14 +218,14 @@ def _search_steps(
       'are needed.'
     )
   if steps < _MIN_SEARCH_STEPS:
-    needed = (fixed + _MIN_SEARCH_STEPS * per_step) / _SEARCH_SHARE / 3600
+    needed = (fixed + _MIN_SEARCH_STEPS * per_step) / share * left / 3600
     return 0, (
-      f'of {left / 60:.0f} minutes {_SEARCH_SHARE:.0%} are for a search, in '
+      f'of {left / 60:.0f} minutes {share / left:.0%} are for a search, in '
       f'which {max(steps, 0)} steps fit; {_MIN_SEARCH_STEPS} are the least '
-      f'that it can be told from chance by. With about {needed:.1f} hours it '
+      f'that chose better than chance. With about {needed:.1f} hours it '
       'would be searched.'
     )
-  return steps, f'{steps} steps fit into {_SEARCH_SHARE:.0%} of the time.'
+  return steps, f'{steps} steps fit into {share / left:.0%} of the time.'
 
 
 def _evaluations(data: Fingerprint, measured: Measured, left: float) -> int:
@@ -237,11 +238,14 @@ def _train_steps(
   data: Fingerprint, design: Design, measured: Measured, left: float
 ) -> int:
   """Returns steps, a multiple of 10 from 100 on."""
-  most = max(
-    settings.MAX_EPOCHS * data.num_train / design.batch, 2 * designs.MIN_STEPS
-  )
-  steps = int(min(left / measured.train_seconds, most))
+  steps = int(min(left / measured.train_seconds, _most_steps(data, design)))
   return steps // 10 * 10 if steps > 100 else steps
+
+
+def _most_steps(data: Fingerprint, design: Design) -> float:
+  """More would learn the pictures by heart."""
+  epochs = settings.MAX_EPOCHS * data.num_train / design.batch
+  return max(epochs, 2 * designs.MIN_STEPS)
 
 
 def _warnings(

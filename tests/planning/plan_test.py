@@ -110,6 +110,17 @@ def test_a_search_is_that_which_was_seen_to_choose_better_than_chance():
   assert value(planned.search, 'ArchitectureLossConfig.skip_dropout') == 0.5
 
 
+def test_what_a_training_would_leave_over_is_searched_in():
+  # Its 1,600 steps at most take 13 minutes of two hours.
+  few = dataclasses.replace(DATA, num_train=40, size=(96, 96))
+  slow = dataclasses.replace(MEASURED, search_seconds=5.0)
+  planned = made(2, data=few, measured=slow)
+  assert planned.train_steps > 1200
+  assert planned.search_steps >= 500
+  assert planned.why.endswith('% of the time.')
+  assert planned.seconds <= 2 * 3600
+
+
 def test_a_budget_too_small_for_a_search_trains_only():
   planned = made(0.3)
   assert planned.search_steps == 0
