@@ -126,6 +126,49 @@ def test_nothing_is_wider_than_the_screen(url, tmp_path, width):
     assert image.width <= width
 
 
+def test_the_slider_goes_by_the_arrow_keys(url, gathered, tmp_path):
+  async def act(tab):
+    await tab.evaluate("document.querySelector('input[type=range]').focus()")
+    for kind in ('keyDown', 'keyUp'):
+      await tab.call(
+        'Input.dispatchKeyEvent',
+        type=kind,
+        key='ArrowLeft',
+        windowsVirtualKeyCode=37,
+      )
+    return await tab.evaluate("document.querySelector('.moment').textContent")
+
+  told, _ = look(url, tmp_path, act)
+  assert told.startswith(f'Step {gathered.searches[0].snapshots[-2].step}:')
+
+
+def test_paper_shows_all_and_is_no_wider_than_itself(url, tmp_path):
+  async def act(tab):
+    dark = [{'name': 'prefers-color-scheme', 'value': 'dark'}]
+    await tab.call('Emulation.setEmulatedMedia', media='print', features=dark)
+    await tab.call(
+      'Emulation.setDeviceMetricsOverride',
+      width=718,  # A4 less usual margins.
+      height=1000,
+      deviceScaleFactor=1,
+      mobile=False,
+    )
+    await tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    return [
+      await tab.evaluate(script)
+      for script in (
+        'document.documentElement.scrollWidth',
+        "[...document.querySelectorAll('details:not([open])')].length",
+        'getComputedStyle(document.body).color',
+      )
+    ]
+
+  (width, closed, color), _ = look(url, tmp_path, act)
+  assert width <= 718
+  assert closed == 0
+  assert color == 'rgb(28, 40, 51)'  # Of the light scheme.
+
+
 def test_both_schemes_have_their_ground(url, tmp_path):
   async def act(tab):
     return [await tab.screenshot(800, s) for s in ('light', 'dark')]

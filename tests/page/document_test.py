@@ -14,7 +14,7 @@ from PIL import Image
 import pytest
 
 from auto_deeplab.page import document, gather
-from auto_deeplab.reporting import drawings
+from auto_deeplab.reporting import drawings, svg
 from tests import tiny
 from tests.page import made
 
@@ -121,6 +121,20 @@ def test_colours_are_there_in_both_schemes(page):
   light, dark = page.split('@media screen and (prefers-color-scheme: dark)')[:2]
   for text in (light, dark[: dark.index('}')]):
     assert used <= set(re.findall(r'(--c-\w+):', text))
+
+
+def test_texts_stand_out_from_their_ground_in_both_schemes():
+  path = pathlib.Path(document.__file__).with_name('document.css')
+  light, dark = (
+    dict(re.findall(r'--([\w-]+): (#[0-9a-f]{6})', block))
+    for block in re.findall(r':root \{(.*?)\}', path.read_text(), re.DOTALL)
+  )
+  for colors in (light, light | dark):
+    for ground in ('ground', 'card', 'note-ground', 'warn-ground'):
+      assert svg.contrast(colors['ink'], colors[ground]) >= 4.5
+    for ground in ('ground', 'card'):
+      for text in ('soft', 'accent'):
+        assert svg.contrast(colors[text], colors[ground]) >= 4.5
 
 
 def test_a_hostile_name_is_a_name(tmp_path):
