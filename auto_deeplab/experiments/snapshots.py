@@ -18,6 +18,7 @@ from auto_deeplab.architecture import (
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.evaluation import one_shot
 from auto_deeplab.model import supernet as supernet_lib
+from auto_deeplab.reporting import drawings
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.training import cost_target
 from auto_deeplab.training import curvature as curvature_lib
@@ -35,8 +36,9 @@ class Snapshots:
     probe/decoded_loss, probe/decoded_mean_iou    of the decoded network alone
     hessian/eigenvalue                            `training.curvature`
 
-  and where there is a target `CostTarget.describe`. At the last step it writes
-  the likeliest genotype of that cost, as `within_cost.FILE`.
+  and where there is a target `CostTarget.describe`. TensorBoard has the lattice
+  and the cell as pictures, at 0.2 to 0.4 CPU-seconds a snapshot. At the last
+  step it writes the likeliest genotype of that cost, as `within_cost.FILE`.
   """
 
   def __init__(
@@ -83,6 +85,13 @@ class Snapshots:
     if self._curvature is not None:
       number = self._schedule.hessian_products
       found[_EIGENVALUE] = self._curvature.eigenvalue(number)
+    figures = {
+      'lattice': drawings.lattice_figure(betas, genotype.backbone),
+      'cell': drawings.cell_figure(genotype),
+    }
+    self._run.record_pictures(
+      {k: drawings.pixels(f) for k, f in figures.items()}
+    )
     self._run.record_row(decode.describe(snapshot) | found)
     # Above the bar, where there is one.
     line = _line(step, genotype, found)

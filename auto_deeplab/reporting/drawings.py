@@ -14,12 +14,13 @@ from typing import Any
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 from matplotlib import lines, patches
+from matplotlib.backends import backend_agg
 import numpy as np
 
 from auto_deeplab.architecture import artifact, decode, lattice, primitives
 from auto_deeplab.architecture import genotype as genotype_lib
 
-_DOTS_PER_INCH = 110
+_DOTS_PER_INCH, _SMALL_DOTS_PER_INCH = 110, 72
 INK, PATH, PAPER, NODE = '#22313f', '#c93a4e', '#ffffff', '#7d92a3'
 
 # Line of a state in the drawing of a cell; they repeat after ten.
@@ -449,6 +450,14 @@ def _draw_line(
 
 def _color(state: int) -> str:
   return _STATE_COLORS[state % len(_STATE_COLORS)]
+
+
+def pixels(figure: figure_lib.Figure) -> np.ndarray:
+  """Returns a figure as a small picture, uint8 `[height, width, 3]`."""
+  figure.set_dpi(_SMALL_DOTS_PER_INCH)
+  canvas = backend_agg.FigureCanvasAgg(figure)
+  canvas.draw()
+  return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _write(figure: figure_lib.Figure, path: str | os.PathLike[str]) -> None:

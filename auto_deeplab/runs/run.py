@@ -18,6 +18,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+import numpy as np
 import orbit
 import tensorflow as tf
 
@@ -248,6 +249,12 @@ class Run:
     self._metrics.append(self.step, values)
     numbers = {k: v for k, v in values.items() if isinstance(v, float)}
     self._summarize(numbers)
+
+  def record_pictures(self, pictures: Mapping[str, np.ndarray]) -> None:
+    """Adds pictures, uint8 `[height, width, 3]` by name, to TensorBoard."""
+    with self._summaries.summary_writer().as_default():
+      for name, picture in pictures.items():
+        tf.summary.image(name, picture[np.newaxis], step=self.step)
 
   def rows_with(self, key: str) -> list[dict[str, Any]]:
     """Returns the rows of `metrics.jsonl` that have a key, in order."""

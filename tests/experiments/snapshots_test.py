@@ -70,6 +70,27 @@ def test_a_line_tells_what_a_person_wants_to_know(data_dir, tmp_path, capsys):
   assert re.search(r'; \d of 2 edges and \d of 2 layers changed', lines[1])
 
 
+def test_tensorboard_shows_each_snapshot(data_dir, tmp_path):
+  runs.search(data_dir, tmp_path, schedule={'train_steps': 2})
+  (file,) = (tmp_path / 'summaries').glob('events*')
+  events = map(
+    tf.compat.v1.Event.FromString,
+    tf.data.TFRecordDataset(str(file)).as_numpy_iterator(),
+  )
+  pictures = [
+    (event.step, value.tag)
+    for event in events
+    for value in event.summary.value
+    if value.metadata.plugin_data.plugin_name == 'images'
+  ]
+  assert sorted(pictures) == [
+    (1, 'cell'),
+    (1, 'lattice'),
+    (2, 'cell'),
+    (2, 'lattice'),
+  ]
+
+
 @pytest.mark.parametrize(
   ('step', 'name', 'is_said'),
   [
@@ -87,7 +108,10 @@ def test_a_cell_of_skips_is_said_aloud(tmp_path, capsys, step, name, is_said):
     config=configs.SupernetConfig(),
   )
   run: Any = types.SimpleNamespace(
-    step=step, path=tmp_path, record_row=lambda row: None
+    step=step,
+    path=tmp_path,
+    record_row=lambda row: None,
+    record_pictures=lambda pictures: None,
   )
   schedule = configs.SearchConfig(arch_start_step=1, snapshot_interval=1)
   snapshots.Snapshots(schedule, run, supernet)()

@@ -125,3 +125,13 @@ def test_unlike_cells_give_unlike_pictures(tmp_path):
   assert not np.array_equal(
     pixels(tmp_path / 'first.png'), pixels(tmp_path / 'second.png')
   )
+
+
+def test_pixels_are_those_of_the_figure():
+  betas = random_betas(3)
+  figure = drawings.lattice_figure(betas, decode.decode_backbone(betas))
+  picture = drawings.pixels(figure)
+  width, height = figure.get_size_inches()
+  assert picture.shape == (int(72 * height), int(72 * width), 3)
+  assert picture.dtype == np.uint8
+  assert num_path_pixels(picture.astype(int)) > 100

@@ -4,6 +4,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -126,16 +127,21 @@ def test_tensorboard_has_its_numbers_and_scores(tmp_path):
   with make(tmp_path).opened(STRATEGY) as run:
     step, _ = resume(run)
     step.assign(2)
+    run.record_pictures({'lattice': np.zeros((6, 4, 3), np.uint8)})
     run.record({'train/loss': 0.5}, steps_per_second=3.0)
     run.save()
     run.record_scores({'mean_iou': 0.25})
   found = {
-    (folder.name, value.tag): float(tf.make_ndarray(value.tensor))
+    (folder.name, value.tag): tf.make_ndarray(value.tensor).tolist()
     for folder in (tmp_path / 'summaries', tmp_path / 'summaries/eval')
     for file in folder.glob('events*')
     for event in tf.compat.v1.train.summary_iterator(str(file))
     for value in event.summary.value
   }
+  # TensorFlow's format of pictures: width, height, and a PNG each.
+  width, height, picture = found.pop(('summaries', 'lattice'))
+  assert (width, height) == (b'4', b'6')
+  assert tf.io.decode_png(picture).shape == (6, 4, 3)
   assert found == {
     ('summaries', 'train/loss'): 0.5,
     ('summaries', 'steps_per_second'): 3.0,
