@@ -23,7 +23,7 @@ from auto_deeplab.data.records import conversion, info_file, tfrecord
 from auto_deeplab.data.sources import layouts, pictures
 from auto_deeplab.runs import metrics_file
 from auto_deeplab.serving import client
-from tests.data import mutations
+from tests.data import mutations, scene
 
 # Of each kind.
 NUM_INPUTS = int(os.environ.get('FUZZ_INPUTS', '100'))
@@ -211,6 +211,53 @@ def test_damaged_instances_are_refused_by_name(tmp_path):
         number,
       )
       assert label is None or label[0].size == pair.label.size, number
+
+
+def _read_labels(source, name, number):
+  """Reads all labels of a source, if there is one; returns how many."""
+  classes = {*range(len(source.class_names)), 255} if source else set()
+  num_read = 0
+  for pairs in source.splits.values() if source else ():
+    for pair in pairs:
+      label = _read(
+        lambda pair=pair: pictures.read_label(pair.label, source.label_values),
+        name,
+        number,
+      )
+      if label:
+        assert label[0].size == (scene.HEIGHT, scene.WIDTH), f'input {number}'
+        decoded = pictures.decode_label('', label[0].data)
+        assert set(np.unique(decoded)) <= classes, f'input {number}'
+        num_read += 1
+  return num_read
+
+
+@pytest.mark.parametrize(
+  ('tool', 'name'),
+  [
+    ('cvat', 'labelmap.txt'),
+    ('cvat', 'ImageSets/Segmentation/default.txt'),
+    ('labelme', 'a.json'),
+    ('yolo', 'data.yaml'),
+    ('yolo', 'train/labels/a.txt'),
+  ],
+)
+def test_a_damaged_export_is_refused_by_name(tmp_path, tool, name):
+  scene.WRITERS[tool](tmp_path)
+  path = tmp_path / name
+  data = path.read_bytes()
+  rng = np.random.default_rng(10)
+  num_read = 0
+  for number in range(NUM_INPUTS):
+    if name == 'a.json':
+      path.write_bytes(_mutated_text(scene.labelme_document(), rng))
+    else:
+      path.write_bytes(mutations.mutate_bytes(data, rng))
+    # Of a list, or of a table of colours, what it does not fit is named.
+    named = path.parent if tool == 'labelme' else tmp_path
+    source = _read(lambda: layouts.open_source(tool, tmp_path), named, number)
+    num_read += _read_labels(source, named, number)
+  assert num_read < NUM_INPUTS
 
 
 def test_a_damaged_dataset_json_is_refused_or_tells_the_same(

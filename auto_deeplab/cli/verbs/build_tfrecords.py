@@ -13,6 +13,9 @@ coco               annotations/, train2017/, val2017/; COCO's own classes
 coco_voc           the same; the classes of VOC, to pretrain for it
 voc                VOCdevkit/VOC2012/
 voc_aug            the same and benchmark_RELEASE/ (SBD), merged as train_aug
+cvat               labelmap.txt, SegmentationClass/: CVAT's segmentation masks
+labelme            .json files beside their pictures
+yolo               data.yaml: polygons of YOLO's segmentation
 folder             your own pictures
 synthetic          drawn landscapes with exact labels, to try everything out
 

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pathlib
 from typing import Any, NamedTuple
 
-from auto_deeplab.data import datasets, palette
 from auto_deeplab.data.sources import (
+  annotated,
   coco_shapes,
   pascal,
   picture_files,
@@ -51,7 +51,7 @@ _VOC_NAMES = {
 
 def open_coco(data_dir: pathlib.Path) -> sources.Source:
   """Background and COCO's own classes, in the order of their ids."""
-  return _open(data_dir, 'coco', _own_classes, min_pixels=0)
+  return _open(data_dir, 'coco', annotated.on_background, min_pixels=0)
 
 
 def open_coco_voc(data_dir: pathlib.Path) -> sources.Source:
@@ -65,7 +65,7 @@ def open_coco_voc(data_dir: pathlib.Path) -> sources.Source:
 def _open(
   data_dir: pathlib.Path,
   name: str,
-  choose_classes: Callable[[Mapping[int, str]], '_Classes'],
+  choose_classes: Callable[[Mapping[int, str]], annotated.Classes],
   min_pixels: float,
 ) -> sources.Source:
   """Opens the splits that are there; all must have the same categories."""
@@ -178,29 +178,6 @@ def _located(image_dir: pathlib.Path, name: str) -> pathlib.Path:
 # Classes ---------------------------------------------------------------------
 
 
-class _Classes(NamedTuple):
-  """The classes, and the class of each category that is drawn."""
-
-  names: tuple[str, ...]
-  colors: tuple[datasets.Color, ...]
-  values: dict[int, int]
-
-
-def _own_classes(categories: Mapping[int, str]) -> _Classes:
-  ids = [
-    key for key in sorted(categories) if not _is_background(key, categories)
-  ]
-  values = dict.fromkeys(categories, 0)
-  values |= {key: value for value, key in enumerate(ids, 1)}
-  names = ('background', *(categories[category] for category in ids))
-  colors = ((0, 0, 0), *palette.default_colors(len(ids)))
-  return _Classes(names, colors, values)
-
-
-def _is_background(key: int, categories: Mapping[int, str]) -> bool:
-  return categories[key].lower() == 'background'
-
-
 def _groups(files: Sequence['_Instances']) -> set[int]:
   """Returns the categories that others belong to, and no annotation does.
 
@@ -224,14 +201,14 @@ def _groups(files: Sequence['_Instances']) -> set[int]:
   }
 
 
-def _voc_classes(categories: Mapping[int, str]) -> _Classes:
+def _voc_classes(categories: Mapping[int, str]) -> annotated.Classes:
   """Raises a ValueError if a class of VOC is no category."""
   ids = {_VOC_NAMES.get(name, name): key for key, name in categories.items()}
   for name in pascal.CLASS_NAMES[1:]:
     if name not in ids:
       raise ValueError(f'no category is the class {name} of VOC.')
   values = {ids[name]: i for i, name in enumerate(pascal.CLASS_NAMES) if i > 0}
-  return _Classes(pascal.CLASS_NAMES, pascal.COLORS, values)
+  return annotated.Classes(pascal.CLASS_NAMES, pascal.COLORS, values)
 
 
 # The file of annotations -----------------------------------------------------

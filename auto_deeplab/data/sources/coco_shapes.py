@@ -33,7 +33,7 @@ class CocoLabel:
     label = np.zeros(self.size, np.uint8)
     for value, annotation, shape in self.shapes:
       try:
-        label[_draw(shape, self.size)] = value
+        label[draw(shape, self.size)] = value
       except Exception as e:  # pycocotools raises anything.
         raise ValueError(
           f'{self.name}: the segmentation of annotation {annotation} cannot be '
@@ -57,8 +57,16 @@ def area(shape: Any) -> float:
   return float(np.asarray(shape['counts'])[1::2].sum())
 
 
-def _draw(shape: Any, size: tuple[int, int]) -> np.ndarray:
-  """Returns where a segmentation lies, bool [height, width]."""
+def draw(shape: Any, size: tuple[int, int]) -> np.ndarray:
+  """Returns where a segmentation lies, bool [height, width].
+
+  Args:
+    shape: polygons, lists of numbers x, y in turn; or runs of pixels.
+    size: (height, width) in pixels.
+
+  Raises:
+    ValueError: it is neither, or damaged; pycocotools raises anything.
+  """
   if isinstance(shape, list):
     return _draw_polygons(shape, size)
   if not isinstance(shape, dict) or not shape.keys() >= {'size', 'counts'}:

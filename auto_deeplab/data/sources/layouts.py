@@ -12,9 +12,12 @@ from auto_deeplab.data.sources import (
   camvid,
   cityscapes,
   coco,
+  cvat,
   folder,
+  labelme,
   pascal,
   splitting,
+  yolo,
 )
 from auto_deeplab.data.sources.sources import LABEL_SUFFIX, Source
 
@@ -84,8 +87,11 @@ SOURCES: Mapping[str, Callable[[pathlib.Path], Source]] = {
   'cityscapes_coarse': cityscapes.open_coarse,
   'coco': coco.open_coco,
   'coco_voc': coco.open_coco_voc,
+  'cvat': cvat.open_cvat,
   _FOLDER: folder.open_folder,
+  'labelme': labelme.open_labelme,
   'synthetic': _synthetic,
   'voc': pascal.open_voc,
   'voc_aug': pascal.open_voc_aug,
+  'yolo': yolo.open_yolo,
 }
