@@ -86,7 +86,7 @@ setup: $(STAMP)  ## Make .venv from its lock file, or bring it up to date
 # What a lock file pins already stays, unless setup.cfg asks for another; delete
 # a line, or the file, to have the newest.
 LOCK = $(VENV)/bin/uv pip compile setup.cfg locks/build.in --quiet \
-  --extra dev --extra serving --extra docs --extra gpu --no-annotate \
+  --extra dev --extra geo --extra serving --extra docs --extra gpu --no-annotate \
   --python-platform x86_64-unknown-linux-gnu --custom-compile-command 'make lock'
 
 .PHONY: lock

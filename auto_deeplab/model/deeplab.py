@@ -65,9 +65,18 @@ class ImagePooling(tf.keras.layers.Layer):
       filters, 1, norm, kernel_initializer=kernel_initializer
     )
 
-  def call(self, x: tf.Tensor, training=None) -> tf.Tensor:
-    """`[n, h, w, c]` -> `[n, h', w', filters]`; h' = w' = 1 without window."""
-    if self.window is None or training:
+  def call(self, x: tf.Tensor, training=None, mean=None) -> tf.Tensor:
+    """Pools, `[n, h, w, c]` -> `[n, h', w', filters]`; h' = w' = 1 if all.
+
+    Args:
+      x: the map.
+      training: whether batch norm takes the statistics of the batch.
+      mean: `[n, c]`, taken for the mean of the map, where that is a part of a
+        picture. Not with a window.
+    """
+    if mean is not None:
+      pooled = tf.cast(mean, x.dtype)[:, tf.newaxis, tf.newaxis]
+    elif self.window is None or training:
       pooled = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
     else:
       pooled = _windowed_mean(x, self.window)
@@ -147,7 +156,7 @@ class Aspp(tf.keras.layers.Layer):
     )
 
   def branches(
-    self, x: tf.Tensor, training=None, own_size=None
+    self, x: tf.Tensor, training=None, own_size=None, mean=None
   ) -> dict[str, tf.Tensor]:
     """Returns every endpoint by the authors' names.
 
@@ -156,13 +165,15 @@ class Aspp(tf.keras.layers.Layer):
       training: whether batch norm takes the statistics of the batch.
       own_size: (height, width) of the part of the map, at its upper left, that
         is pooled: the rest is of padding. The whole map by default.
+      mean: of image pooling, `[n, c]`; that of the map by default.
 
     Returns:
       `image_pooling` before its resize, `aspp0` to `aspp3`, and
       `concat_projection`, `[n, h, w, filters]`.
     """
     own = x if own_size is None else x[:, : own_size[0], : own_size[1]]
-    outputs = {'image_pooling': self.image_pooling(own, training=training)}
+    pooled = self.image_pooling(own, training=training, mean=mean)
+    outputs = {'image_pooling': pooled}
     for index, conv in enumerate(self.convs):
       outputs[f'aspp{index}'] = tf.nn.relu(conv(x, training=training))
     pooled, *convolved = outputs.values()

@@ -139,6 +139,7 @@ class Segmenter(pixels.PictureModel):
     step: tf.Tensor | None = None,
     micro_batch: tf.Tensor | None = None,
     canvas_size=None,
+    context: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Computes the logits.
 
@@ -160,6 +161,8 @@ class Segmenter(pixels.PictureModel):
       canvas_size: (height, width) that pictures are padded to but in training,
         nesting, at least as large as the next such size. The logits are the
         same, and so are the maps' sizes for pictures of many.
+      context: `[n, c]`, the mean of `features` over a whole picture of which
+        the images are parts; but in training, and with `pools_all` only.
 
     Returns:
       float32 `[n, h, w, num_classes]`.
@@ -173,19 +176,60 @@ class Segmenter(pixels.PictureModel):
         images, training=training, step=step, micro_batch=micro_batch
       )
       return outputs['logits_upsampled']
-    height, width = size = sizes.spatial_size(images)
+    height, width = sizes.spatial_size(images)
+    outputs = self._on_canvas(images, canvas_size, training, context)
+    return outputs['logits_upsampled'][:, :height, :width]
+
+  def features(self, images: tf.Tensor, canvas_size=None) -> tf.Tensor:
+    """Returns what image pooling takes the mean of, but in training.
+
+    Args:
+      images: as of `call`.
+      canvas_size: as of `call`.
+
+    Returns:
+      float32 `[n, h', w', c]`, a place each `features_stride` pixels.
+    """
+    images = pixels.as_floats(images, self.compute_dtype)
+    height, width = self._own_features(sizes.spatial_size(images))
+    outputs = self._on_canvas(images, canvas_size, training=False)
+    return tf.cast(outputs['features'], tf.float32)[:, :height, :width]
+
+  def _on_canvas(
+    self, images, canvas_size, training, context=None
+  ) -> dict[str, tf.Tensor]:
+    """Returns the endpoints of pictures that are padded until maps nest."""
+    size = sizes.spatial_size(images)
     own_size = sizes.nesting(size, self.coarsest_stride)
     with contextlib.ExitStack() as stack:
       if canvas_size is not None:
         stack.enter_context(canvas.of(canvas_size, own_size))
       padded = sizes.pad_to(images, canvas_size or own_size)
-      outputs = self.endpoints(padded, training=training, picture_size=size)
-    return outputs['logits_upsampled'][:, :height, :width]
+      return self.endpoints(
+        padded, training=training, picture_size=size, context=context
+      )
 
   @property
   def coarsest_stride(self) -> int:
     """The largest output stride, in pixels, that the backbone reaches."""
     return lattice.OUTPUT_STRIDES[max(self.genotype.backbone)]
+
+  @property
+  def features_stride(self) -> int:
+    """The output stride, in pixels, of the encoder."""
+    return lattice.OUTPUT_STRIDES[self.genotype.backbone[-1]]
+
+  @property
+  def pools_all(self) -> bool:
+    """Whether image pooling sees all of a picture, and no window of it."""
+    return self.config.pooling_size is None
+
+  @property
+  def reach(self) -> int:
+    """Pixels to either side that the widest operation of the ASPP sees."""
+    return lattice.aspp_rates(self.genotype.backbone[-1])[-1] * (
+      self.features_stride
+    )
 
   def endpoints(
     self,
@@ -194,6 +238,7 @@ class Segmenter(pixels.PictureModel):
     step: tf.Tensor | None = None,
     micro_batch: tf.Tensor | None = None,
     picture_size=None,
+    context: tf.Tensor | None = None,
   ) -> dict[str, tf.Tensor]:
     """Returns every endpoint by the authors' name, at the size as it is.
 
@@ -209,6 +254,7 @@ class Segmenter(pixels.PictureModel):
       micro_batch: as of `call`.
       picture_size: (height, width) of the part, at the upper left, that is the
         picture; the rest is padding. All of it by default.
+      context: as of `call`.
     """
     images = pixels.as_floats(images, self.compute_dtype)
     sizes.check_map_size(images)
@@ -221,6 +267,7 @@ class Segmenter(pixels.PictureModel):
       self.aspp.branches,
       training=training,
       own_size=self._own_features(picture_size),
+      mean=context,
     )(outputs['features'])
     encoded = outputs['concat_projection']
     if randomness is not None and self.config.dropout_rate:
@@ -239,8 +286,7 @@ class Segmenter(pixels.PictureModel):
     """Returns the size of the encoder's output that lies on the picture."""
     if picture_size is None:
       return None
-    stride = lattice.OUTPUT_STRIDES[self.genotype.backbone[-1]]
-    return tuple((n - 1) // stride + 1 for n in picture_size)
+    return tuple((n - 1) // self.features_stride + 1 for n in picture_size)
 
   def _backbone(self, half, stem, outputs, training, randomness) -> tf.Tensor:
     """Adds the cells' outputs to `outputs`; returns the low-level feature."""

@@ -28,6 +28,13 @@ outputs are empty or 0. EXIF orientation is applied: what comes back is upright.
   segment_with_confidence  the same, and
                            confidence_png_bytes  string [batch]: 255 times the
                                             probability of each pixel's label
+
+Signatures of parts of a picture that is too large, where image pooling is of
+the whole picture: `client.windows` calls them.
+
+  features                 features       float32 [batch, h', w', c]
+  labels_in_context        labels         of images, and of `context`, float32
+                                          [batch, c]: the mean of all features
 """
 
 from collections.abc import Iterator
@@ -113,6 +120,7 @@ def export(
   metadata = _metadata(
     served, dataset_info, genotype, step, compute_dtype, config
   )
+  metadata |= module.parts_rule(model)
   with _written_aside(target) as folder:
     with _quiet_tensorflow():
       tf.saved_model.save(

@@ -3,6 +3,7 @@
 """What an exported SavedModel computes: from pixels or files to labels."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,8 +15,12 @@ from auto_deeplab.serving import client, picture_files
 # Of any rank: of a shape that is promised, TensorFlow's kernels are told, and
 # believe it; oneDNN's end the process where it is not kept.
 _ANY_IMAGES = tf.TensorSpec(None, tf.uint8, name=client.IMAGES)
+_ANY_CONTEXT = tf.TensorSpec(None, tf.float32, name=client.CONTEXT)
 _ANY_FILES = tf.TensorSpec(None, tf.string, name=client.FILES)
 _LARGEST_BYTE = 255
+# Pixels beside what the ASPP sees, measured: with them 99.9 % of all labels
+# are those of the whole picture.
+_REACH_OF_CELLS = 32
 
 
 class ServingModule(tf.Module):
@@ -49,6 +54,7 @@ class ServingModule(tf.Module):
     )
     graph = self._logits.get_concrete_function().graph
     self.weights = list(graph.variables)
+    self._signatures_of_parts = _signatures_of_parts(model, config)
 
   @property
   def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -59,6 +65,7 @@ class ServingModule(tf.Module):
       client.QUANTIZED_SIGNATURE: self.quantized_probabilities,
       client.FILES_SIGNATURE: self.segment,
       client.CONFIDENCE_SIGNATURE: self.segment_with_confidence,
+      **self._signatures_of_parts,
     }
 
   @tf.function(input_signature=[_ANY_IMAGES])
@@ -199,17 +206,84 @@ def _logits(
   num_classes: int,
   config: configs.ServingConfig,
 ) -> tf.Tensor:
-  options = {}
-  if config.canvas_steps and isinstance(model, segmenter.Segmenter):
-    options['canvas_size'] = _canvas_size(
-      tf.shape(images)[1:3], model.coarsest_stride, config
-    )
+  options = _canvas(model, images, config)
   logits = model(pixels.normalize(images), training=False, **options)
   if logits.shape[-1] != num_classes:
     raise ValueError(
       f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'
     )
   return tf.cast(logits, tf.float32)
+
+
+def _canvas(
+  model: tf.keras.Model, images: tf.Tensor, config: configs.ServingConfig
+) -> dict[str, Any]:
+  """Returns what a model of ours is to be told of where it pads to."""
+  if not config.canvas_steps or not isinstance(model, segmenter.Segmenter):
+    return {}
+  size = tf.shape(images)[1:3]
+  return {'canvas_size': _canvas_size(size, model.coarsest_stride, config)}
+
+
+def _signatures_of_parts(
+  model: tf.keras.Model, config: configs.ServingConfig
+) -> dict[str, tf.types.experimental.GenericFunction]:
+  """Returns what parts of one picture are asked by, if the model has that.
+
+  Image pooling is of the whole picture. So each part first gives what is pooled
+  (`features`, float32 [batch, h', w', c]), and is labelled by their mean.
+  """
+  if not isinstance(model, segmenter.Segmenter) or not model.pools_all:
+    return {}
+
+  @tf.function(input_signature=[_ANY_IMAGES])
+  def features(images: tf.Tensor) -> dict[str, tf.Tensor]:
+    images = checked_images(images, config.max_pixels)
+    found = model.features(
+      pixels.normalize(images), **_canvas(model, images, config)
+    )
+    return {'features': found}
+
+  channels = features.get_concrete_function().outputs[0].shape[-1]
+
+  @tf.function(input_signature=[_ANY_IMAGES, _ANY_CONTEXT])
+  def labels_in_context(
+    images: tf.Tensor, context: tf.Tensor
+  ) -> dict[str, tf.Tensor]:
+    images = checked_images(images, config.max_pixels)
+    logits = model(
+      pixels.normalize(images),
+      training=False,
+      context=tf.ensure_shape(context, [None, channels]),
+      **_canvas(model, images, config),
+    )
+    return {'labels': _labels(logits)}
+
+  return {
+    client.FEATURES_SIGNATURE: features,
+    client.CONTEXT_SIGNATURE: labels_in_context,
+  }
+
+
+def parts_rule(model: tf.keras.Model) -> dict[str, Any]:
+  """Returns how a picture is to be parted, as the metadata has it.
+
+  Returns:
+    `alignment`: pixels, of which the place of a part is a multiple, for maps
+    to lie as in the whole. `overlap`: pixels of neighbours that decide a label,
+    but for those far off whose weight is small. `features_stride`: pixels from
+    one place of the signature `features` to the next; None where there is no
+    such signature. Nothing if the model is none of ours.
+  """
+  if not isinstance(model, segmenter.Segmenter):
+    return {}
+  return {
+    'parts': {
+      'alignment': model.coarsest_stride,
+      'overlap': model.reach + _REACH_OF_CELLS,
+      'features_stride': model.features_stride if model.pools_all else None,
+    }
+  }
 
 
 def _canvas_size(

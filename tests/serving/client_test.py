@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from typing import Any
 import warnings
 import zlib
 
@@ -20,6 +21,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.model.pixels import normalize
 from auto_deeplab.serving import client
+from auto_deeplab.serving.client import painting
 
 COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
@@ -257,6 +259,24 @@ class TestLoadImage:
       client.load_image(path), np.rot90(pixels, axes=(1, 0))
     )
 
+  @pytest.mark.parametrize('mode', ['RGB', 'P', 'L', 'I;16'])
+  @pytest.mark.parametrize('orientation', [1, 6])
+  def test_parts_are_of_the_whole(self, pixels, tmp_path, mode, orientation):
+    """Also where one rule is for all pixels, and where they are turned."""
+    path = tmp_path / 'picture.png'
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if mode == 'I;16':
+      values = pixels[..., 0].astype(np.uint16) * np.uint16(200)
+      Image.fromarray(values).save(path, exif=exif)
+    else:
+      Image.fromarray(pixels).convert(mode).save(path, exif=exif)
+    whole = client.load_image(path)
+    picture = client.PillowPicture(path)
+    assert picture.num_pixels == 54
+    assert picture.size == whole.shape[:2]
+    np.testing.assert_array_equal(picture.read(1, 2, 5, 6), whole[1:5, 2:6])
+
   @pytest.mark.parametrize('suffix', ['png', 'jpg', 'gif', 'bmp', 'tif'])
   def test_truncated_is_named(self, tmp_path, suffix):
     path = tmp_path / f'picture.{suffix}'
@@ -357,6 +377,17 @@ class TestPaint:
       client.overlay(pixels, labels, COLORS, alpha)
 
 
+class Readable:
+  """A picture of which no more is known than how it is read."""
+
+  def __init__(self, pixels):
+    self.pixels = pixels
+    self.size = pixels.shape[:2]
+
+  def read(self, top, left, bottom, right):
+    return self.pixels[top:bottom, left:right]
+
+
 class TestWritePrediction:
   def test_files(self, pixels, labels, tmp_path):
     probabilities = np.full([6, 9, 3], 1 / 3, np.float32)
@@ -378,6 +409,27 @@ class TestWritePrediction:
     np.testing.assert_array_equal(
       np.load(paths[2])['probabilities'], probabilities
     )
+
+  def test_a_large_picture_is_painted_in_strips(self, tmp_path, monkeypatch):
+    image = np.random.default_rng(4).integers(0, 256, [50, 30, 3], np.uint8)
+    Image.fromarray(image).save(tmp_path / 'in.png')
+    labels = image[..., 0] % 3
+    paths = client.write_prediction(tmp_path / 'a', image, labels, COLORS)
+    monkeypatch.setattr(painting, '_STRIP_PIXELS', 100)
+    monkeypatch.setattr(painting, '_MAX_JPEG_SIDE', 50)
+    picture = client.PillowPicture(tmp_path / 'in.png')
+    sources: list[Any] = [image, picture, Readable(image)]
+    for source in sources:
+      stem = tmp_path / type(source).__name__
+      strips = client.write_prediction(stem, source, labels, COLORS)
+      for path, other in zip(paths, strips, strict=True):
+        assert Path(path).read_bytes() == Path(other).read_bytes()
+    assert client.is_written(tmp_path / 'a')
+    # And one with a longer side than JPEG has room for has no overlay.
+    monkeypatch.setattr(painting, '_MAX_JPEG_SIDE', 49)
+    assert client.write_prediction(tmp_path / 'c', image, labels, COLORS) == [
+      str(tmp_path / 'c.png')
+    ]
 
   def test_label_map_may_hold_other_values(self, pixels, labels, tmp_path):
     values = (7, 0, 255)
@@ -411,63 +463,10 @@ class TestWritePrediction:
       raise OSError('disk full')
 
     monkeypatch.setattr(Image.Image, 'save', fail)
-    with pytest.raises(OSError, match=f"cannot write '{path}': disk full"):
+    with pytest.raises(
+      OSError,
+      match=rf"cannot write '{path.parent}/street_overlay.jpg': disk full",
+    ):
       client.write_prediction(tmp_path / 'street', pixels, labels, COLORS)
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b'old'
-
-
-class TestFindPictures:
-  @pytest.fixture
-  def folder(self, tmp_path):
-    (tmp_path / 'deep').mkdir()
-    for name in ('b.JPG', 'a.png', 'a[1].png', 'notes.txt', 'deep/c.png'):
-      (tmp_path / name).touch()
-    return tmp_path
-
-  @pytest.mark.parametrize(
-    'entries, expected',
-    [
-      (['.'], ['a.png', 'a[1].png', 'b.JPG']),
-      (['b.JPG', '.'], ['b.JPG', 'a.png', 'a[1].png']),
-      (['a[1].png'], ['a[1].png']),
-      (['notes.txt'], ['notes.txt']),
-      (['*.png'], ['a.png', 'a[1].png']),
-      (['**/*.png'], ['a.png', 'a[1].png', 'deep/c.png']),
-    ],
-  )
-  def test_finds(self, folder, monkeypatch, entries, expected):
-    monkeypatch.chdir(folder)
-    found = client.find_pictures(entries)
-    assert [str(Path(path)) for path in found] == expected
-
-  @pytest.mark.parametrize('entry', ['missing.png', '*.gif', 'empty'])
-  def test_nothing_is_named(self, folder, entry):
-    (folder / 'empty').mkdir()
-    path = str(folder / entry)
-    with pytest.raises(
-      ValueError, match=re.escape(f'{path!r} matches no picture')
-    ):
-      client.find_pictures([str(folder), path])
-
-
-class TestOutputStems:
-  def test_names(self):
-    assert client.output_stems(['in/a.b.jpg', 'c.png'], 'out') == [
-      'out/a.b',
-      'out/c',
-    ]
-
-  def test_same_name_is_refused(self):
-    with pytest.raises(
-      ValueError,
-      match=r"'in/a.jpg' and 'in/a.png' would both be written to 'out/a.png'",
-    ):
-      client.output_stems(['in/a.jpg', 'in/b.jpg', 'in/a.png'], 'out')
-
-  @pytest.mark.parametrize('output_dir', ['in', 'in/../in', './in/'])
-  def test_folder_of_an_input_is_refused(self, output_dir):
-    with pytest.raises(
-      ValueError, match=f"folder '{output_dir}' holds the input 'in/a.jpg'"
-    ):
-      client.output_stems(['in/a.jpg'], output_dir)

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tools/predict.py` as a user runs it."""
 
+import re
 import subprocess
 import sys
 
 import numpy as np
 from PIL import Image
 import pytest
+import rasterio
 
 from tests.serving import tiny_segmenter
 
@@ -70,9 +72,13 @@ def test_writes_all_pictures_without_the_model_code(
   lines = result.stdout.splitlines()
   assert lines[0].startswith(f'[1/2] {pictures}/a.png (')
   assert lines[1].startswith(f'[2/2] {pictures}/b.jpg (')
-  assert lines[2:] == [
-    f'Wrote label maps and overlays of 2 pictures to {output_dir}; legend.png '
-    'has their colours.',
+  assert re.fullmatch(
+    rf'Wrote label maps and overlays of 2 pictures to {output_dir} '
+    r'\([\d.e+]+ pictures a second; the network alone [\d.e+]+\)\. '
+    r'legend\.png has their colours\.',
+    lines[2],
+  )
+  assert lines[3:] == [
     "['auto_deeplab.architecture', 'auto_deeplab.architecture.artifact', "
     "'auto_deeplab.environment', 'auto_deeplab.reporting', "
     "'auto_deeplab.reporting.legend', 'auto_deeplab.serving', "
@@ -166,3 +172,93 @@ def test_a_picture_may_be_called_legend(
     assert set(tiny_segmenter.DATASET_INFO.colors) <= {
       tuple(color) for color in np.asarray(colors).reshape(-1, 3).tolist()
     }
+
+
+def test_a_folder_is_mirrored_and_what_is_there_is_passed_over(
+  run_predict, model_dir, pictures, tmp_path
+):
+  output_dir = pictures / 'out'
+  (pictures / 'deep').mkdir()
+  (pictures / 'a.png').rename(pictures / 'deep' / 'a.png')
+  (pictures / 'notes.txt').touch()
+  flags = {'model_dir': model_dir, 'input': pictures, 'output_dir': output_dir}
+  assert run_predict(**flags).returncode == 0
+  written = {
+    path.relative_to(output_dir).as_posix(): path.stat().st_mtime_ns
+    for path in output_dir.rglob('*.*')
+  }
+  assert set(written) == {
+    'b.png',
+    'b_overlay.jpg',
+    'deep/a.png',
+    'deep/a_overlay.jpg',
+    'legend.png',
+  }
+  (output_dir / 'b.png').unlink()
+  result = run_predict(**flags, skip_existing='true')
+  lines = result.stdout.splitlines()
+  assert lines[0].startswith(f'[1/1] {pictures}/b.jpg (')
+  assert lines[1] == 'Passed over: 1 already there, 1 no picture (.txt).'
+  assert lines[2].startswith(
+    f'Wrote label maps and overlays of 1 pictures to {output_dir} ('
+  )
+  now = (output_dir / 'deep' / 'a.png').stat().st_mtime_ns
+  assert now == written['deep/a.png']
+
+
+def test_windows_are_of_the_size_that_is_asked_for(
+  run_predict, model_dir, pictures, tmp_path
+):
+  """The tiny model is no network of ours: 320 pixels overlap at either side."""
+  pixels = np.random.default_rng(1).integers(0, 256, [40, 700, 3], np.uint8)
+  Image.fromarray(pixels).save(pictures / 'wide.png')
+  flags = {'model_dir': model_dir, 'input': pictures / 'wide.png'}
+  for window, more, message in (
+    (
+      699,
+      {'probabilities': 'true'},
+      "wide.png' is predicted in windows of 699 pixels, which give labels and "
+      'no probabilities.',
+    ),
+    (641, {}, 'a window of 641 pixels is too small: each needs 320 at either'),
+  ):
+    result = run_predict(
+      **flags, **more, window=window, output_dir=tmp_path / 'out'
+    )
+    assert result.returncode == 1
+    assert message in result.stderr
+
+
+def test_of_a_geotiff_the_label_map_is_one(
+  run_predict, model_dir, pictures, tmp_path
+):
+  path = pictures / 'map.tif'
+  pixels = np.random.default_rng(2).integers(0, 256, [3, 20, 31], np.uint8)
+  with rasterio.open(
+    path,
+    'w',
+    driver='GTiff',
+    width=31,
+    height=20,
+    count=3,
+    dtype='uint8',
+    crs='EPSG:4326',
+    transform=rasterio.Affine(1, 0, 7, 0, -1, 50),
+  ) as file:
+    file.write(pixels)
+  result = run_predict(
+    model_dir=model_dir,
+    input=pictures,
+    output_dir=tmp_path / 'out',
+    geotiff='true',
+  )
+  assert result.returncode == 0, result.stderr
+  assert sorted(p.name for p in (tmp_path / 'out').glob('*[!y].*')) == [
+    'a.png',
+    'b.png',
+    'legend.png',
+    'map.tif',
+  ]
+  with rasterio.open(tmp_path / 'out' / 'map.tif') as labels:
+    assert labels.transform.c == 7
+    assert labels.read(1).max() < 4

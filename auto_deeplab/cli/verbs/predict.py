@@ -10,13 +10,21 @@ NAME.jpg (or .png and others; any size) it writes
                     is the value that the class had in the labels before their
                     conversion
   NAME_overlay.jpg  the picture under the colours of its classes
+  NAME.tif          with --geotiff, in the place of NAME.png of a TIFF: the
+                    label map, with its georeference
   NAME.npz          with --probabilities: `probabilities`, float32
                     [height, width, num_classes]
 
 and legend.png: the colour, the value and the name of each class.
 
-A picture that cannot be read is named at the end; the others are still
-segmented, and the exit status is then 1.
+A folder stands for all pictures below it, and its subfolders come again in
+--output_dir. What is passed over is counted. A picture that cannot be read is
+named at the end; the others are still segmented, and the exit status is then 1.
+With --skip_existing a run that was ended goes on.
+
+A picture of more pixels than the model takes is predicted in windows that
+overlap; --window=1025 has smaller ones, or has them for smaller pictures, where
+the memory does not suffice.
 
 Examples:
   auto-deeplab predict --model_dir=runs/demo/saved_model \
@@ -26,7 +34,7 @@ Examples:
     --input=street.jpg --input='more/**/*.png' --output_dir=predictions
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 import os
 import sys
 import time
@@ -35,11 +43,12 @@ from typing import TYPE_CHECKING
 from absl import flags
 from tqdm import tqdm
 
-# For type checkers: what is imported once the flags are read.
 if TYPE_CHECKING:
   from auto_deeplab.serving import client
 
-FOR_MEMORY = 'take smaller pictures'
+_Result = ValueError | None
+
+FOR_MEMORY = 'take smaller windows (--window)'
 
 _MODEL_DIR = flags.DEFINE_string(
   'model_dir', None, 'SavedModel that export wrote.', required=True
@@ -47,11 +56,36 @@ _MODEL_DIR = flags.DEFINE_string(
 _INPUT = flags.DEFINE_multi_string(
   'input',
   None,
-  'A picture, a folder of pictures, or a quoted glob; may be repeated.',
+  'A picture, a folder, or a quoted glob; may be repeated.',
   required=True,
 )
 _OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', None, 'Folder for the results; made if missing.', required=True
+)
+_SKIP_EXISTING = flags.DEFINE_bool(
+  'skip_existing', False, 'Pass over pictures whose label map is there.'
+)
+_WINDOW = flags.DEFINE_integer(
+  'window',
+  0,
+  'Longest side of what the network is given at once; larger pictures are '
+  'predicted in windows that overlap. 0: those alone that are beyond the limit '
+  'of the model, in windows of 1537 pixels.',
+  lower_bound=0,
+)
+_MAX_PIXELS = flags.DEFINE_integer(
+  'max_pixels',
+  2**28,
+  'Pixels that a picture may have, each of which takes some 10 bytes; larger '
+  'ones are left out, undecoded.',
+  lower_bound=1,
+)
+_GEOTIFF = flags.DEFINE_bool(
+  'geotiff',
+  False,
+  'Read TIFFs part by part, and write their label maps as GeoTIFFs, which lie '
+  'where the pictures do and tell where those have no data. Needs rasterio: '
+  'pip install "auto_deeplab[geo]".',
 )
 _OVERLAY_ALPHA = flags.DEFINE_float(
   'overlay_alpha',
@@ -72,19 +106,25 @@ _VALUES = flags.DEFINE_enum(
 )
 
 
-def _with_progress(pictures: list[str]) -> Iterator[str]:
-  """Yields the pictures: under a bar on a terminal, else with a line each."""
+def _with_progress(
+  jobs: 'Sequence[client.Job]', results: Iterator[_Result]
+) -> Iterator[_Result]:
+  """Yields the results: under a bar on a terminal, else with a line each."""
   if sys.stderr.isatty():
-    yield from tqdm(pictures, unit='picture')
+    yield from tqdm(results, unit='picture', total=len(jobs))
     return
-  for number, picture in enumerate(pictures, start=1):
-    start = time.perf_counter()
-    yield picture
-    seconds = time.perf_counter() - start
-    print(f'[{number}/{len(pictures)}] {picture} ({seconds:.2f} s)', flush=True)
+  start = time.perf_counter()
+  for number, (job, result) in enumerate(zip(jobs, results), start=1):
+    now = time.perf_counter()
+    shown = f'{job.path} ({now - start:.2f} s)'
+    print(f'[{number}/{len(jobs)}] {shown}', flush=True)
+    start = now
+    yield result
 
 
-def _write_legend(model: 'client.SavedModelClient', stems: list[str]) -> str:
+def _write_legend(
+  model: 'client.SavedModelClient', stems: Sequence[str]
+) -> str:
   """Draws what the colours mean; returns the path."""
   from auto_deeplab.reporting import legend
 
@@ -104,35 +144,66 @@ def main() -> None:
   # Of pictures of many sizes, oneDNN would make again what it just gave up, and
   # each time leave some memory behind. It asks when the first one is segmented.
   os.environ.setdefault('ONEDNN_PRIMITIVE_CACHE_CAPACITY', '100000')
-  pictures = client.find_pictures(_INPUT.value)
-  stems = client.output_stems(pictures, _OUTPUT_DIR.value)
-  model = client.SavedModelClient(_MODEL_DIR.value)
-  stem_of = dict(zip(pictures, stems, strict=True))
-  legend_path = _write_legend(model, stems)
-  problems = []
-  for picture in _with_progress(pictures):
-    try:
-      image = client.load_image(picture, max_pixels=model.max_pixels)
-    except ValueError as e:
-      problems.append(str(e))
-      continue
-    prediction = model.predict(image, probabilities=_PROBABILITIES.value)
-    client.write_prediction(
-      stem_of[picture],
-      image,
-      prediction.labels,
-      model.colors,
-      alpha=_OVERLAY_ALPHA.value,
-      probabilities=prediction.probabilities,
-      values=model.values if _VALUES.value == 'own' else None,
-    )
-  num_done = len(pictures) - len(problems)
+  # In megabytes; GDAL would take a twentieth of the machine.
+  os.environ.setdefault('GDAL_CACHEMAX', '64')
+  found, skipped = client.find_pictures(_INPUT.value, _OUTPUT_DIR.value)
+  jobs = client.jobs(found, _OUTPUT_DIR.value)
+  stems = [job.stem for job in jobs]
+  if _SKIP_EXISTING.value:
+    left = [job for job in jobs if not client.is_written(job.stem)]
+    skipped['already there'] = len(jobs) - len(left)
+    jobs = left
+  problems, rates, legend = _run(jobs, stems) if jobs else ([], '', '')
+  _say_skipped(skipped)
+  num_done = len(jobs) - len(problems)
   if problems:
     raise ValueError(
-      f'{num_done} of {len(pictures)} pictures segmented into '
+      f'{num_done} of {len(jobs)} pictures segmented into '
       f'{_OUTPUT_DIR.value!r}; left out: {"; ".join(problems)}'
     )
   print(
     f'Wrote label maps and overlays of {num_done} pictures to '
-    f'{_OUTPUT_DIR.value}; {os.path.basename(legend_path)} has their colours.'
+    f'{_OUTPUT_DIR.value}{rates}.{legend}'
   )
+
+
+def _run(
+  jobs: 'Sequence[client.Job]', taken: Sequence[str]
+) -> tuple[list[str], str, str]:
+  """Returns what is wrong with which pictures, how fast it went, the legend.
+
+  Args:
+    jobs: what is to be done.
+    taken: stems of all pictures, for the legend to have another.
+  """
+  from auto_deeplab.serving import client
+
+  model = client.SavedModelClient(_MODEL_DIR.value)
+  legend_path = _write_legend(model, taken)
+  predictor = client.Predictor(
+    model,
+    client.Settings(
+      window=_WINDOW.value,
+      max_pixels=_MAX_PIXELS.value,
+      probabilities=_PROBABILITIES.value,
+      alpha=_OVERLAY_ALPHA.value,
+      own_values=_VALUES.value == 'own',
+      is_geo=_GEOTIFF.value,
+    ),
+  )
+  start = time.perf_counter()
+  results = predictor.run(jobs)
+  problems = [str(e) for e in _with_progress(jobs, results) if e is not None]
+  rate = len(jobs) / (time.perf_counter() - start)
+  own_rate = len(jobs) / max(predictor.network_seconds, 1e-9)
+  return (
+    problems,
+    f' ({rate:.3g} pictures a second; the network alone {own_rate:.3g})',
+    f' {os.path.basename(legend_path)} has their colours.',
+  )
+
+
+def _say_skipped(skipped: Mapping[str, int]) -> None:
+  parts = [f'{count} {why}' for why, count in sorted(skipped.items()) if count]
+  if parts:
+    print(f'Passed over: {", ".join(parts)}.')

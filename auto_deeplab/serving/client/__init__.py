@@ -17,6 +17,9 @@ takes the names of the format from here.
 
 from .contract import (
   CONFIDENCE_SIGNATURE,
+  CONTEXT,
+  CONTEXT_SIGNATURE,
+  FEATURES_SIGNATURE,
   FILES,
   FILES_SIGNATURE,
   FORMAT,
@@ -37,24 +40,36 @@ from .contract import (
 )
 from .files import (
   PICTURE_SUFFIXES,
+  Found,
+  Job,
   find_pictures,
-  output_stems,
+  jobs,
 )
+from .folders import DEFAULT_WINDOW, Predictor, Settings
+from .geotiff import AnyPicture, GeoTiff, open_picture
 from .local import (
   SavedModelClient,
 )
 from .painting import (
   colorize,
+  is_written,
   overlay,
   write_prediction,
 )
 from .pictures import (
+  PillowPicture,
   load_image,
   to_8_bit,
 )
+from .windows import Rule, predict_windows
+from .work import in_turns
 
 __all__ = [
   'CONFIDENCE_SIGNATURE',
+  'CONTEXT',
+  'CONTEXT_SIGNATURE',
+  'DEFAULT_WINDOW',
+  'FEATURES_SIGNATURE',
   'FILES',
   'FILES_SIGNATURE',
   'FORMAT',
@@ -70,14 +85,26 @@ __all__ = [
   'TIMES',
   'TOO_MANY_PIXELS',
   'VERSION',
+  'AnyPicture',
+  'Found',
+  'GeoTiff',
+  'Job',
+  'PillowPicture',
   'Prediction',
+  'Predictor',
+  'Rule',
   'SavedModelClient',
+  'Settings',
   'check_metadata',
   'colorize',
   'find_pictures',
+  'in_turns',
+  'is_written',
+  'jobs',
   'load_image',
-  'output_stems',
+  'open_picture',
   'overlay',
+  'predict_windows',
   'read_metadata',
   'to_8_bit',
   'write_prediction',

@@ -31,6 +31,12 @@ INPUTS = {
   FILES_SIGNATURE: FILES,
   CONFIDENCE_SIGNATURE: FILES,
 }
+# Of parts of a picture: what the network pools over, and labels that are told
+# its mean over the whole picture. Where a network pools otherwise, or is none
+# of ours, there are none.
+FEATURES_SIGNATURE = 'features'
+CONTEXT_SIGNATURE = 'labels_in_context'
+CONTEXT = 'context'
 
 # Of a picture: those of 4096 x 4096. A model may have another limit. A shorter
 # side counts as this one, for no network pads to less.
@@ -98,6 +104,7 @@ def check_metadata(metadata: Any, where: str) -> dict[str, Any]:
     found = metadata['format'], metadata['version']
     if found == (FORMAT, VERSION):
       _check_classes(metadata)
+      _check_parts(metadata.get('parts', {}))
       if type(limit := metadata['input']['max_pixels']) is not int or limit < 1:
         raise ValueError(f'`max_pixels` ({limit!r}) is no number of pixels.')
       return metadata
@@ -126,6 +133,27 @@ def _check_classes(metadata: dict[str, Any]) -> None:
     raise ValueError('its classes have no name, colour and value each.')
 
 
+def _check_parts(parts: Any) -> None:
+  """Raises an error unless it says how pictures are parted, or nothing."""
+  if parts == {}:
+    return
+  stride = parts['features_stride']
+  numbers = parts['alignment'], parts['overlap'], stride
+  if len(parts) != 3 or any(
+    type(n) is not int or n < 1 for n in numbers if n is not None
+  ):
+    raise ValueError(f'its parts ({parts}) are no numbers of pixels.')
+  # A place of the features has to lie at the same pixel in each part.
+  if stride is not None and parts['alignment'] % stride:
+    raise ValueError(f'its parts ({parts}) do not lie where features do.')
+
+
+def num_pixels(size: Sequence[int]) -> int:
+  """Returns the pixels of a (height, width) as limits count them."""
+  height, width = (max(side, MIN_SIDE) for side in size)
+  return height * width
+
+
 def require_pixels(size: Sequence[int], max_pixels: int) -> None:
   """Checks how large a picture is.
 
@@ -136,7 +164,28 @@ def require_pixels(size: Sequence[int], max_pixels: int) -> None:
   Raises:
     ValueError: it has more.
   """
-  height, width = (max(side, MIN_SIDE) for side in size)
-  if height * width > max_pixels:
+  if num_pixels(size) > max_pixels:
     shown = TIMES.join(map(str, size))
     raise ValueError(shown + TOO_MANY_PIXELS.format(max_pixels))
+
+
+def checked_image(image: np.ndarray, max_pixels: int) -> np.ndarray:
+  """Returns an image that a model takes.
+
+  Args:
+    image: uint8 [height, width, 3].
+    max_pixels: that it may have.
+
+  Raises:
+    ValueError: it has another dtype or shape, or is too large.
+  """
+  image = np.asarray(image)
+  if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+    raise ValueError(
+      f'`image` ({image.dtype} {list(image.shape)}) must be uint8 '
+      '[height, width, 3].'
+    )
+  if image.size == 0:
+    raise ValueError(f'`image` ({list(image.shape)}) has no pixels.')
+  require_pixels(image.shape[:2], max_pixels)
+  return image

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a SavedModel that lies here."""
 
+from collections.abc import Mapping
 import os
+from types import MappingProxyType
 
 import numpy as np
 
-from . import contract
+from . import contract, windows
 
 
 class SavedModelClient:
@@ -18,6 +20,7 @@ class SavedModelClient:
     colors: an (r, g, b) a class, each in 0..255.
     max_pixels: that a picture may have.
     values: the value of each class in the labels that it was trained on.
+    parts: how a picture that is too large is to be parted.
   """
 
   def __init__(self, model_dir: str | os.PathLike):
@@ -39,6 +42,7 @@ class SavedModelClient:
     self.max_pixels = self.metadata['input']['max_pixels']
     classes = range(len(self.class_names))  # Older exports tell no values.
     self.values = tuple(self.metadata.get('values', classes))
+    self.parts = windows.Rule(**self.metadata.get('parts', {}))
     try:
       # Kept, for a signature does not keep its variables alive.
       self._saved_model = tf.saved_model.load(os.fspath(model_dir))
@@ -51,7 +55,11 @@ class SavedModelClient:
       ) from e
 
   def predict(
-    self, image: np.ndarray, *, probabilities: bool = False
+    self,
+    image: np.ndarray,
+    *,
+    probabilities: bool = False,
+    context: np.ndarray | None = None,
   ) -> contract.Prediction:
     """Segments one picture.
 
@@ -59,6 +67,8 @@ class SavedModelClient:
       image: uint8 [height, width, 3], RGB in 0..255.
       probabilities: whether to return them besides the labels; of 19 classes
         they are 76 times as large.
+      context: of a part of a picture, the mean of the `features` of all of it,
+        float32 [c]. Without probabilities.
 
     Returns:
       Labels, and probabilities if asked for, at the size of `image`.
@@ -66,26 +76,40 @@ class SavedModelClient:
     Raises:
       ValueError: `image` has another dtype or shape, or is too large.
     """
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-      raise ValueError(
-        f'`image` ({image.dtype} {list(image.shape)}) must be uint8 '
-        '[height, width, 3].'
+    image = contract.checked_image(image, self.max_pixels)
+    if context is not None:
+      found = self._call(
+        contract.CONTEXT_SIGNATURE, image, {contract.CONTEXT: context}
       )
-    if image.size == 0:
-      raise ValueError(f'`image` ({list(image.shape)}) has no pixels.')
-    contract.require_pixels(image.shape[:2], self.max_pixels)
-    if not probabilities:
-      return contract.Prediction(
-        self._call(contract.LABELS_SIGNATURE, image)['labels']
-      )
-    found = self._call(contract.PROBABILITIES_SIGNATURE, image)['probabilities']
-    return contract.Prediction(
-      np.argmax(found, axis=-1).astype(np.uint8), found
-    )
+    elif probabilities:
+      found = self._call(contract.PROBABILITIES_SIGNATURE, image)
+      labels = np.argmax(found['probabilities'], axis=-1).astype(np.uint8)
+      return contract.Prediction(labels, found['probabilities'])
+    else:
+      found = self._call(contract.LABELS_SIGNATURE, image)
+    return contract.Prediction(found['labels'])
 
-  def _call(self, signature: str, image: np.ndarray) -> dict[str, np.ndarray]:
+  def features(self, image: np.ndarray) -> np.ndarray:
+    """Returns what the network pools over a picture.
+
+    Args:
+      image: uint8 [height, width, 3], a part of it.
+
+    Returns:
+      float32 [h', w', c], a place each `parts.features_stride` pixels, which
+      must not be None.
+    """
+    image = contract.checked_image(image, self.max_pixels)
+    return self._call(contract.FEATURES_SIGNATURE, image)['features']
+
+  def _call(
+    self,
+    signature: str,
+    image: np.ndarray,
+    others: Mapping[str, np.ndarray] = MappingProxyType({}),
+  ) -> dict[str, np.ndarray]:
+    given = {contract.IMAGES: image, **others}
     outputs = self._signatures[signature](
-      **{contract.IMAGES: image[np.newaxis]}
+      **{name: value[np.newaxis] for name, value in given.items()}
     )
     return {name: value[0].numpy() for name, value in outputs.items()}

@@ -2,15 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Label maps as pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import os
 
 import numpy as np
 from PIL import Image
 
+from . import pictures, windows
+
 # A palette PNG has as many entries; so has a uint8 label.
 _PALETTE_SIZE = 256
+# Pixels that are painted at once.
+_STRIP_PIXELS = 2**21
+_MAX_JPEG_SIDE = 65_500
+# A third larger than by zlib's own 6, in a third of the time.
+_PNG_LEVEL = 3
 # Near-lossless: the overlay's class borders stay sharp.
 _JPEG_OPTIONS = {'quality': 95, 'subsampling': 0}
 
@@ -56,13 +63,14 @@ def overlay(
     )
   if not 0 <= alpha <= 1:
     raise ValueError(f'`alpha` ({alpha}) must be in [0, 1].')
-  mixed = (1 - alpha) * image + alpha * colorize(labels, colors)
-  return np.round(mixed).astype(np.uint8)
+  # By Pillow, which is five times as fast as NumPy here, and rounds down.
+  painted = _with_palette(labels, colors, None).convert('RGB')
+  return np.array(Image.blend(Image.fromarray(image), painted, alpha))
 
 
 def write_prediction(
   stem: str | os.PathLike,
-  image: np.ndarray,
+  image: np.ndarray | windows.Picture,
   labels: np.ndarray,
   colors: Sequence[Sequence[int]],
   *,
@@ -74,7 +82,8 @@ def write_prediction(
 
   Args:
     stem: what the files' paths start with; the folder is made where missing.
-    image: uint8 [height, width, 3], the picture.
+    image: uint8 [height, width, 3], or what it is read from strip by strip; of
+      a `PillowPicture` the pixels are painted over, and are then none of it.
     labels: uint8 [height, width].
     colors: an (r, g, b) a class, each in 0..255.
     alpha: share of the colours in the overlay, in [0, 1].
@@ -83,27 +92,80 @@ def write_prediction(
 
   Returns:
     The paths: `STEM.png`, whose pixel values are the labels, or their `values`,
-    and whose palette holds the colours; `STEM_overlay.jpg`; and with
-    `probabilities` `STEM.npz`, which holds them under that name.
+    and whose palette holds the colours, or `STEM.tif` of what writes its labels
+    itself, as `geotiff.GeoTiff` does; `STEM_overlay.jpg`, but of a side that
+    JPEG has no room for; and with `probabilities` `STEM.npz`, which holds them
+    under that name.
 
   Raises:
     ValueError: the sizes differ, or `alpha` is out of range.
     OSError: a file cannot be written; the message names it.
   """
-  painted = Image.fromarray(overlay(image, labels, colors, alpha))
-  label_map = _with_palette(labels, colors, values)
+  painted = _painted(image, labels, colors, alpha)
   stem = os.fspath(stem)
   os.makedirs(os.path.dirname(stem) or os.curdir, exist_ok=True)
-  paths = [f'{stem}.png', f'{stem}_overlay.jpg']
-  with _written_aside(paths[0]) as temporary:
-    label_map.save(temporary, format='PNG')
-  with _written_aside(paths[1]) as temporary:
-    painted.save(temporary, format='JPEG', **_JPEG_OPTIONS)
+  paths = []
+  if painted is not None:
+    paths.append(f'{stem}_overlay.jpg')
+    with written_aside(paths[-1]) as temporary:
+      painted.save(temporary, format='JPEG', **_JPEG_OPTIONS)
   if probabilities is not None:
     paths.append(f'{stem}.npz')
-    with _written_aside(paths[2]) as temporary, open(temporary, 'wb') as file:
+    with written_aside(paths[-1]) as temporary, open(temporary, 'wb') as file:
       np.savez_compressed(file, probabilities=probabilities)
-  return paths
+  # Last: where it is, the others are.
+  # Of a GeoTIFF they are one as well.
+  if (write_labels := getattr(image, 'write_labels', None)) is not None:
+    write_labels(f'{stem}.tif', labels, colors, values)
+    return [f'{stem}.tif', *paths]
+  label_map = _with_palette(labels, colors, values)
+  with written_aside(f'{stem}.png') as temporary:
+    label_map.save(temporary, format='PNG', compress_level=_PNG_LEVEL)
+  return [f'{stem}.png', *paths]
+
+
+def is_written(stem: str | os.PathLike) -> bool:
+  """Returns whether `write_prediction` has written all for a stem."""
+  return any(os.path.exists(f'{os.fspath(stem)}{s}') for s in ('.png', '.tif'))
+
+
+def _painted(
+  image: np.ndarray | windows.Picture,
+  labels: np.ndarray,
+  colors: Sequence[Sequence[int]],
+  alpha: float,
+) -> Image.Image | None:
+  """Returns the overlay, made strip by strip; None where it has no room."""
+  height, width = labels.shape
+  if max(height, width) > _MAX_JPEG_SIDE:
+    return None
+  rows = max(1, _STRIP_PIXELS // width)
+  if isinstance(image, np.ndarray) and (
+    height <= rows or image.shape[:2] != labels.shape
+  ):
+    return Image.fromarray(overlay(image, labels, colors, alpha))
+  painted, read = _canvas(image, labels.shape)
+  for top in range(0, height, rows):
+    bottom = min(top + rows, height)
+    mixed = overlay(read(top, bottom), labels[top:bottom], colors, alpha)
+    painted.paste(Image.fromarray(mixed), (0, top))
+  return painted
+
+
+def _canvas(
+  image: np.ndarray | windows.Picture, size: tuple[int, ...]
+) -> tuple[Image.Image, Callable[[int, int], np.ndarray]]:
+  """Returns what is to be painted on, and what gives rows of the picture."""
+  height, width = size
+  if isinstance(image, pictures.PillowPicture):
+    painted = image.give_away()
+    return painted, lambda top, bottom: np.array(
+      painted.crop((0, top, width, bottom))
+    )
+  painted = Image.new('RGB', (width, height))
+  if isinstance(image, np.ndarray):
+    return painted, lambda top, bottom: image[top:bottom]
+  return painted, lambda top, bottom: image.read(top, 0, bottom, width)
 
 
 def _with_palette(
@@ -112,12 +174,12 @@ def _with_palette(
   values: Sequence[int] | None,
 ) -> Image.Image:
   """Returns a palette picture of the values of labels."""
-  table, palette = np.arange(_PALETTE_SIZE, dtype=np.uint8), _palette(colors)
+  picture, palette = Image.fromarray(labels), _palette(colors)
   if values is not None:
-    table[: len(values)] = values
+    table = [*values, *range(len(values), _PALETTE_SIZE)]
+    picture = picture.point(table)
     palette = np.zeros_like(palette)
     palette[list(values)] = colors
-  picture = Image.fromarray(table[labels])
   picture.putpalette(palette.tobytes())
   return picture
 
@@ -130,7 +192,7 @@ def _palette(colors: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _written_aside(path: str) -> Iterator[str]:
+def written_aside(path: str) -> Iterator[str]:
   """Gives a temporary path, renamed to `path` once all of it is written."""
   folder, name = os.path.split(path)
   temporary = os.path.join(folder, f'.{name}.{os.getpid()}.tmp')

@@ -98,7 +98,10 @@ class ServedModel:
       graph = (place.folder / _GRAPH_FILE).read_bytes()
       definitions = saved_model_pb2.SavedModel.FromString(graph)
       self._loaded = tf.saved_model.load(os.fspath(place.folder))
-      self._calls = dict(self._loaded.signatures)
+      # Not those of parts of a picture, which one program asks in its turn.
+      self._calls = {
+        name: self._loaded.signatures[name] for name in client.INPUTS
+      }
     # A damaged file shows as OSError, IndexError, DecodeError and others.
     except Exception as e:
       raise ValueError(
