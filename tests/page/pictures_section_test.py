@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auto_deeplab.page import document, gather, pictures_section
+from auto_deeplab.page import document, gather, pictures_section, words
 from auto_deeplab.reporting import examples
 from tests.page import made
 
@@ -49,8 +49,8 @@ def test_pictures_stand_beside_labels_and_predictions(run):
   assert text.text.startswith('Of the split val at step 40: ')
   (picture,) = worst.pictures
   assert picture.title == (
-    '<b>a.jpg: mean IoU 0.100, 50.0 % of the pixels right; 25.0 % sky taken '
-    'for road'
+    f'<b>a.jpg: mean IoU 0.100, {words.percent(0.5)} of the pixels right; '
+    f'{words.percent(0.25)} sky taken for road'
   )
   assert [told for _, _, told in picture.images] == [
     'picture <b>a.jpg',
