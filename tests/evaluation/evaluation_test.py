@@ -10,7 +10,7 @@ from PIL import Image
 import pytest
 
 from auto_deeplab import configs
-from auto_deeplab.evaluation import evaluation, metrics
+from auto_deeplab.evaluation import evaluation, metrics, picture_scores
 from auto_deeplab.experiments import train
 from auto_deeplab.runs import run as run_lib
 from tests import tiny
@@ -181,6 +181,37 @@ def test_scores_of_another_step_or_setting_are_another_file(
   assert evaluation.write(found, tmp_path) == tmp_path / f'{name}.json'
   report = json.loads((tmp_path / f'{name}.json').read_text())
   assert (report['step'], report['mean_iou']) == (step, 0.5)
+
+
+@pytest.mark.parametrize(('worker', 'suffix'), [(0, ''), (2, '-worker=2')])
+def test_pictures_of_another_setting_or_worker_are_another_file(
+  tmp_path, worker, suffix
+):
+  matrix = np.eye(2, dtype=np.int64)
+  scores = picture_scores.score('a.png', matrix, ('a', 'b'))
+  found = evaluation.Evaluation(
+    800,
+    'val',
+    _MANY,
+    {'mean_iou': 1.0},
+    matrix,
+    pictures=(scores,),
+    worker=worker,
+  )
+  evaluation.write(found, tmp_path)
+  name = f'val-800-scales=0.5,1.0-use_flip=True{suffix}'
+  (row,) = (tmp_path / f'pictures-{name}.jsonl').read_text().splitlines()
+  assert json.loads(row)['name'] == 'a.png'
+  assert evaluation.examples_dir(found, tmp_path).name == f'examples-{name}'
+
+
+def test_examples_are_of_the_pictures_that_are_scored(folder):
+  found = evaluation.run(_place(folder), num_examples=1)
+  assert len(found.pictures) == 3
+  (worst,), (best,) = found.worst, found.best
+  assert worst.scores == found.pictures[0]
+  assert best.scores == found.pictures[-1]
+  assert evaluation.run(_place(folder)).worst == ()
 
 
 @pytest.mark.parametrize(
