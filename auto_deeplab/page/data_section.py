@@ -11,7 +11,7 @@ from PIL import Image
 from auto_deeplab.data import datasets
 from auto_deeplab.data.records import inspection
 from auto_deeplab.page import blocks, words
-from auto_deeplab.page.gather import Data, Gathered
+from auto_deeplab.page.gathered import Data, Gathered
 from auto_deeplab.reporting import legend as colors
 
 # Of the pictures that are shown, in pixels.

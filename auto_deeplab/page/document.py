@@ -29,7 +29,7 @@ from auto_deeplab.page import (
   study_section,
   training_section,
 )
-from auto_deeplab.page.gather import Gathered
+from auto_deeplab.page.gathered import Gathered
 from auto_deeplab.reporting import svg
 
 # In the order of the page. Each returns None where there is nothing for it.

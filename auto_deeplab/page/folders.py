@@ -12,8 +12,13 @@ from auto_deeplab.planning import planner
 
 STUDY = 'study.json'
 
-# By what a run's configuration has, which tells its kind.
-_OF_RUNS = {'SearchConfig.': 'search', 'TrainConfig.': 'training'}
+# By what a run's configuration has, which tells its kind. Of a tournament there
+# is the genotype that won it; its configuration has that of a training, too.
+_OF_RUNS = {
+  'TournamentConfig.': 'decoded',
+  'SearchConfig.': 'search',
+  'TrainConfig.': 'training',
+}
 # In the order of what is done, for folders that hold several.
 _ORDER = ('data', 'plan', 'search', 'decoded', 'training', 'study')
 # Where a study has its runs.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from auto_deeplab.architecture import signals
 from auto_deeplab.page import blocks, training_section, words
-from auto_deeplab.page.gather import Gathered, Search, Training
+from auto_deeplab.page.gathered import Gathered, Search, Training
 
 
 def section(gathered: Gathered) -> blocks.Section | None:

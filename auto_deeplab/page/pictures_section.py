@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from auto_deeplab.page import blocks, data_section, training_section, words
-from auto_deeplab.page.gather import Gathered, Training
+from auto_deeplab.page.gathered import Gathered, Training
 from auto_deeplab.reporting import examples, legend
 
 _MAX_SHOWN = 3

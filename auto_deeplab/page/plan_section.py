@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auto_deeplab.page import blocks, words
-from auto_deeplab.page.gather import Gathered, Planned
+from auto_deeplab.page.gathered import Gathered, Planned
 
 
 def section(gathered: Gathered) -> blocks.Section | None:

@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 
 from auto_deeplab.page import blocks, words
-from auto_deeplab.page.gather import Gathered, Run
+from auto_deeplab.page.gathered import Gathered, Run
 
 # Runs whose files are shown; of a study with more, the first.
 _MAX_SHOWN = 12

@@ -15,7 +15,7 @@ from auto_deeplab.architecture import (
 )
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.page import architecture, blocks, charts, words
-from auto_deeplab.page.gather import Decoded, Gathered, Search
+from auto_deeplab.page.gathered import Decoded, Gathered, Search
 
 # Searches that are shown in full.
 _MAX_SHOWN = 4

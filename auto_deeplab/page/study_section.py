@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from auto_deeplab.page import blocks, charts, words
-from auto_deeplab.page.gather import Gathered, Study
+from auto_deeplab.page.gathered import Gathered, Study
 from auto_deeplab.studies import report
 
 

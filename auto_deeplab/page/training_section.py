@@ -8,7 +8,7 @@ import numpy as np
 
 from auto_deeplab.architecture import cost
 from auto_deeplab.page import architecture, blocks, charts, words
-from auto_deeplab.page.gather import Gathered, Training
+from auto_deeplab.page.gathered import Gathered, Training
 
 # Trainings that are shown in full, and lines that a chart of all of them has.
 _MAX_SHOWN, _MAX_LINES = 3, 6

@@ -81,7 +81,15 @@ def load(run_dir: str | os.PathLike[str]) -> list[Start]:
   text = path.read_text(encoding='utf-8', errors='replace')
   for number, line in enumerate(text.splitlines(), start=1):
     try:
-      starts.append(Start(**json.loads(line)))
+      starts.append(_parse(line))
     except (ValueError, TypeError, RecursionError) as e:
       raise ValueError(f'{path}, line {number}: no start of a run.') from e
   return starts
+
+
+def _parse(line: str) -> Start:
+  start = Start(**json.loads(line))
+  for name, value in dataclasses.asdict(start).items():
+    if not isinstance(value, int if name == 'step' else str):
+      raise ValueError(f'`{name}` ({value!r}) is of the wrong type.')
+  return start

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auto_deeplab.page import folders, gather
+from auto_deeplab.page import folders, gather, gathered
 from tests import tiny
 from tests.page import made
 
@@ -54,6 +54,14 @@ def test_a_search_has_what_was_decoded_from_it(tmp_path):
   assert kinds(tmp_path / 'search') == ['search', 'decoded']
 
 
+def test_a_tournament_is_the_genotype_that_won_it(tmp_path):
+  path = made.published(tmp_path / 'tournament')
+  (path / 'config.gin').write_text(
+    'TrainConfig.train_steps = 8\nTournamentConfig.rungs = (4, 8)\n'
+  )
+  assert kinds(path) == ['decoded']
+
+
 def test_what_is_none_is_refused_by_name(tmp_path):
   (tmp_path / 'some').mkdir()
   with pytest.raises(ValueError, match=r'/some is nothing that a report is ma'):
@@ -67,9 +75,9 @@ def test_what_is_none_is_refused_by_name(tmp_path):
 
 def test_runs_are_named_by_what_tells_them_apart(tmp_path):
   runs = [made.training(tmp_path / name) for name in ('a/train', 'b/train')]
-  gathered = gather.gather(runs)
-  assert [t.name for t in gathered.trainings] == ['a/train', 'b/train']
-  assert gathered.title == 'train and 1 more'
+  found = gather.gather(runs)
+  assert [t.name for t in found.trainings] == ['a/train', 'b/train']
+  assert found.title == 'train and 1 more'
   twice = gather.gather([runs[0], tmp_path / 'a'])
   assert [t.name for t in twice.trainings] == ['train']
 
@@ -93,6 +101,12 @@ def test_pictures_are_those_of_the_data(tmp_path):
   (data,) = gather.gather([tmp_path / 'run'], data_dir).data
   assert (data.name, data.missing) == ('data', ())
   assert {k: len(v) for k, v in data.pictures.items()} == {'train': 4, 'val': 3}
+
+
+def test_pictures_that_are_gone_are_said(tmp_path):
+  data = gather.gather([made.dataset(tmp_path / 'data')]).data[0]
+  (said,) = data.missing
+  assert said.endswith('names it; convert the data set again.')
 
 
 def test_the_newest_evaluation_of_usual_settings_comes_first(tmp_path):
@@ -175,7 +189,9 @@ def test_rows_of_other_types_are_no_numbers():
     {'step': 3, 'a': True},
     {'step': 4, 'a': float('nan')},
     {'step': 5},
+    {'step': 5, 'a': 10**400},
+    {'step': 10**400, 'a': 1},
     {'step': 6, 'a': 2.5},
   ]
-  assert gather.series(rows, 'a') == ((1, 6), (1.0, 2.5))
-  assert gather.series(rows, 'b') == ((), ())
+  assert gathered.series(rows, 'a') == ((1, 6), (1.0, 2.5))
+  assert gathered.series(rows, 'b') == ((), ())

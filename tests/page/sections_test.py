@@ -24,6 +24,7 @@ from auto_deeplab.page import (
   training_section,
   words,
 )
+from auto_deeplab.page import gathered as gathered_lib
 from tests import tiny
 from tests.page import made
 
@@ -84,7 +85,7 @@ def test_sections_come_in_the_order_of_what_is_done(gathered):
 
 
 def test_what_is_not_there_has_no_section():
-  assert document.sections(gather.Gathered('nothing')) == []
+  assert document.sections(gathered_lib.Gathered('nothing')) == []
 
 
 def test_figures_have_names_of_their_own_and_say_what_they_show(gathered):

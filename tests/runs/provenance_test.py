@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What started a run is kept, each time, and can be typed again."""
 
+import dataclasses
+import json
 import os
 import shlex
 import sys
@@ -22,6 +24,14 @@ def test_each_start_is_kept_with_its_command(tmp_path, monkeypatch):
   assert shlex.split(starts[1].command) == words
   assert (starts[1].step, starts[1].folder) == (20, os.getcwd())
   assert 'TensorFlow 2.' in starts[0].versions
+
+
+@pytest.mark.parametrize('key', ['step', 'command'])
+def test_a_value_of_another_type_is_none(tmp_path, key):
+  document = dataclasses.asdict(provenance.present(0)) | {key: []}
+  (tmp_path / 'starts.jsonl').write_text(json.dumps(document))
+  with pytest.raises(ValueError, match=r'starts.jsonl, line 1: no start of'):
+    provenance.load(tmp_path)
 
 
 @pytest.mark.parametrize('line', ['{"step": 1', '[]', '{"other": 1}', '7'])

@@ -47,7 +47,10 @@ def read_pictures(
     ValueError: there is no such split, or an example cannot be used.
   """
   info = tfrecord.load_info(data_dir)
-  paths = [tfrecord.shard_path(data_dir, s) for s in info.split(split).shards]
+  shards_of_split = info.split(split).shards
+  paths = [tfrecord.shard_path(data_dir, shard) for shard in shards_of_split]
+  for path, shard in zip(paths, shards_of_split, strict=True):
+    tfrecord.verify_shard(path, shard, with_checksum=False)
   with tfrecord.naming_damaged_shards(data_dir):
     records = tf.data.TFRecordDataset(paths).take(count)
     return [decode_example(record, info) for record in records]

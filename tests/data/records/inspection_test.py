@@ -74,6 +74,14 @@ def test_the_pictures_are_those_of_the_files(converted):
   assert len(inspection.read_pictures(converted, 'val', 2)) == 2
 
 
+def test_a_shard_that_is_gone_is_named(converted, tmp_path):
+  folder = shutil.copytree(converted, tmp_path / 'data')
+  shard = next(folder.glob('train-*'))
+  shard.unlink()
+  with pytest.raises(FileNotFoundError, match=f'{shard} is missing, though'):
+    inspection.read_pictures(folder, 'train', 20)
+
+
 def _png(values):
   label, _ = pictures.read_label(
     lambda: values, {value: value for value in range(256)}
