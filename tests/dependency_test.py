@@ -61,6 +61,7 @@ THIRD_PARTIES = {
   # Besides the first two, what runs or reaches a model, or reads special files.
   import_graph.STANDALONE: {
     *('PIL', 'numpy', 'rasterio', 'tensorflow'),
+    *('google', 'grpc'),
   },
 }
 
@@ -261,8 +262,8 @@ print(*sorted(heavy & set(sys.modules)))
       'auto_deeplab/serving/client/c.py',
       'import absl',
       'auto_deeplab/serving/client/c.py:1 imports absl: beside the standard '
-      'library, auto_deeplab/serving/client/ may import PIL, numpy, '
-      'rasterio, tensorflow only.',
+      'library, auto_deeplab/serving/client/ may import PIL, google, '
+      'grpc, numpy, rasterio, tensorflow only.',
     ),
     (
       'auto_deeplab/model/m.py',

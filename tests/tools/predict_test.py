@@ -74,7 +74,7 @@ def test_writes_all_pictures_without_the_model_code(
   assert lines[1].startswith(f'[2/2] {pictures}/b.jpg (')
   assert re.fullmatch(
     rf'Wrote label maps and overlays of 2 pictures to {output_dir} '
-    r'\([\d.e+]+ pictures a second; the network alone [\d.e+]+\)\. '
+    r'\([\d.e+]+ pictures a second; the network alone [\d.e+]+\); '
     r'legend\.png has their colours\.',
     lines[2],
   )

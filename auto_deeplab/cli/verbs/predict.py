@@ -32,6 +32,9 @@ Examples:
 
   auto-deeplab predict --model_dir=runs/demo/saved_model \
     --input=street.jpg --input='more/**/*.png' --output_dir=predictions
+
+  auto-deeplab predict --server=grpc://localhost:8500/demo --input=photos \
+    --output_dir=predictions
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,15 +46,25 @@ from typing import TYPE_CHECKING
 from absl import flags
 from tqdm import tqdm
 
+# For type checkers: what is imported once the flags are read.
 if TYPE_CHECKING:
   from auto_deeplab.serving import client
+
+  _Model = client.SavedModelClient | client.RemoteModel
 
 _Result = ValueError | None
 
 FOR_MEMORY = 'take smaller windows (--window)'
 
 _MODEL_DIR = flags.DEFINE_string(
-  'model_dir', None, 'SavedModel that export wrote.', required=True
+  'model_dir', None, 'SavedModel that export wrote.'
+)
+_SERVER = flags.DEFINE_string(
+  'server',
+  None,
+  "In its place, a server that has the model: 'grpc://HOST:PORT[/MODEL]' or "
+  "'http://HOST:PORT[/MODEL]' of TensorFlow Serving or `serve`, "
+  "'kserve+http://HOST:PORT[/MODEL]' of others.",
 )
 _INPUT = flags.DEFINE_multi_string(
   'input',
@@ -122,12 +135,12 @@ def _with_progress(
     yield result
 
 
-def _write_legend(
-  model: 'client.SavedModelClient', stems: Sequence[str]
-) -> str:
-  """Draws what the colours mean; returns the path."""
+def _write_legend(model: '_Model', stems: Sequence[str]) -> str | None:
+  """Draws what the colours mean; returns the path, None if nobody knows."""
   from auto_deeplab.reporting import legend
 
+  if not model.class_names:  # Not all servers tell.
+    return None
   stem = os.path.join(_OUTPUT_DIR.value, legend.STEM)
   while stem in stems:  # A picture is called so.
     stem += '_'
@@ -141,6 +154,8 @@ def main() -> None:
   """Segments every picture that can be read, then names the others."""
   from auto_deeplab.serving import client
 
+  if (_MODEL_DIR.value is None) == (_SERVER.value is None):
+    raise ValueError('either --model_dir or --server must be given.')
   # Of pictures of many sizes, oneDNN would make again what it just gave up, and
   # each time leave some memory behind. It asks when the first one is segmented.
   os.environ.setdefault('ONEDNN_PRIMITIVE_CACHE_CAPACITY', '100000')
@@ -153,7 +168,7 @@ def main() -> None:
     left = [job for job in jobs if not client.is_written(job.stem)]
     skipped['already there'] = len(jobs) - len(left)
     jobs = left
-  problems, rates, legend = _run(jobs, stems) if jobs else ([], '', '')
+  problems, more = _run(jobs, stems) if jobs else ([], '')
   _say_skipped(skipped)
   num_done = len(jobs) - len(problems)
   if problems:
@@ -163,23 +178,27 @@ def main() -> None:
     )
   print(
     f'Wrote label maps and overlays of {num_done} pictures to '
-    f'{_OUTPUT_DIR.value}{rates}.{legend}'
+    f'{_OUTPUT_DIR.value}{more}.'
   )
 
 
-def _run(
-  jobs: 'Sequence[client.Job]', taken: Sequence[str]
-) -> tuple[list[str], str, str]:
-  """Returns what is wrong with which pictures, how fast it went, the legend.
-
-  Args:
-    jobs: what is to be done.
-    taken: stems of all pictures, for the legend to have another.
-  """
+def _model() -> '_Model':
+  """Returns what computes labels, from here or from elsewhere."""
   from auto_deeplab.serving import client
 
-  model = client.SavedModelClient(_MODEL_DIR.value)
-  legend_path = _write_legend(model, taken)
+  if _SERVER.value:
+    return client.connect(_SERVER.value)
+  return client.SavedModelClient(_MODEL_DIR.value)
+
+
+def _run(
+  jobs: 'Sequence[client.Job]', stems: Sequence[str]
+) -> tuple[list[str], str]:
+  """Returns what is wrong with which pictures, and what there is to say."""
+  from auto_deeplab.serving import client
+
+  model = _model()
+  legend_path = _write_legend(model, stems)
   predictor = client.Predictor(
     model,
     client.Settings(
@@ -196,11 +215,10 @@ def _run(
   problems = [str(e) for e in _with_progress(jobs, results) if e is not None]
   rate = len(jobs) / (time.perf_counter() - start)
   own_rate = len(jobs) / max(predictor.network_seconds, 1e-9)
-  return (
-    problems,
-    f' ({rate:.3g} pictures a second; the network alone {own_rate:.3g})',
-    f' {os.path.basename(legend_path)} has their colours.',
-  )
+  said = f' ({rate:.3g} pictures a second; the network alone {own_rate:.3g})'
+  if legend_path:
+    said += f'; {os.path.basename(legend_path)} has their colours'
+  return problems, said
 
 
 def _say_skipped(skipped: Mapping[str, int]) -> None:

@@ -61,6 +61,8 @@ from .pictures import (
   load_image,
   to_8_bit,
 )
+from .remote import RemoteModel, connect
+from .servers import DEFAULT_MODEL, Patience, ServerError
 from .windows import Rule, predict_windows
 from .work import in_turns
 
@@ -68,6 +70,7 @@ __all__ = [
   'CONFIDENCE_SIGNATURE',
   'CONTEXT',
   'CONTEXT_SIGNATURE',
+  'DEFAULT_MODEL',
   'DEFAULT_WINDOW',
   'FEATURES_SIGNATURE',
   'FILES',
@@ -89,14 +92,18 @@ __all__ = [
   'Found',
   'GeoTiff',
   'Job',
+  'Patience',
   'PillowPicture',
   'Prediction',
   'Predictor',
+  'RemoteModel',
   'Rule',
   'SavedModelClient',
+  'ServerError',
   'Settings',
   'check_metadata',
   'colorize',
+  'connect',
   'find_pictures',
   'in_turns',
   'is_written',

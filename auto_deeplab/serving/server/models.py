@@ -119,7 +119,8 @@ class ServedModel:
     Raises:
       ServingError: it does not.
     """
-    if name != self.place.name:
+    # The only one, so it is also what clients ask for that name none.
+    if name not in (self.place.name, client.DEFAULT_MODEL):
       wanted = f'model {name!r}'
     elif version not in (None, self.place.version):
       wanted = f'version {version} of the model {name!r}'
