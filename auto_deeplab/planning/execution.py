@@ -78,8 +78,8 @@ def run(
   while step := _next(chain, deadline, over):
     tell(f'+ {shown(step.verb)} {shlex.join(step.arguments)}')
     _prepare(chain, step)
-    limit = deadline - _seconds_after(chain, step.name)
-    watch = _Watch(chain, step, limit, deadline, show)
+    after = _seconds_after(chain, step.name)
+    watch = _Watch(chain, step, after, deadline, show)
     status = _do(watch, start(step.verb), tell)
     if status == _SAVED and step.name in standing.STOPPABLE:
       share = standing.share_of_steps(chain, step.name)
@@ -139,21 +139,21 @@ class _Watch:
   Attributes:
     chain: of the step.
     step: that runs.
-    limit: when a search or a training is asked to end.
+    after: seconds that what comes after it is expected to take.
     deadline: when the hours are over.
     show: of `run`.
   """
 
   chain: Chain
   step: Step
-  limit: float
+  after: float
   deadline: float
   show: Callable[[str, standing.Standing], None]
 
   def __call__(self, process: subprocess.Popen[bytes]) -> int:
     """Returns the exit status of the process, when it has ended."""
     begin = time.monotonic()
-    self.limit = max(self.limit, begin + _LEAST_SECONDS)
+    limit = self._limit(begin, begin)
     pace = standing.Pace(self.chain, self.step.name)
     next_look = begin + _LOOK_SECONDS
     asked = _Asked(process)
@@ -161,10 +161,14 @@ class _Watch:
     try:
       while process.poll() is None:
         now = time.monotonic()
-        self._stop_in_time(process, now)
+        if self.step.name in standing.STOPPABLE and now > limit:
+          process.send_signal(signal.SIGTERM)
+          limit = math.inf
         if now >= next_look:
           next_look = now + _LOOK_SECONDS
           self._look(pace, begin, now)
+          if limit < math.inf:
+            limit = self._limit(begin, now)
         time.sleep(_POLL_SECONDS)
     finally:
       for number, handler in zip(_Asked.NUMBERS, previous):
@@ -172,10 +176,14 @@ class _Watch:
     asked.settle()
     return process.returncode
 
-  def _stop_in_time(self, process: subprocess.Popen[bytes], now: float) -> None:
-    if self.step.name in standing.STOPPABLE and now > self.limit:
-      process.send_signal(signal.SIGTERM)
-      self.limit = math.inf
+  def _limit(self, begin: float, now: float) -> float:
+    """Returns when a search or a training is to be asked to end.
+
+    On a machine that has become busier than when it was planned for, what comes
+    after takes longer as well.
+    """
+    slowness = standing.slowness(self.chain, self.step.name, now - begin)
+    return max(self.deadline - slowness * self.after, begin + _LEAST_SECONDS)
 
   def _look(self, pace: standing.Pace, begin: float, now: float) -> None:
     found = standing.of(

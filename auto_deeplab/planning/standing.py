@@ -126,6 +126,21 @@ def share_of_steps(chain: Chain, name: str) -> float:
   return min(steps_done(chain, name) / total, 1.0)
 
 
+def slowness(chain: Chain, name: str, seconds: float) -> float:
+  """How many times as long a step takes as was expected; 1 or more.
+
+  Args:
+    chain: of the step.
+    name: of the step that runs.
+    seconds: for which it has; of one that goes on with what it had before,
+      less than its steps took, so that it seems no slower than it is.
+  """
+  share = share_of_steps(chain, name)
+  expected = share * expected_seconds(chain).get(name, 0.0)
+  # The first steps say more of the start than of the pace.
+  return max(seconds / expected, 1.0) if share > 0.1 and expected else 1.0
+
+
 def steps_done(chain: Chain, name: str) -> int:
   """The steps that a search or a training has told of; 0 of others."""
   if name not in STOPPABLE:

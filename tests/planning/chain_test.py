@@ -157,6 +157,18 @@ def test_it_says_how_far_it_is(chain):
   assert standing.of(chain, 'inspect_dataset', 90) is None
 
 
+def test_it_says_how_much_slower_than_planned_it_is(chain):
+  plan(chain)
+  write(f'{chain.out}/train/config.gin', 'TrainConfig.train_steps = 40\n')
+  write(f'{chain.out}/train/metrics.jsonl', '{"step": 20}\n')
+  # Half of 200 seconds.
+  assert standing.slowness(chain, 'train', 150) == 1.5
+  assert standing.slowness(chain, 'train', 50) == 1.0
+  assert standing.slowness(chain, 'export', 150) == 1.0
+  write(f'{chain.out}/train/metrics.jsonl', '{"step": 2}\n')
+  assert standing.slowness(chain, 'train', 150) == 1.0
+
+
 def test_its_rate_is_that_of_the_steps_made_here(chain):
   metrics = f'{chain.out}/train/metrics.jsonl'
   write(metrics, '{"step": 100}\n')
