@@ -14,8 +14,8 @@ from auto_deeplab.planning.machine import Machine
 _NESTING = 32
 _MIN_CROP, _MAX_CROP = 97, 513
 
-# What trainings from scratch were seen to need: CamVid's recipe makes 57
-# epochs.
+# What trainings from scratch were seen to need: CamVid is at 0.475 after 57
+# epochs, at 0.648 after 150.
 _EPOCHS = 50
 MIN_STEPS, ENOUGH_STEPS = 800, 4000
 

@@ -25,13 +25,14 @@ _SEARCHES = {
     'schedule.arch_start_step': 80,
   },
   'camvid_search': {
-    'input.crop_size': (129, 129),
+    'input.crop_size': (97, 97),
     'input.batch_size': 4,
     'supernet.num_layers': 8,
     'supernet.num_blocks': 3,
     'supernet.filter_multiplier': 4,
-    'schedule.train_steps': 400,
-    'schedule.arch_start_step': 150,
+    'architecture_loss.skip_dropout': 0.5,
+    'schedule.train_steps': 600,
+    'schedule.arch_start_step': 80,
   },
   'cityscapes_search': {
     'runtime.precision': 'float32',
@@ -158,6 +159,12 @@ _STUDIES = {
     'study.num_random': 32,
     'study.num_repeated': 4,
     'study.train_seeds': (0, 1, 2),
+    'study.search_seeds': (0, 1, 2),
+  },
+  'camvid_study': {
+    'study.train_settings': ('TrainConfig.train_steps = 800',),
+    'study.num_random': 3,
+    'study.train_seeds': (0,),
     'study.search_seeds': (0, 1, 2),
   },
 }
