@@ -90,6 +90,8 @@ def run(
       )
     elif status and step.is_needed:
       raise StepError(_failure(chain, step, status))
+    elif status:
+      tell(f'{_failure(chain, step, status)} Going on without.')
     over.add(step.name)
   return standing.last_score(chain)
 

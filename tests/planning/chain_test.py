@@ -195,13 +195,17 @@ def do(chain, monkeypatch, tmp_path):
   monkeypatch.setattr(execution, '_LEAST_SECONDS', 1.0)
   monkeypatch.setattr(execution, '_POLL_SECONDS', 0.05)
 
-  def done(train, export='', hours=1.0):
+  def done(train, export='', hours=1.0, needed=('train', 'export')):
     programs = {'train': train, 'export': export}
 
     def steps(self, hours):
       return [
         chain_lib.Step(
-          verb, verb, (), os.path.exists(f'{tmp_path}/{verb}.done')
+          verb,
+          verb,
+          (),
+          os.path.exists(f'{tmp_path}/{verb}.done'),
+          verb in needed,
         )
         for verb in programs
       ]
@@ -235,6 +239,16 @@ def test_a_step_that_fails_is_named_with_its_last_words(do, chain):
     do('print("a"); import sys; sys.exit("it broke")')
   log = f'{chain.out}/logs/train.log'
   assert str(caught.value) == f'train failed: it broke (all of it: {log})'
+
+
+def test_what_can_be_done_without_is_named_where_it_fails(do, chain):
+  lines = do('raise SystemExit("it broke")', needed=('export',))
+  log = f'{chain.out}/logs/train.log'
+  assert lines == [
+    '+ auto-deeplab train ',
+    f'train failed: it broke (all of it: {log}) Going on without.',
+    '+ auto-deeplab export ',
+  ]
 
 
 _ENDLESS = """

@@ -4,10 +4,10 @@ r"""Runs the whole chain, on synthetic pictures, in a few minutes.
 
   auto-deeplab demo
 
-draws and converts pictures, searches, decodes, trains, evaluates, exports and
-predicts, each by the command that it prints, into runs/demo below the working
-directory. Started again, a chain that was stopped goes on from its last
-checkpoint.
+draws and converts pictures, searches, decodes, trains, evaluates, exports,
+predicts, and makes a page of all that, report.html, each by the command that it
+prints, into runs/demo below the working directory. Started again, a chain that
+was stopped goes on from its last checkpoint.
 
 On CamVid it takes about an hour. CAMVID is the folder of its train.txt and
 val.txt, as SegNet has them:
@@ -92,6 +92,7 @@ def steps(dataset: str, pictures: str, out: str) -> list[list[str]]:
       f'--input={pictures}/{predicted}',
       f'--output_dir={out}/predictions',
     ],
+    ['report', out, f'--output={out}/report.html'],
   ]
 
 
