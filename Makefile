@@ -86,7 +86,8 @@ setup: $(STAMP)  ## Make .venv from its lock file, or bring it up to date
 # What a lock file pins already stays, unless setup.cfg asks for another; delete
 # a line, or the file, to have the newest.
 LOCK = $(VENV)/bin/uv pip compile setup.cfg locks/build.in --quiet \
-  --extra dev --extra geo --extra serving --extra docs --extra gpu --no-annotate \
+  --extra dev --extra geo --extra serving --extra onnx --extra openvino \
+  --extra docs --extra gpu --no-annotate \
   --python-platform x86_64-unknown-linux-gnu --custom-compile-command 'make lock'
 
 .PHONY: lock
@@ -124,7 +125,7 @@ $(STAMP): $(wildcard locks/*.txt) setup.cfg pyproject.toml
 	{
 	  $(PIP_INSTALL) pip &&
 	  $(PIP_INSTALL) setuptools wheel &&
-	  $(PIP_INSTALL) --build-constraint $$lock -e '.[dev,serving]' &&
+	  $(PIP_INSTALL) --build-constraint $$lock -e '.[dev,serving,onnx,openvino]' &&
 	  $(RUN) -m pip check
 	} > $(VENV)/install.log 2>&1 || {
 	  tail -n 20 $(VENV)/install.log >&2

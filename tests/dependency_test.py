@@ -30,6 +30,7 @@ ROOMS = (
   'experiments',
   'interop',
   'serving/client',
+  'serving/engines',
   'serving',
   'serving/server',
   'studies',

@@ -20,7 +20,6 @@ _RUN_DIR = flags.DEFINE_string(
   None,
   'Folder of the run. The same command again resumes from its newest '
   'checkpoint.',
-  required=True,
 )
 _DISTRIBUTION = flags.DEFINE_enum(
   'distribution',
@@ -30,6 +29,11 @@ _DISTRIBUTION = flags.DEFINE_enum(
   'multi_worker: the machines that TF_CONFIG names. tpu: a TPU (--tpu).',
 )
 _TPU = flags.DEFINE_string('tpu', None, 'Name or address of the TPU.')
+
+
+def require_run_dir() -> None:
+  """Has --run_dir be given, of a verb that cannot do without."""
+  flags.mark_flag_as_required(_RUN_DIR.name)
 
 
 def place(**settings: Any) -> 'run_lib.Place':

@@ -37,7 +37,7 @@ the whole picture: `client.windows` calls them.
                                           [batch, c]: the mean of all features
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import contextlib
 import json
 import os
@@ -53,7 +53,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
-from auto_deeplab.serving import client, module
+from auto_deeplab.serving import client, comparison, module
 
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 # Small: a warm-up request is to load and optimise the graph, not to work.
@@ -88,6 +88,7 @@ def export(
   step: int,
   compute_dtype: str = 'float32',
   config: configs.ServingConfig = _DEFAULTS,
+  pictures: Sequence[np.ndarray] = (),
 ) -> Path:
   """Writes a SavedModel.
 
@@ -103,6 +104,8 @@ def export(
     compute_dtype: 'float32', 'bfloat16' or 'float16': what the layers may
       compute in, besides float32.
     config: what it takes.
+    pictures: uint8 [height, width, 3] each, on which what was written has to
+      say what the model says.
 
   Returns:
     `output_dir` as an absolute path.
@@ -110,7 +113,7 @@ def export(
   Raises:
     ValueError: `output_dir` is not empty; the model is not built, computes in
       another dtype, has weights that are not finite, or a number of classes
-      other than that of `dataset_info`.
+      other than that of `dataset_info`; what was written says something else.
     OSError: the folder cannot be written.
   """
   target = require_free(output_dir)
@@ -134,7 +137,21 @@ def export(
     path.parent.mkdir()
     path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
     _write_warmup_requests(folder / _WARMUP_PATH)
+    if pictures:
+      _compare(folder, served, pictures)
   return target
+
+
+def _compare(
+  folder: Path, served: module.ServingModule, pictures: Sequence[np.ndarray]
+) -> None:
+  written = client.SavedModelClient(folder)
+  comparison.require_equal(
+    'the SavedModel',
+    lambda picture: written.predict(picture).labels,
+    lambda picture: served.labels(picture[np.newaxis])[client.LABELS][0],
+    pictures,
+  )
 
 
 def _require_servable(model: tf.keras.Model, compute_dtype: str) -> None:

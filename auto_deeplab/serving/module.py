@@ -71,18 +71,19 @@ class ServingModule(tf.Module):
   @tf.function(input_signature=[_ANY_IMAGES])
   def labels(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the likeliest class of each pixel, uint8 [batch, h, w]."""
-    return {'labels': _labels(self._checked_logits(images))}
+    return {client.LABELS: _labels(self._checked_logits(images))}
 
   @tf.function(input_signature=[_ANY_IMAGES])
   def probabilities(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns float32 [batch, h, w, num_classes]."""
-    return {'probabilities': tf.nn.softmax(self._checked_logits(images))}
+    logits = self._checked_logits(images)
+    return {client.PROBABILITIES: tf.nn.softmax(logits)}
 
   @tf.function(input_signature=[_ANY_IMAGES])
   def quantized_probabilities(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns them times 255, uint8 [batch, h, w, num_classes]."""
     probabilities = tf.nn.softmax(self._checked_logits(images))
-    return {'probabilities': _as_bytes(probabilities)}
+    return {client.PROBABILITIES: _as_bytes(probabilities)}
 
   @tf.function(input_signature=[_ANY_FILES])
   def segment(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -149,6 +150,53 @@ class ServingModule(tf.Module):
 
     values = tf.cond(tf.equal(error, ''), found, nothing)
     return {'error': error, **dict(zip(names, values, strict=True))}
+
+
+class PortableModule(tf.Module):
+  """The same for runtimes other than TensorFlow: arithmetic alone.
+
+  Nothing is checked, decoded or laid on a canvas.
+
+  Attributes:
+    function: uint8 `images` [batch, height, width, 3] -> `labels` and
+      `probabilities`, of the shapes and dtypes of the signatures.
+    weights: the variables that it reads.
+  """
+
+  def __init__(
+    self,
+    model: tf.keras.Model,
+    num_classes: int,
+    size: tuple[int, int] | None = None,
+  ):
+    """Traces the model.
+
+    Args:
+      model: as of `ServingModule`.
+      num_classes: that it has to have.
+      size: (height, width) of all pictures; any by default.
+
+    Raises:
+      ValueError: the model has another number of classes.
+    """
+    super().__init__(name='auto_deeplab')
+    # Canvases keep oneDNN's memory flat, which other runtimes' is without.
+    config = configs.ServingConfig(canvas_steps=0)
+
+    def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:
+      logits = _logits(model, images, num_classes, config)
+      return {
+        client.LABELS: _labels(logits),
+        client.PROBABILITIES: tf.nn.softmax(logits),
+      }
+
+    shape = [None, *(size or (None, None)), 3]
+    self.function = tf.function(
+      predict,
+      input_signature=[tf.TensorSpec(shape, tf.uint8, name=client.IMAGES)],
+    )
+    graph = self.function.get_concrete_function().graph
+    self.weights = list(graph.variables)
 
 
 def checked_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:

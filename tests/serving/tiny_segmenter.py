@@ -53,11 +53,14 @@ def make() -> TinySegmenter:
   return model
 
 
-def export(output_dir: str | os.PathLike, model: tf.keras.Model) -> Path:
+def export(
+  output_dir: str | os.PathLike, model: tf.keras.Model, **options
+) -> Path:
   return exporter.export(
     model,
     dataset_info=DATASET_INFO,
     genotype=PUBLISHED,
     output_dir=output_dir,
     step=STEP,
+    **options,
   )

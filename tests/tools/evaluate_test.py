@@ -102,6 +102,43 @@ def test_writes_predictions_of_pictures_without_labels(folder):
   assert not list((folder / 'run').glob('evaluation-test*'))
 
 
+def test_what_was_exported_has_the_scores_of_the_run(folder):
+  result = tool_runs.run(
+    'export', cwd=folder, run_dir='run', output_dir='model', format='tflite'
+  )
+  assert result.returncode == 0, result.stderr
+  scores = []
+  for place in (
+    {'run_dir': 'run'},
+    {'model_dir': 'model'},
+    {'model_dir': 'model.tflite'},
+  ):
+    result = tool_runs.run('evaluate', cwd=folder, data_dir='data', **place)
+    assert result.returncode == 0, result.stderr
+    scores.append(result.stdout.partition('Wrote')[0])
+  assert scores[0].startswith('mean_iou')
+  assert scores[1] == scores[2] == scores[0]
+
+
+@pytest.mark.parametrize(
+  ('places', 'message'),
+  [
+    ({}, 'one of --run_dir and --model_dir is to be given.'),
+    (
+      {'run_dir': 'run', 'model_dir': 'model'},
+      'one of --run_dir and --model_dir is to be given.',
+    ),
+    (
+      {'model_dir': 'model', 'continuous': True},
+      '--model_dir takes neither --checkpoint nor --continuous.',
+    ),
+  ],
+)
+def test_takes_a_run_or_an_export(folder, places, message):
+  result = tool_runs.run('evaluate', cwd=folder, data_dir='data', **places)
+  assert (result.returncode, result.stderr) == (1, f'evaluate: {message}\n')
+
+
 def test_following_takes_no_checkpoint(folder):
   result = tool_runs.run(
     'evaluate',

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tools/export.py` as a user runs it, on a training of one step."""
 
+import re
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ from auto_deeplab.evaluation import evaluator
 from auto_deeplab.experiments import train
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.runs import trained_network
-from auto_deeplab.serving import client, exporter
+from auto_deeplab.serving import client, engines, exporter
 from auto_deeplab.training import distribution
 
 pytestmark = pytest.mark.slow
@@ -155,6 +156,67 @@ def test_the_saved_model_and_the_evaluator_label_alike_at_any_size(
   for image, labels in zip(images, found, strict=True):
     np.testing.assert_array_equal(served.predict(image).labels, labels)
   assert len(np.unique(np.concatenate([f.ravel() for f in found]))) > 1
+
+
+def test_writes_files_of_other_runtimes_beside_it(
+  run_export, run_dir, tmp_path
+):
+  flags = {
+    'run_dir': run_dir,
+    'data_dir': run_dir.parent / 'data',
+    'output_dir': tmp_path / 'model',
+    'format': 'saved_model,tflite',
+  }
+  result = run_export(**flags)
+  assert result.returncode == 0, result.stderr
+  assert re.fullmatch(
+    f'Wrote {tmp_path}/model.tflite: its labels are those of the SavedModel on '
+    r'(100|99\.9\d\d?)\.?0*% of the pixels of 1 pictures of the data set\.',
+    result.stdout.splitlines()[0],
+  )
+  image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
+  both = [engines.load(tmp_path / name) for name in ('model', 'model.tflite')]
+  first, second = (
+    each.predict(image, probabilities=True).probabilities for each in both
+  )
+  assert first is not None
+  assert second is not None
+  np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_a_loss_of_integers_is_measured(run_export, run_dir, tmp_path):
+  result = run_export(
+    run_dir=run_dir,
+    data_dir=run_dir.parent / 'data',
+    output_dir=tmp_path / 'model',
+    format='tflite',
+    quantize='int8',
+    calibration_pictures=2,
+    size='65x65',
+  )
+  assert result.returncode == 0, result.stderr
+  lines = result.stdout.splitlines()
+  assert re.fullmatch(r'mIoU in int8 0\.\d{4}, in float32 0\.\d{4}\.', lines[0])
+  assert lines[1].startswith(f'Wrote {tmp_path}/model-int8.tflite: ')
+  model = engines.open_file(tmp_path / 'model-int8.tflite')
+  assert (model.size, model.metadata['compute_dtype']) == ((65, 65), 'int8')
+
+
+@pytest.mark.parametrize(
+  ('wrong', 'message'),
+  [
+    ({'format': 'torch'}, "`format` ('torch') must be one of ["),
+    ({'size': '513'}, '--size (513) must be HEIGHTxWIDTH, such as 513x513.'),
+    ({'quantize': 'int8', 'format': 'tflite'}, '--quantize needs --data_dir'),
+    ({'quantize': 'int8', 'data_dir': 'data'}, '--quantize needs --data_dir'),
+  ],
+)
+def test_what_cannot_be_is_refused_at_once(
+  run_export, tmp_path, wrong, message
+):
+  result = run_export(run_dir='no', output_dir=tmp_path / 'model', **wrong)
+  assert result.returncode == 1
+  assert f'export: {message}' in result.stderr.splitlines()[-1]
 
 
 def test_folder_in_use_is_refused(run_export, tmp_path):

@@ -11,6 +11,7 @@ from PIL import Image
 import pytest
 import rasterio
 
+from auto_deeplab.serving import comparison, conversions
 from tests.serving import tiny_segmenter
 
 # Runs the tool, then tells which modules of the package it had imported.
@@ -22,7 +23,8 @@ try:
 finally:
   print(sorted(m for m in sys.modules if m.startswith('auto_deeplab.')
                and not m.startswith(('auto_deeplab.cli',
-                                     'auto_deeplab.serving.client.'))))
+                                     'auto_deeplab.serving.client.',
+                                     'auto_deeplab.serving.engines'))))
   print('of oneDNN:', os.environ.get('ONEDNN_PRIMITIVE_CACHE_CAPACITY'))
 """
 
@@ -97,6 +99,26 @@ def test_writes_all_pictures_without_the_model_code(
   probabilities = np.load(output_dir / 'a.npz')['probabilities']
   with Image.open(output_dir / 'a.png') as labels:
     np.testing.assert_array_equal(np.asarray(labels), probabilities.argmax(-1))
+
+
+def test_takes_a_file_of_another_runtime(
+  run_predict, model_dir, pictures, tmp_path
+):
+  path, _ = conversions.convert(
+    tiny_segmenter.make(),
+    model_dir,
+    'tflite',
+    pictures=comparison.drawn_pictures(),
+  )
+  for folder, model in (('from_file', path), ('from_folder', model_dir)):
+    result = run_predict(
+      model_dir=model, input=pictures, output_dir=tmp_path / folder
+    )
+    assert result.returncode == 0, result.stderr
+  for name in ('a.png', 'b.png'):
+    both = [tmp_path / f / name for f in ('from_file', 'from_folder')]
+    first, second = (np.asarray(Image.open(each)) for each in both)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_the_values_of_the_labels_come_back(

@@ -32,6 +32,8 @@ from auto_deeplab.architecture import decode
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.cli import commands, gin_flags, resume_flags, run_flags
 
+run_flags.require_run_dir()
+
 FOR_MEMORY = (
   'give fewer candidates, raise `TrainConfig.accumulation_steps`, or set '
   '`SegmenterConfig.recompute = True`'

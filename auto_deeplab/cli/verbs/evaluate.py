@@ -24,6 +24,10 @@ test server wants them, also of a split without labels:
 
   auto-deeplab evaluate --data_dir=DATA --run_dir=runs/train --split=test \
     --write_predictions=results
+
+What export wrote is evaluated as it is, and its scores are printed alone:
+
+  auto-deeplab evaluate --data_dir=DATA --model_dir=runs/saved_model-int8.tflite
 """
 
 import dataclasses
@@ -49,6 +53,12 @@ _CHECKPOINT = flags.DEFINE_string(
   None,
   "Path prefix of a checkpoint, or 'best': the best mIoU during training; by "
   'default the newest.',
+)
+_MODEL_DIR = flags.DEFINE_string(
+  'model_dir',
+  None,
+  'What export wrote, in the place of --run_dir: the folder of a SavedModel, '
+  'or a file .tflite, .onnx or .xml (OpenVINO).',
 )
 _CONTINUOUS = flags.DEFINE_boolean(
   'continuous', False, 'Evaluate each new checkpoint until the training ends.'
@@ -155,10 +165,41 @@ def _evaluate(place: 'run_lib.Place', config: configs.EvalConfig) -> None:
   )
 
 
+def _evaluate_exported(
+  place: 'run_lib.Place', config: configs.EvalConfig
+) -> None:
+  """Evaluates a SavedModel, or a file of another runtime."""
+  from auto_deeplab.evaluation import evaluation, exported
+  from auto_deeplab.serving import engines
+
+  if _CONTINUOUS.value or _CHECKPOINT.value:
+    raise ValueError('--model_dir takes neither --checkpoint nor --continuous.')
+  model = engines.load(_MODEL_DIR.value)
+  found = exported.evaluate(
+    lambda picture: model.predict(picture).labels,
+    model.class_names,
+    place.data_dir,
+    place.eval_split,
+    config,
+    predictions_dir=_WRITE_PREDICTIONS.value,
+  )
+  if _WRITE_PREDICTIONS.value:
+    print(
+      f'Wrote {found.num_predictions} predictions to '
+      f'{_WRITE_PREDICTIONS.value}.'
+    )
+  if found.scores:
+    print(evaluation.table(found.scores))
+
+
 def main() -> None:
   config = gin_flags.load(configs.EvalExperiment).evaluation
   place = run_flags.place(eval_split=_SPLIT.value)
-  if _CONTINUOUS.value:
+  if bool(place.run_dir) == bool(_MODEL_DIR.value):
+    raise ValueError('one of --run_dir and --model_dir is to be given.')
+  if _MODEL_DIR.value:
+    _evaluate_exported(place, config)
+  elif _CONTINUOUS.value:
     _follow(place, config)
   else:
     _evaluate(place, config)

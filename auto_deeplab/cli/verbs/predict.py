@@ -48,16 +48,19 @@ from tqdm import tqdm
 
 # For type checkers: what is imported once the flags are read.
 if TYPE_CHECKING:
-  from auto_deeplab.serving import client
+  from auto_deeplab.serving import client, engines
 
-  _Model = client.SavedModelClient | client.RemoteModel
+  _Model = client.SavedModelClient | client.RemoteModel | engines.Engine
 
 _Result = ValueError | None
 
 FOR_MEMORY = 'take smaller windows (--window)'
 
 _MODEL_DIR = flags.DEFINE_string(
-  'model_dir', None, 'SavedModel that export wrote.'
+  'model_dir',
+  None,
+  'What export wrote: the folder of a SavedModel, or a file .tflite, .onnx or '
+  '.xml (OpenVINO).',
 )
 _SERVER = flags.DEFINE_string(
   'server',
@@ -184,11 +187,11 @@ def main() -> None:
 
 def _model() -> '_Model':
   """Returns what computes labels, from here or from elsewhere."""
-  from auto_deeplab.serving import client
+  from auto_deeplab.serving import client, engines
 
   if _SERVER.value:
     return client.connect(_SERVER.value)
-  return client.SavedModelClient(_MODEL_DIR.value)
+  return engines.load(_MODEL_DIR.value)
 
 
 def _run(

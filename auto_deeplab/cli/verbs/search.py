@@ -17,6 +17,8 @@ with status 130.
 from auto_deeplab import configs
 from auto_deeplab.cli import commands, gin_flags, resume_flags, run_flags
 
+run_flags.require_run_dir()
+
 FOR_MEMORY = (
   'set `SupernetConfig.recompute = True`, or lower `InputConfig.batch_size` or '
   '`InputConfig.crop_size`'

@@ -27,6 +27,8 @@ from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.cli import commands, gin_flags, resume_flags, run_flags
 
+run_flags.require_run_dir()
+
 FOR_MEMORY = (
   'set `SegmenterConfig.recompute = True`, raise '
   '`TrainConfig.accumulation_steps`, or lower `InputConfig.crop_size`'

@@ -40,13 +40,14 @@ def nesting(size, stride: int):
 
   Args:
     size: (height, width), integers or scalar tensors, at least 0.
-    stride: the coarsest output stride, in pixels.
+    stride: the coarsest output stride, in pixels; at least 2.
   """
 
   def greater(n):
     return max(n, 1) if isinstance(n, int) else tf.maximum(n, 1)
 
-  return tuple(greater(-(-(n - 1) // stride)) * stride + 1 for n in size)
+  # Of what is not negative: converters to ONNX round it towards 0.
+  return tuple(greater((n + stride - 2) // stride) * stride + 1 for n in size)
 
 
 def pad_to(x: tf.Tensor, size) -> tf.Tensor:
@@ -57,7 +58,9 @@ def pad_to(x: tf.Tensor, size) -> tf.Tensor:
     size: (height, width), integers or scalar tensors, at least those of `x`.
   """
   height, width = (new - n for new, n in zip(size, spatial_size(x)))
-  return tf.pad(x, [[0, 0], [0, height], [0, width], [0, 0]])
+  padded = tf.pad(x, [[0, 0], [0, height], [0, width], [0, 0]])
+  # Its channels are known, which converters to other runtimes want told.
+  return tf.reshape(padded, [tf.shape(x)[0], *size, x.shape[3]])
 
 
 def resize_aligned(x: tf.Tensor, size) -> tf.Tensor:

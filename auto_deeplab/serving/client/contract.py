@@ -16,6 +16,8 @@ VERSION = 2
 METADATA_PATH = os.path.join('assets.extra', 'metadata.json')
 # What is asked of pixels, and of files; `serving.exporter` tells their outputs.
 IMAGES = 'images'
+LABELS = 'labels'
+PROBABILITIES = 'probabilities'
 LABELS_SIGNATURE = 'serving_default'
 PROBABILITIES_SIGNATURE = 'probabilities'
 QUANTIZED_SIGNATURE = 'quantized_probabilities'
@@ -90,19 +92,22 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
   return check_metadata(metadata, path)
 
 
-def check_metadata(metadata: Any, where: str) -> dict[str, Any]:
+def check_metadata(
+  metadata: Any, where: str, kind: str = FORMAT
+) -> dict[str, Any]:
   """Returns metadata that was read somewhere, checked.
 
   Args:
     metadata: what JSON holds, whatever it is.
     where: a file's path, for errors.
+    kind: the format that it has to name.
 
   Raises:
     ValueError: it is not of this project, or of another version.
   """
   try:
     found = metadata['format'], metadata['version']
-    if found == (FORMAT, VERSION):
+    if found == (kind, VERSION):
       _check_classes(metadata)
       _check_parts(metadata.get('parts', {}))
       if type(limit := metadata['input']['max_pixels']) is not int or limit < 1:
@@ -112,7 +117,7 @@ def check_metadata(metadata: Any, where: str) -> dict[str, Any]:
     raise ValueError(f'{where!r} is damaged: {e!r}') from e
   raise ValueError(
     f'{where!r} is of format {found[0]!r}, version {found[1]}; this client '
-    f'reads {FORMAT!r}, version {VERSION}.'
+    f'reads {kind!r}, version {VERSION}.'
   )
 
 
