@@ -57,7 +57,11 @@ from auto_deeplab.serving import client, comparison, module
 
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 # Small: a warm-up request is to load and optimise the graph, not to work.
-_WARMUP_SIZE = (65, 65)
+_WARMUP_SIDE = 65
+# Of the canvases, the square ones to so many pixels are warmed up besides, for
+# the first picture on one has oneDNN make its primitives. TensorFlow Serving
+# waits for all of them before it answers.
+_LONGEST_WARMUP_SIDE = 1025
 _DEFAULTS = configs.ServingConfig()
 
 
@@ -136,7 +140,9 @@ def export(
     path = folder / client.METADATA_PATH
     path.parent.mkdir()
     path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
-    _write_warmup_requests(folder / _WARMUP_PATH)
+    _write_warmup_requests(
+      folder / _WARMUP_PATH, module.square_canvases(model, config)
+    )
     if pictures:
       _compare(folder, served, pictures)
   return target
@@ -204,22 +210,33 @@ def _metadata(
   }
 
 
-def _write_warmup_requests(path: Path) -> None:
-  """Writes one request a signature, which TensorFlow Serving runs at start."""
+def _write_warmup_requests(path: Path, canvases: Sequence[int]) -> None:
+  """Writes what TensorFlow Serving runs before it answers.
+
+  Args:
+    path: of the file.
+    canvases: sides of squares, of each of which a file is segmented. Besides,
+      each signature is called once.
+  """
   try:
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
   except ImportError as e:
     logging.info('No warm-up requests for TensorFlow Serving: %s', e)
     return
-  image = tf.zeros([*_WARMUP_SIZE, 3], tf.uint8)
-  values = {client.IMAGES: image, client.FILES: tf.io.encode_png(image)}
+  calls = [(signature, _WARMUP_SIDE) for signature in client.INPUTS]
+  calls += [
+    (client.FILES_SIGNATURE, side)
+    for side in canvases
+    if side <= _LONGEST_WARMUP_SIDE and side != _WARMUP_SIDE
+  ]
   with tf.io.TFRecordWriter(os.fspath(path)) as writer:
-    for signature, name in client.INPUTS.items():
+    for signature, side in calls:
+      name = client.INPUTS[signature]
+      image = tf.zeros([side, side, 3], tf.uint8)
+      value = image if name == client.IMAGES else tf.io.encode_png(image)
       request = predict_pb2.PredictRequest()
       request.model_spec.signature_name = signature
-      request.inputs[name].CopyFrom(
-        tf.make_tensor_proto(values[name][tf.newaxis])
-      )
+      request.inputs[name].CopyFrom(tf.make_tensor_proto(value[tf.newaxis]))
       log = prediction_log_pb2.PredictLog(request=request)
       record = prediction_log_pb2.PredictionLog(predict_log=log)
       writer.write(record.SerializeToString())

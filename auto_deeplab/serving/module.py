@@ -342,6 +342,15 @@ def _canvas_size(
   return tf.unstack(tf.gather(sides, tf.searchsorted(sides, size)))
 
 
+def square_canvases(
+  model: tf.keras.Model, config: configs.ServingConfig
+) -> list[int]:
+  """Returns the sides that a canvas of a model may have; none if all may be."""
+  if not config.canvas_steps or not isinstance(model, segmenter.Segmenter):
+    return []
+  return canvas_sides(model.coarsest_stride, config)
+
+
 def canvas_sides(stride: int, config: configs.ServingConfig) -> list[int]:
   """Returns the sides that a canvas may have, ascending.
 

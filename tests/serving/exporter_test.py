@@ -14,9 +14,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import PUBLISHED, Genotype
 from auto_deeplab.model.pixels import normalize
-from auto_deeplab.serving import client, exporter
+from auto_deeplab.serving import client, exporter, module
 from tests.serving import tiny_segmenter
 
 
@@ -304,6 +305,23 @@ class TestContents:
       outputs = loaded.signatures[names[-1]](**inputs)
       assert {len(value) for value in outputs.values()} == {1}
     assert sorted(names) == sorted(loaded.signatures)
+
+  def test_each_canvas_is_warmed_up(self, real_model_dir):
+    log_pb2 = pytest.importorskip(
+      'tensorflow_serving.apis.prediction_log_pb2',
+      reason='the extra `serving` is not installed',
+    )
+    records = tf.data.TFRecordDataset(
+      str(real_model_dir / 'assets.extra' / 'tf_serving_warmup_requests')
+    )
+    sides = []
+    for record in records.as_numpy_iterator():
+      request = log_pb2.PredictionLog.FromString(record).predict_log.request
+      if request.model_spec.signature_name == 'segment':
+        (data,) = request.inputs['image_bytes'].string_val
+        sides.append(tf.io.decode_png(data).shape[0])
+    expected = module.canvas_sides(16, configs.ServingConfig())
+    assert sorted(sides) == [side for side in expected if side <= 1025]
 
   def test_without_tensorflow_serving_the_log_says_so(
     self, segmenter, dataset_info, tmp_path, monkeypatch, caplog
