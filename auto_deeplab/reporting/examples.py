@@ -163,7 +163,7 @@ def read(folder: str | os.PathLike[str]) -> Examples:
     classes = document['classes']
     return Examples(
       tuple(_example(path.parent, entry) for entry in document['pictures']),
-      tuple(str(entry['name']) for entry in classes),
+      tuple(_text(entry['name']) for entry in classes),
       tuple(_color(*entry['color']) for entry in classes),
     )
   except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
@@ -176,12 +176,28 @@ def _example(folder: pathlib.Path, entry: Mapping[str, Any]) -> Example:
   parts = {part: _read_within(folder, entry['files'][part]) for part in _PARTS}
   return Example(
     entry['kind'],
-    str(entry['name']),
-    float(entry['mean_iou']),
-    float(entry['pixel_accuracy']),
-    tuple((str(a), str(b), float(share)) for a, b, share in entry['confused']),
+    _text(entry['name']),
+    _share(entry['mean_iou']),
+    _share(entry['pixel_accuracy']),
+    tuple(
+      (_text(label), _text(prediction), _share(share))
+      for label, prediction, share in entry['confused']
+    ),
     **parts,
   )
+
+
+def _text(value: Any) -> str:
+  if not isinstance(value, str):
+    raise ValueError(f'{value!r} is no name')
+  value.encode()  # Half a character can be on no page.
+  return value
+
+
+def _share(value: Any) -> float:
+  if type(value) not in (int, float) or not 0 <= value <= 1:
+    raise ValueError(f'{value!r} is not in [0, 1]')
+  return float(value)
 
 
 def _read_within(folder: pathlib.Path, name: str) -> bytes:

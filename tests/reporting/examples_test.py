@@ -4,13 +4,16 @@
 
 import io
 import json
+import os
 
 import numpy as np
 from PIL import Image
 import pytest
 
 from auto_deeplab.reporting import examples, legend
+from tests.data import mutations
 
+NUM_INPUTS = int(os.environ.get('FUZZ_INPUTS', '100'))
 NAMES, COLORS = ('sky', 'road'), ((10, 20, 30), (200, 100, 50))
 
 
@@ -83,6 +86,8 @@ def test_a_damaged_picture_is_named(tmp_path):
     ),
     (lambda d: d['pictures'][0].update(kind='x'), "the kind 'x' is not one of"),
     (lambda d: d['classes'][0].update(color=[1, 2, 256]), 'is no colour'),
+    (lambda d: d['classes'][0].update(name=3), '3 is no name'),
+    (lambda d: d['pictures'][0].update(mean_iou=1.5), '1.5 is not in [0, 1]'),
     (lambda d: d['pictures'][0].update(confused=[1]), 'cannot unpack'),
   ],
 )
@@ -96,3 +101,31 @@ def test_a_damaged_index_is_named(tmp_path, change, message):
     examples.read(tmp_path / 'a')
   assert str(error.value).startswith(f'{path} holds no examples: ')
   assert message in str(error.value)
+
+
+def test_a_mutated_index_is_refused_or_can_be_shown(tmp_path):
+  folder = tmp_path / 'a'
+  shown = [_shown('worst', 'b'), _shown('best', 'c')]
+  examples.write(folder, shown, NAMES, COLORS)
+  path = folder / 'examples.json'
+  document = json.loads(path.read_text())
+  rng = np.random.default_rng(0)
+  for number in range(NUM_INPUTS):
+    mutated = json.dumps(mutations.mutate_json(document, rng)).encode()
+    if number % 4 == 0:
+      mutated = mutations.mutate_bytes(json.dumps(document).encode(), rng)
+    path.write_bytes(mutated)
+    found, message = None, ''
+    try:
+      found = examples.read(folder)
+    except (ValueError, OSError) as e:
+      message = str(e)
+    assert found or str(folder) in message, f'input {number}'
+    if not found:
+      continue
+    for example in found.pictures:
+      texts = (example.name, *(t for c in example.confused for t in c[:2]))
+      ''.join(texts).encode()
+      assert np.isfinite(example.mean_iou), f'input {number}'
+      assert np.isfinite(example.pixel_accuracy), f'input {number}'
+    ''.join(found.class_names).encode()
