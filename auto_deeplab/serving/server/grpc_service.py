@@ -7,6 +7,7 @@ import contextlib
 import time
 from typing import TypeVar
 
+from google.protobuf import message
 import grpc
 import numpy as np
 import tensorflow as tf
@@ -53,6 +54,7 @@ async def start(
   """
   config = house.config
   server = grpc.aio.server(
+    interceptors=[_DamageTold()],
     # Beyond these nothing is read, and RESOURCE_EXHAUSTED is told.
     maximum_concurrent_rpcs=config.concurrency + config.queue_length,
     options=[
@@ -75,6 +77,33 @@ async def start(
     raise OSError(f'gRPC cannot listen at {host}:{port}: {e}') from e
   await server.start()
   return server, found
+
+
+class _DamageTold(grpc.aio.ServerInterceptor):
+  """Tells whoever sends what is no request; gRPC would say INTERNAL."""
+
+  async def intercept_service(self, continuation, handler_call_details):
+    handler = await continuation(handler_call_details)
+    if handler is None:  # There is no such method.
+      return None
+
+    def parse(data: bytes):
+      try:
+        return handler.request_deserializer(data)
+      except message.DecodeError as e:
+        return e
+
+    async def answer(request, context):
+      if isinstance(request, message.DecodeError):
+        await context.abort(
+          grpc.StatusCode.INVALID_ARGUMENT,
+          f'the request of {handler_call_details.method} is damaged: {request}',
+        )
+      return await handler.unary_unary(request, context)
+
+    return grpc.unary_unary_rpc_method_handler(
+      answer, parse, handler.response_serializer
+    )
 
 
 class _Service:
