@@ -30,7 +30,7 @@ _KINDS = {
   'choose': configs.TournamentExperiment,
 }
 _TOOL = re.compile(
-  r'auto-deeplab (\w+)( +[\w./]+)?'
+  r'auto-deeplab (\w+)((?: +[\w./]+)*)'
   r"((?: +--\w+(?:=(?:'[^']*'|[^\s']+))?)*)"
 )
 _FLAG = re.compile(r"--(\w+)(?:=(?:'([^']*)'|([^\s']+)))?")
@@ -78,10 +78,11 @@ def _commands() -> list[Command]:
   for page in pages.PAGES:
     for block in pages.blocks(pages.read(page), 'bash'):
       copies = {copy: name for name, copy in _copies(page)}
-      for tool, first, rest in _TOOL.findall(pages.as_commands(block)):
+      for tool, words, rest in _TOOL.findall(pages.as_commands(block)):
         flags = tuple((n, a or b) for n, a, b in _FLAG.findall(rest))
-        if first:  # In the place of a flag.
-          flags = ((pages.positional(tool), first.strip()), *flags)
+        name = pages.positional(tool) if words else None
+        if name is not None:  # In the place of a flag.
+          flags = ((name, words.strip()), *flags)
         found.append(Command(page, tool, flags, copies))
   return found
 
@@ -143,9 +144,10 @@ def test_commands_are_found():
   flags = re.findall(r'auto-deeplab \w.*', text)
   assert len(_COMMANDS) == len(flags)
   # Nor one that ends early.
-  assert sum(len(c.flags) for c in _COMMANDS) == sum(
-    f.count(' --') + bool(re.match(r'auto-deeplab \w+ +[\w./]', f))
-    for f in flags
+  first = [re.match(r'auto-deeplab (\w+) +[\w./]', f) for f in flags]
+  assert sum(len(c.flags) for c in _COMMANDS) == (
+    sum(f.count(' --') for f in flags)
+    + sum(1 for m in first if m and pages.positional(m[1]))
   )
 
 

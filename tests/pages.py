@@ -62,9 +62,11 @@ def flags(verb: str) -> dict[str, bool]:
   return _flags(path) if path.is_file() else {}
 
 
-def positional(verb: str) -> str:
-  """The flag that the first word after a verb stands for."""
+def positional(verb: str) -> str | None:
+  """The flag that the first word after a verb stands for; None of words."""
   source = (_CLI / f'verbs/{verb}.py').read_text(encoding='utf-8')
+  if re.search(r"^WORDS = '", source, re.MULTILINE):
+    return None
   found = re.search(r"^POSITIONAL = '(\w+)'$", source, re.MULTILINE)
   assert found, f'{verb} takes flags alone.'
   return found[1]
