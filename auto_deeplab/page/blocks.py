@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 
 from matplotlib import figure as figure_lib
 
+# What code raises that takes a document of another form for its own.
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
 
 @dataclasses.dataclass(frozen=True)
 class Text:

@@ -26,7 +26,7 @@ def _of(plan: Planned) -> Iterator[blocks.Block]:
     return
   try:
     shown = list(_shown(plan.document))
-  except (KeyError, TypeError, ValueError, AttributeError) as e:
+  except blocks.UNFIT as e:
     shown = [
       blocks.Notes((f'{plan.path}/plan.json is of another form: {e!r}.',))
     ]

@@ -29,7 +29,7 @@ def _of(study: Study) -> Iterator[blocks.Block]:
     return
   try:
     shown = list(_shown(study))
-  except (KeyError, TypeError, ValueError, AttributeError) as e:
+  except blocks.UNFIT as e:
     line = f'{study.path}/study.json is of another form: {e!r}.'
     shown = [blocks.Notes((line,))]
   yield from shown

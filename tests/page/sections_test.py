@@ -149,6 +149,17 @@ def test_a_plan_of_another_form_is_said(tmp_path, text):
   assert 'plan.json' in notes(section)[0]
 
 
+@pytest.mark.parametrize('value', ['[]', '1', '{}', '[1e999, 1]'])
+def test_a_plan_with_a_changed_value_is_said(tmp_path, value):
+  path = made.plan(tmp_path / 'plan') / 'plan.json'
+  document = json.loads(path.read_text())
+  document['data']['size'] = 'HERE'
+  document['data']['object_side'] = 'HERE'
+  path.write_text(json.dumps(document).replace('"HERE"', value))
+  section = plan_section.section(gather.gather([path.parent]))
+  assert 'plan.json is of another form: ' in notes(section)[0]
+
+
 def test_the_slider_has_each_snapshot(gathered):
   section = search_section.section(gathered)
   (timeline,) = of(section, blocks.Timeline)
