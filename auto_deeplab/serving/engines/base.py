@@ -3,7 +3,7 @@
 """What the runtimes have in common: the shape of questions and answers."""
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import importlib
 import json
@@ -67,14 +67,19 @@ class Engine(abc.ABC):
     self.values = tuple(self.metadata['values'])
 
   @abc.abstractmethod
-  def _run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Returns labels and probabilities, for images that are checked."""
+  def _run(
+    self, images: np.ndarray, names: Sequence[str]
+  ) -> Mapping[str, np.ndarray]:
+    """Returns at least the named outputs, for images that are checked."""
 
-  def run(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+  def run(
+    self, images: np.ndarray, *, probabilities: bool = True
+  ) -> Mapping[str, np.ndarray]:
     """Segments pictures of one size.
 
     Args:
       images: uint8 [batch, height, width, 3], RGB in 0..255.
+      probabilities: whether to return them besides the labels.
 
     Returns:
       `labels`, uint8 [batch, height, width], and `probabilities`, float32
@@ -102,7 +107,8 @@ class Engine(abc.ABC):
         f'size that the file was exported for: '
         f'{client.TIMES.join(map(str, self.size))} (height, width).'
       )
-    return self._run(images)
+    names = [client.LABELS, *[client.PROBABILITIES] * probabilities]
+    return self._run(images, names)
 
   def predict(
     self,
@@ -122,7 +128,8 @@ class Engine(abc.ABC):
       ValueError: `image` has another dtype or shape, or is too large.
     """
     assert context is None
-    found = self.run(np.asarray(image)[np.newaxis])
+    images = np.asarray(image)[np.newaxis]
+    found = self.run(images, probabilities=probabilities)
     return client.Prediction(
       found[client.LABELS][0],
       found[client.PROBABILITIES][0] if probabilities else None,

@@ -5,6 +5,7 @@
 The metadata is the property `auto_deeplab` of the model.
 """
 
+from collections.abc import Sequence
 import os
 from typing import Any
 
@@ -92,6 +93,5 @@ class Onnx(base.Engine):
       text = self._session.get_modelmeta().custom_metadata_map[_PROPERTY]
     super().__init__(text, path)
 
-  def _run(self, images: np.ndarray):
-    names = [client.LABELS, client.PROBABILITIES]
+  def _run(self, images: np.ndarray, names: Sequence[str]):
     return dict(zip(names, self._session.run(names, {client.IMAGES: images})))

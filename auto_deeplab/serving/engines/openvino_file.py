@@ -13,7 +13,6 @@ from unittest import mock
 
 import numpy as np
 
-from auto_deeplab.serving import client
 from auto_deeplab.serving.engines import base
 
 SUFFIX = '.xml'
@@ -66,27 +65,39 @@ class OpenVino(base.Engine):
 
   def __init__(self, path: str | os.PathLike, num_threads: int | None = None):
     openvino = base.require('openvino', EXTRA)
-    core = openvino.Core()
+    self._core = openvino.Core()
+    self._path = os.fspath(path)
     with base.naming_damage(path):
-      model = core.read_model(os.fspath(path))
+      model = self._core.read_model(self._path)
       text = model.get_rt_info(_INFORMATION).astype(str)
     super().__init__(text, path)
-    is_narrow = self.metadata[
-      'compute_dtype'
-    ] == base.BFLOAT16 and 'BF16' in core.get_property(
-      _DEVICE, 'OPTIMIZATION_CAPABILITIES'
-    )
-    options = {
+    able = self._core.get_property(_DEVICE, 'OPTIMIZATION_CAPABILITIES')
+    is_asked = self.metadata['compute_dtype'] == base.BFLOAT16
+    self._options = {
       # Without this it is bfloat16 on every CPU that has it.
-      'INFERENCE_PRECISION_HINT': 'bf16' if is_narrow else 'f32',
+      'INFERENCE_PRECISION_HINT': 'bf16'
+      if is_asked and 'BF16' in able
+      else 'f32',
       'PERFORMANCE_HINT': 'LATENCY',
     }
     if num_threads:
-      options['INFERENCE_NUM_THREADS'] = str(num_threads)
-    with base.naming_damage(path):
-      self._compiled = core.compile_model(model, _DEVICE, options)
+      self._options['INFERENCE_NUM_THREADS'] = str(num_threads)
 
-  def _run(self, images: np.ndarray):
-    outputs = self._compiled(images)
-    names = (client.LABELS, client.PROBABILITIES)
+    # By the outputs that it computes.
+    self._compiled: dict[tuple[str, ...], Any] = {}
+
+  def _compile(self, names: tuple[str, ...]):
+    """Returns what computes these outputs, and spends no time on others."""
+    with base.naming_damage(self._path):
+      model = self._core.read_model(self._path)
+      for result in model.get_results():
+        if not result.input(0).get_source_output().get_names() & {*names}:
+          model.remove_result(result)
+      return self._core.compile_model(model, _DEVICE, self._options)
+
+  def _run(self, images: np.ndarray, names: Sequence[str]):
+    asked = tuple(names)
+    if asked not in self._compiled:
+      self._compiled[asked] = self._compile(asked)
+    outputs = self._compiled[asked](images)
     return {name: outputs[name] for name in names}

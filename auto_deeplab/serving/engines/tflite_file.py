@@ -71,7 +71,8 @@ class Tflite(base.Engine):
       )
       self._runner = interpreter.get_signature_runner()
 
-  def _run(self, images: np.ndarray):
+  def _run(self, images: np.ndarray, names: Sequence[str]):
+    del names  # It computes all.
     return self._runner(**{client.IMAGES: images})
 
 
