@@ -38,6 +38,28 @@ def predict(
   return tf.argmax(scores, axis=-1, output_type=tf.int32)
 
 
+def logits(
+  forward: Forward,
+  images: tf.Tensor,
+  num_classes: int,
+  config: configs.EvalConfig,
+) -> tf.Tensor:
+  """Returns what softmax makes the probabilities of, `[n, h, w, classes]`.
+
+  Of several views they are the mean ones, whose logarithms these are.
+
+  Args:
+    forward: the network.
+    images: float32 `[n, h, w, 3]`, normalised.
+    num_classes: channels of the logits.
+    config: scales, flips and windows.
+  """
+  scores = _scores(forward, images, num_classes, config)
+  if _is_single_view(config):
+    return scores
+  return tf.math.log(scores / len(_views(config)))
+
+
 def _scores(
   forward: Forward,
   images: tf.Tensor,
@@ -53,11 +75,11 @@ def _scores(
   pictures = images
   if config.long_side:
     pictures = _at_long_side(images, config.long_side)
-  views = list(itertools.product(config.scales, _flips(config)))
-  if views == [(1.0, False)] and config.window_size is None:
-    logits = forward(pictures)
+  if _is_single_view(config):
+    scores = forward(pictures)
     # Without unlike sizes there is nothing to resize, which no graph can see.
-    return sizes.resize_aligned(logits, size) if config.long_side else logits
+    return sizes.resize_aligned(scores, size) if config.long_side else scores
+  views = _views(config)
   scales, flips = (tf.constant(v) for v in zip(*views))
 
   def add_view(index, total):
@@ -92,8 +114,14 @@ def _at_long_side(images: tf.Tensor, long_side: int) -> tf.Tensor:
   return sizes.resize_aligned(images, tf.unstack(size))
 
 
-def _flips(config: configs.EvalConfig) -> tuple[bool, ...]:
-  return (False, True) if config.use_flip else (False,)
+def _views(config: configs.EvalConfig) -> list[tuple[float, bool]]:
+  """Returns scale and mirroring of each."""
+  flips = (False, True) if config.use_flip else (False,)
+  return list(itertools.product(config.scales, flips))
+
+
+def _is_single_view(config: configs.EvalConfig) -> bool:
+  return _views(config) == [(1.0, False)] and config.window_size is None
 
 
 def _scaled(images: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:

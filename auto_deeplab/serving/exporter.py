@@ -37,7 +37,7 @@ the whole picture: `client.windows` calls them.
                                           [batch, c]: the mean of all features
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import json
 import os
@@ -92,6 +92,8 @@ def export(
   step: int,
   compute_dtype: str = 'float32',
   config: configs.ServingConfig = _DEFAULTS,
+  around: module.Around | None = None,
+  views: Mapping[str, Any] | None = None,
   pictures: Sequence[np.ndarray] = (),
 ) -> Path:
   """Writes a SavedModel.
@@ -108,6 +110,9 @@ def export(
     compute_dtype: 'float32', 'bfloat16' or 'float16': what the layers may
       compute in, besides float32.
     config: what it takes.
+    around: what is computed with the network, such as its mean over scales; its
+      logits alone by default.
+    views: what that is, for the record.
     pictures: uint8 [height, width, 3] each, on which what was written has to
       say what the model says.
 
@@ -122,12 +127,14 @@ def export(
   """
   target = require_free(output_dir)
   _require_servable(model, compute_dtype)
-  served = module.ServingModule(model, dataset_info, config)
+  served = module.ServingModule(model, dataset_info, config, around)
   _require_finite(served.weights)
   metadata = _metadata(
     served, dataset_info, genotype, step, compute_dtype, config
   )
-  metadata |= module.parts_rule(model)
+  metadata['views'] = dict(views or {})
+  if around is None:
+    metadata |= module.parts_rule(model)
   with _written_aside(target) as folder:
     with _quiet_tensorflow():
       tf.saved_model.save(

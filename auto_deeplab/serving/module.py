@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an exported SavedModel computes: from pixels or files to labels."""
 
+from collections.abc import Callable
 import math
 from typing import Any
 
@@ -11,6 +12,11 @@ from auto_deeplab import configs
 from auto_deeplab.data import datasets
 from auto_deeplab.model import pixels, segmenter
 from auto_deeplab.serving import client, picture_files
+
+# Normalised images, float32 [n, h, w, 3] -> logits [n, h, w, classes].
+Forward = Callable[[tf.Tensor], tf.Tensor]
+# Makes of a network what calls it, as often as it likes and at any sizes.
+Around = Callable[[Forward], Forward]
 
 # Of any rank: of a shape that is promised, TensorFlow's kernels are told, and
 # believe it; oneDNN's end the process where it is not kept.
@@ -31,6 +37,7 @@ class ServingModule(tf.Module):
     model: tf.keras.Model,
     info: datasets.DatasetInfo,
     config: configs.ServingConfig,
+    around: Around | None = None,
   ):
     """Traces the model once; all signatures share that graph.
 
@@ -39,6 +46,7 @@ class ServingModule(tf.Module):
         logits [batch, height, width, num_classes].
       info: the data set that it was trained on.
       config: what it takes.
+      around: what is computed with the network; its logits alone by default.
 
     Raises:
       ValueError: the model has another number of classes.
@@ -49,12 +57,15 @@ class ServingModule(tf.Module):
     # The model is held by the closure only. As an attribute it would be
     # tracked, and saved with its optimizer and each layer's training graph.
     self._logits = tf.function(
-      lambda images: _logits(model, images, info.num_classes, config),
+      lambda images: _logits(model, images, info.num_classes, config, around),
       input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)],
     )
     graph = self._logits.get_concrete_function().graph
     self.weights = list(graph.variables)
-    self._signatures_of_parts = _signatures_of_parts(model, config)
+    # They know one view of a part.
+    self._signatures_of_parts = (
+      {} if around else _signatures_of_parts(model, config)
+    )
 
   @property
   def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -253,9 +264,13 @@ def _logits(
   images: tf.Tensor,
   num_classes: int,
   config: configs.ServingConfig,
+  around: Around | None = None,
 ) -> tf.Tensor:
-  options = _canvas(model, images, config)
-  logits = model(pixels.normalize(images), training=False, **options)
+  def network(images: tf.Tensor) -> tf.Tensor:
+    return model(images, training=False, **_canvas(model, images, config))
+
+  forward = around(network) if around else network
+  logits = forward(pixels.normalize(images))
   if logits.shape[-1] != num_classes:
     raise ValueError(
       f'the model has {logits.shape[-1]} classes, the data set {num_classes}.'

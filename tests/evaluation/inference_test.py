@@ -91,6 +91,18 @@ def test_a_single_view():
   )
 
 
+@pytest.mark.parametrize('use_flip', [False, True])
+def test_logits_are_those_of_the_mean_probabilities(use_flip):
+  config = configs.EvalConfig(use_flip=use_flip)
+  found = inference.logits(_forward, tf.constant(IMAGES), 5, config)
+  size = IMAGES.shape[1:3]
+  flips = (False, True) if use_flip else (False,)
+  expected = [_probabilities(IMAGES, size, is_flipped) for is_flipped in flips]
+  np.testing.assert_allclose(
+    tf.nn.softmax(found), np.mean(expected, axis=0), atol=1e-5
+  )
+
+
 def test_probabilities_are_averaged_over_scales_and_flips():
   scales, size = (0.5, 1.0, 1.75), IMAGES.shape[1:3]
   expected = np.mean(

@@ -14,8 +14,9 @@ from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.records import conversion
 from auto_deeplab.data.sources import landscape, layouts, synthetic
-from auto_deeplab.evaluation import evaluator
+from auto_deeplab.evaluation import evaluator, inference
 from auto_deeplab.experiments import train
+from auto_deeplab.model import pixels
 from auto_deeplab.runs import run as run_lib
 from auto_deeplab.runs import trained_network
 from auto_deeplab.serving import client, engines, exporter
@@ -202,9 +203,42 @@ def test_a_loss_of_integers_is_measured(run_export, run_dir, tmp_path):
   assert (model.size, model.metadata['compute_dtype']) == ((65, 65), 'int8')
 
 
+def test_views_are_those_of_an_evaluation(run_export, run_dir, tmp_path):
+  result = run_export(
+    run_dir=run_dir,
+    output_dir=tmp_path / 'model',
+    scales='0.5,1.5',
+    flip='true',
+    long_side=60,
+  )
+  assert result.returncode == 0, result.stderr
+  model = client.SavedModelClient(tmp_path / 'model')
+  assert model.metadata['views'] == {
+    'scales': [0.5, 1.5],
+    'use_flip': True,
+    'long_side': 60,
+  }
+  trained = trained_network.load_segmenter(run_dir).model
+  image = np.random.default_rng(0).integers(0, 256, [31, 46, 3], np.uint8)
+  logits = inference.logits(
+    lambda images: trained(images, training=False),
+    pixels.normalize(image[np.newaxis]),
+    len(model.class_names),
+    configs.EvalConfig(scales=(0.5, 1.5), use_flip=True, long_side=60),
+  )
+  probabilities = model.predict(image, probabilities=True).probabilities
+  assert probabilities is not None
+  np.testing.assert_allclose(probabilities, tf.nn.softmax(logits)[0], atol=1e-5)
+
+
 @pytest.mark.parametrize(
   ('wrong', 'message'),
   [
+    ({'scales': '1,big'}, '--scales (1,big) must be numbers, such as 0.75,1'),
+    (
+      {'scales': '0.5', 'format': 'onnx'},
+      '--scales, --flip and --long_side are for the SavedModel alone.',
+    ),
     ({'format': 'torch'}, "`format` ('torch') must be one of ["),
     ({'size': '513'}, '--size (513) must be HEIGHTxWIDTH, such as 513x513.'),
     ({'quantize': 'int8', 'format': 'tflite'}, '--quantize needs --data_dir'),

@@ -17,6 +17,12 @@ TensorFlow Serving wants a version number as the last folder:
   auto-deeplab export --run_dir=runs/demo/train --output_dir=models/demo/1
   tensorflow_model_server --model_name=demo --model_base_path=$PWD/models/demo
 
+--scales, --flip and --long_side make the SavedModel predict as evaluate does
+with such an EvalConfig, at the time that those views take:
+
+  auto-deeplab export --run_dir=runs/demo/train \
+    --output_dir=runs/demo/exact_model --scales=0.75,1,1.25 --flip
+
 --format asks for files beside the SavedModel: OUTPUT_DIR.tflite,
 OUTPUT_DIR.onnx, OUTPUT_DIR.xml with OUTPUT_DIR.bin (OpenVINO). predict and
 evaluate take each of them as --model_dir. With --quantize=int8 TFLite's and
@@ -35,7 +41,7 @@ fall by 0.015 instead.
 from collections.abc import Callable
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -111,6 +117,54 @@ _DATA_DIR = flags.DEFINE_string(
   'by.',
 )
 
+_SCALES = flags.DEFINE_list(
+  'scales',
+  ['1'],
+  'Of the pictures: the SavedModel predicts each and averages, as evaluate '
+  'does with the same EvalConfig.scales.',
+)
+_FLIP = flags.DEFINE_boolean(
+  'flip', False, 'The SavedModel predicts each scale mirrored as well.'
+)
+_LONG_SIDE = flags.DEFINE_integer(
+  'long_side',
+  0,
+  'Pixels that the SavedModel resizes the longer side of each picture to, '
+  'before the scales; labels keep the size of the picture. 0 resizes nothing.',
+  lower_bound=0,
+)
+
+
+def _views() -> configs.EvalConfig:
+  """Returns the views of a picture that the SavedModel takes."""
+  try:
+    scales = tuple(float(scale) for scale in _SCALES.value)
+  except ValueError as e:
+    raise ValueError(
+      f'--scales ({",".join(_SCALES.value)}) must be numbers, such as '
+      '0.75,1,1.25.'
+    ) from e
+  return configs.EvalConfig(
+    scales=scales, use_flip=_FLIP.value, long_side=_LONG_SIDE.value
+  )
+
+
+def _view_options(num_classes: int) -> dict[str, Any]:
+  """Returns the options of `exporter.export` for more than one view."""
+  from auto_deeplab.evaluation import inference
+
+  views = _views()
+  if views == configs.EvalConfig():
+    return {}
+  return {
+    'around': lambda network: (
+      lambda images: inference.logits(network, images, num_classes, views)
+    ),
+    'views': {
+      name: getattr(views, name) for name in ('scales', 'use_flip', 'long_side')
+    },
+  }
+
 
 def _size() -> tuple[int, int] | None:
   if _SIZE.value is None:
@@ -135,6 +189,10 @@ def _formats() -> list[str]:
   if _QUANTIZE.value and not (_DATA_DIR.value and names):
     raise ValueError(
       '--quantize needs --data_dir, and --format of tflite or openvino.'
+    )
+  if names and _views() != configs.EvalConfig():
+    raise ValueError(
+      '--scales, --flip and --long_side are for the SavedModel alone.'
     )
   for name in names:
     conversions.require_free(
@@ -183,7 +241,7 @@ def _no_worse(saved_model_dir: str) -> Callable[..., None]:
 def _convert(model, names: list[str], pictures: 'list[np.ndarray]') -> None:
   from auto_deeplab.serving import conversions
 
-  options: dict = {}
+  options: dict[str, Any] = {}
   if _QUANTIZE.value:
     number = _CALIBRATION_PICTURES.value if _precision() == 'int8' else 0
     options['calibration'] = _pictures('train', number)
@@ -213,7 +271,7 @@ def main() -> None:
   from auto_deeplab.serving import comparison, exporter
 
   exporter.require_free(_OUTPUT_DIR.value)  # Before the minute of loading.
-  names, _ = _formats(), _size()
+  names, _, _ = _formats(), _size(), _views()
   config = configs.ServingConfig(
     max_pixels=_MAX_PIXELS.value, canvas_steps=_CANVAS_STEPS.value
   )
@@ -234,6 +292,7 @@ def main() -> None:
     step=segmenter.step,
     config=config,
     pictures=pictures,
+    **_view_options(segmenter.dataset_info.num_classes),
   )
   _convert(segmenter.model, names, pictures)
   print(
