@@ -274,7 +274,8 @@ def test_the_fields_that_the_page_names_are_settings():
 def test_a_run_is_a_chain_of_commands(monkeypatch, tmp_path):
   seen = []
 
-  def run(chain, hours, start):
+  def run(chain, hours, start, tell, show):
+    del tell, show
     seen.append((chain, hours, start('train')[1:]))
 
   monkeypatch.setattr(api.execution, 'run', run)

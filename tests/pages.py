@@ -80,6 +80,8 @@ def _flags(path: pathlib.Path) -> dict[str, bool]:
     if isinstance(node, ast.Call) and '.DEFINE_' in ast.unparse(node.func):
       is_required = any(keyword.arg == 'required' for keyword in node.keywords)
       found[ast.literal_eval(node.args[0])] = is_required
+    if ast.unparse(node) == 'run_flags.require_run_dir()':
+      found['run_dir'] = True
     if isinstance(node, ast.ImportFrom) and node.module == 'auto_deeplab.cli':
       for name in node.names:
         found |= _flags(_CLI / f'{name.name}.py')

@@ -10,6 +10,7 @@ the search was least sure.
 from collections.abc import Iterable, Sequence
 import heapq
 import itertools
+import pathlib
 from typing import Any, TypeVar
 
 import numpy as np
@@ -75,6 +76,27 @@ def named_random(
     )
     for seed in seeds
   }
+
+
+def names_of(paths: Sequence[str]) -> dict[str, str]:
+  """Returns files by names that tell them apart.
+
+  A name is the file's, or its folder's where the file has the name that decode
+  gives; with as many folders before it as it takes, and hyphens between.
+  """
+  words = {}
+  for path in paths:
+    file = pathlib.Path(path).absolute()
+    folders = file.parent.parts[1:]
+    is_usual = file.stem == 'genotype'
+    words[str(file)] = folders if is_usual else (*folders, file.stem)
+  for number in range(1, 1 + max(map(len, words.values()), default=0)):
+    named = {'-'.join(w[-number:]): file for file, w in words.items()}
+    if len(named) == len(words):
+      return named
+  if words:
+    raise ValueError(f'--genotypes ({", ".join(words)}) have the same names.')
+  return {}
 
 
 def likeliest_cells(

@@ -96,3 +96,21 @@ def test_names_say_where_a_candidate_comes_from():
   named = candidates.named_likeliest(snapshot, 3)
   assert list(named) == ['decoded', 'likely-02', 'likely-03']
   assert [*named.values()] == candidates.likeliest(snapshot, 3)
+
+
+@pytest.mark.parametrize(
+  ('paths', 'names'),
+  [
+    ((), ()),
+    (('/x/a/genotype.json', '/x/b.json'), ('a', 'b')),
+    (('/x/v0.5/genotype.json', '/x/v0.6/genotype.json'), ('v0.5', 'v0.6')),
+    # Those of two searches, decoded where each of them is.
+    (
+      ('/x/s1/decoded/genotype.json', '/x/s2/decoded/genotype.json'),
+      ('s1-decoded', 's2-decoded'),
+    ),
+    (('/x/a/genotype.json', '/x/a/genotype.json'), ('a',)),
+  ],
+)
+def test_names_tell_files_apart(paths, names):
+  assert tuple(candidates.names_of(paths)) == names

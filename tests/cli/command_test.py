@@ -118,7 +118,10 @@ def test_the_overview_names_every_verb(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split(maxsplit=1) for line in lines if line.startswith('  ')]
     assert tuple(verb for verb, _ in rows) == command.VERBS
-    assert ['export', 'Exports a trained segmenter as a SavedModel.'] in rows
+    said = (
+      'Exports a trained segmenter as a SavedModel, and for other runtimes.'
+    )
+    assert ['export', said] in rows
     assert all(first.endswith('.') for _, first in rows)
 
 

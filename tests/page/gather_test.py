@@ -92,7 +92,7 @@ def test_a_training_is_read_whole(tmp_path):
   assert training.timing.rates == ((10, 3.0), (20, 4.0), (30, 5.0), (40, 6.0))
   assert training.timing.usual_rate == 4.5
   assert training.evaluations[0].confusion_matrix[0].tolist() == [95, 50, 5]
-  assert 'pytest' in training.starts[0].command
+  assert 'python' in training.starts[0].command
 
 
 def test_pictures_are_those_of_the_data(tmp_path):

@@ -325,7 +325,7 @@ def test_a_study_that_has_just_begun_is_said(tmp_path):
 def test_each_run_keeps_its_command_and_configuration(gathered):
   section = records_section.section(gathered)
   codes = {code.title: code.text for code in of(section, blocks.Code)}
-  assert 'pytest' in codes['train: commands']
+  assert 'python' in codes['train: commands']
   assert codes['search: config.gin'] == gathered.searches[0].config_text
 
 

@@ -4,7 +4,6 @@
 
 import pytest
 
-from auto_deeplab.cli.verbs import choose
 from tests import tiny
 from tests.tools import tool_runs
 
@@ -44,21 +43,3 @@ def test_bad_candidates_are_one_line(tmp_path, flags, message):
   )
   message = message.format(cwd=tmp_path)
   tool_runs.assert_refused(done, message, tmp_path / 'RUN')
-
-
-@pytest.mark.parametrize(
-  ('paths', 'names'),
-  [
-    ((), ()),
-    (('/x/a/genotype.json', '/x/b.json'), ('a', 'b')),
-    (('/x/v0.5/genotype.json', '/x/v0.6/genotype.json'), ('v0.5', 'v0.6')),
-    # Those of two searches, decoded where each of them is.
-    (
-      ('/x/s1/decoded/genotype.json', '/x/s2/decoded/genotype.json'),
-      ('s1-decoded', 's2-decoded'),
-    ),
-    (('/x/a/genotype.json', '/x/a/genotype.json'), ('a',)),
-  ],
-)
-def test_names_tell_files_apart(paths, names):
-  assert tuple(choose.names_of(paths)) == names

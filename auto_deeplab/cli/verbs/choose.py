@@ -20,9 +20,7 @@ goes on from the newest checkpoint. SIGTERM has it save one at the end of its
 step and exit with status 75; so does Ctrl-C, with status 130.
 """
 
-from collections.abc import Sequence
 import os
-import pathlib
 
 from absl import flags
 
@@ -96,7 +94,7 @@ def _candidates() -> dict[str, genotype_lib.Genotype]:
   named = [
     *(
       (name, genotype_lib.Genotype.load(path))
-      for name, path in names_of(_GENOTYPES.value).items()
+      for name, path in candidates_lib.names_of(_GENOTYPES.value).items()
     ),
     *_searched().items(),
     *_random().items(),
@@ -108,27 +106,6 @@ def _candidates() -> dict[str, genotype_lib.Genotype]:
     if genotype not in found.values():
       found[name] = genotype
   return found
-
-
-def names_of(paths: Sequence[str]) -> dict[str, str]:
-  """Returns files by names that tell them apart.
-
-  A name is the file's, or its folder's where the file has the name that decode
-  gives; with as many folders before it as it takes, and hyphens between.
-  """
-  words = {}
-  for path in paths:
-    file = pathlib.Path(path).absolute()
-    folders = file.parent.parts[1:]
-    is_usual = file.stem == 'genotype'
-    words[str(file)] = folders if is_usual else (*folders, file.stem)
-  for number in range(1, 1 + max(map(len, words.values()), default=0)):
-    named = {'-'.join(w[-number:]): file for file, w in words.items()}
-    if len(named) == len(words):
-      return named
-  if words:
-    raise ValueError(f'--genotypes ({", ".join(words)}) have the same names.')
-  return {}
 
 
 def _searched() -> dict[str, genotype_lib.Genotype]:

@@ -174,7 +174,8 @@ def _with_palette(
   values: Sequence[int] | None,
 ) -> Image.Image:
   """Returns a palette picture of the values of labels."""
-  picture, palette = Image.fromarray(labels), _palette(colors)
+  picture = Image.fromarray(np.asarray(labels).astype(np.uint8))
+  palette = _palette(colors)
   if values is not None:
     table = [*values, *range(len(values), _PALETTE_SIZE)]
     picture = picture.point(table)
