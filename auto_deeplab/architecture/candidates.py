@@ -95,7 +95,7 @@ def names_of(paths: Sequence[str]) -> dict[str, str]:
     if len(named) == len(words):
       return named
   if words:
-    raise ValueError(f'--genotypes ({", ".join(words)}) have the same names.')
+    raise ValueError(f'the genotypes {", ".join(words)} have the same names.')
   return {}
 
 

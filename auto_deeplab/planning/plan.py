@@ -23,7 +23,8 @@ _SEARCH_SHARE = 0.3
 _MEMORY_SHARE = 0.8
 # Of the steps that a training wants; with less of them nothing is searched.
 _MIN_TRAIN_SHARE = 0.6
-# What was seen to choose better than chance (docs/results.md); 200 did not.
+# What was seen to choose better than chance on the synthetic pictures, where
+# 200 did not (docs/results.md). On CamVid 600 could not be told from chance.
 _MIN_SEARCH_STEPS = 500
 # Of a training, for evaluations before the one at its end.
 _EVALUATION_SHARE = 0.04
@@ -222,8 +223,8 @@ def _search_steps(
     return 0, (
       f'of {left / 60:.0f} minutes {share / left:.0%} are for a search, in '
       f'which {max(steps, 0)} steps fit; {_MIN_SEARCH_STEPS} are the least '
-      f'that chose better than chance. With about {needed:.1f} hours it '
-      'would be searched.'
+      "that chose better than chance on the demo's pictures. With about "
+      f'{needed:.1f} hours it would be searched.'
     )
   return steps, f'{steps} steps fit into {share / left:.0%} of the time.'
 

@@ -363,6 +363,22 @@ class TestPaint:
       half, (pixels.astype(float) + painted) / 2, atol=0.5
     )
 
+  @pytest.mark.parametrize('dtype', [np.uint8, np.int32, np.int64])
+  def test_overlay_takes_labels_of_any_integer_type(
+    self, pixels, labels, dtype
+  ):
+    np.testing.assert_array_equal(
+      client.overlay(pixels, labels.astype(dtype), COLORS),
+      client.overlay(pixels, labels, COLORS),
+    )
+
+  @pytest.mark.parametrize('value', [-1, 256])
+  def test_overlay_refuses_labels_out_of_range(self, pixels, labels, value):
+    wrong = labels.astype(np.int64)
+    wrong[0, 0] = value
+    with pytest.raises(ValueError, match=r'must be in 0\.\.255'):
+      client.overlay(pixels, wrong, COLORS)
+
   def test_overlay_refuses_other_sizes(self, pixels, labels):
     with pytest.raises(
       ValueError, match=r'`image` \[6, 9\] and `labels` \[6, 8\] must be of one'

@@ -25,7 +25,7 @@ from tests.tools import tool_runs
     ),
     (
       {'genotypes': 'a/genotype.json,a.json'},
-      'choose: --genotypes ({cwd}/a/genotype.json, {cwd}/a.json) have the same '
+      'choose: the genotypes {cwd}/a/genotype.json, {cwd}/a.json have the same '
       'names.',
     ),
   ],

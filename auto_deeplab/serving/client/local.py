@@ -20,7 +20,8 @@ class SavedModelClient:
     colors: an (r, g, b) a class, each in 0..255.
     max_pixels: that a picture may have.
     values: the value of each class in the labels that it was trained on.
-    parts: how a picture that is too large is to be parted.
+    parts: how a picture that is too large is to be parted; None where the model
+      resizes each picture to a long side, which a part does not have.
   """
 
   def __init__(self, model_dir: str | os.PathLike):
@@ -42,7 +43,10 @@ class SavedModelClient:
     self.max_pixels = self.metadata['input']['max_pixels']
     classes = range(len(self.class_names))  # Older exports tell no values.
     self.values = tuple(self.metadata.get('values', classes))
-    self.parts = windows.Rule(**self.metadata.get('parts', {}))
+    long_side = self.metadata.get('views', {}).get('long_side')
+    self.parts = (
+      None if long_side else windows.Rule(**self.metadata.get('parts', {}))
+    )
     try:
       # Kept, for a signature does not keep its variables alive.
       self._saved_model = tf.saved_model.load(os.fspath(model_dir))

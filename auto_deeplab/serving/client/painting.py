@@ -46,7 +46,7 @@ def overlay(
 
   Args:
     image: uint8 [height, width, 3].
-    labels: uint8 [height, width].
+    labels: [height, width], of any integer type.
     colors: an (r, g, b) a class, each in 0..255.
     alpha: share of the colours, in [0, 1]; the rest is the picture.
 
@@ -54,7 +54,7 @@ def overlay(
     uint8 [height, width, 3].
 
   Raises:
-    ValueError: the sizes differ, or `alpha` is out of range.
+    ValueError: the sizes differ, or `alpha` or a label is out of range.
   """
   if image.shape[:2] != labels.shape:
     raise ValueError(
@@ -63,6 +63,10 @@ def overlay(
     )
   if not 0 <= alpha <= 1:
     raise ValueError(f'`alpha` ({alpha}) must be in [0, 1].')
+  if labels.size and not 0 <= labels.min() <= labels.max() < _PALETTE_SIZE:
+    raise ValueError(
+      f'`labels` ({labels.min()} to {labels.max()}) must be in 0..255.'
+    )
   # By Pillow, which is five times as fast as NumPy here, and rounds down.
   painted = _with_palette(labels, colors, None).convert('RGB')
   return np.array(Image.blend(Image.fromarray(image), painted, alpha))
@@ -84,7 +88,7 @@ def write_prediction(
     stem: what the files' paths start with; the folder is made where missing.
     image: uint8 [height, width, 3], or what it is read from strip by strip; of
       a `PillowPicture` the pixels are painted over, and are then none of it.
-    labels: uint8 [height, width].
+    labels: [height, width], of any integer type.
     colors: an (r, g, b) a class, each in 0..255.
     alpha: share of the colours in the overlay, in [0, 1].
     probabilities: float32 [height, width, num_classes], or None.
@@ -98,7 +102,7 @@ def write_prediction(
     under that name.
 
   Raises:
-    ValueError: the sizes differ, or `alpha` is out of range.
+    ValueError: the sizes differ, or `alpha` or a label is out of range.
     OSError: a file cannot be written; the message names it.
   """
   painted = _painted(image, labels, colors, alpha)

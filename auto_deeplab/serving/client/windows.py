@@ -46,8 +46,8 @@ class Model(Protocol):
     """Pixels of a picture that it takes at once."""
 
   @property
-  def parts(self) -> 'Rule':
-    """How pictures are to be parted."""
+  def parts(self) -> 'Rule | None':
+    """How pictures are to be parted; None where they cannot be."""
 
   def predict(
     self, image: np.ndarray, *, context: np.ndarray | None = None
@@ -133,10 +133,16 @@ def predict_windows(model: Model, picture: Picture, window: int) -> np.ndarray:
     uint8 `[height, width]`.
 
   Raises:
-    ValueError: the window is too small or too large for the network.
+    ValueError: the window is too small or too large for the network, or the
+      model takes no windows.
   """
   contract.require_pixels([window, window], model.max_pixels)
   rule = model.parts
+  if rule is None:
+    raise ValueError(
+      'the model resizes each picture to one length of its longer side '
+      '(--long_side of export), so none is predicted in windows.'
+    )
   own = list(_grid(picture, window, rule.overlap, rule.alignment))
   context = None
   if rule.features_stride is not None and len(own) > 1:

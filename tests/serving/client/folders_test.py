@@ -22,7 +22,7 @@ class Dark:
   sizes: list[tuple[int, int]] = dataclasses.field(default_factory=list)
   colors: tuple = ((0, 0, 0), (255, 255, 255))
   values: tuple = (3, 7)
-  parts: client.Rule = RULE
+  parts: client.Rule | None = RULE
 
   def predict(self, image, *, probabilities=False, context=None):
     self.sizes.append(image.shape[:2])
@@ -70,3 +70,12 @@ def test_a_picture_beyond_the_limit_is_left_out(jobs):
   results = list(predictor.run(jobs))
   assert '60x70 pixels are too many; the limit is 2000' in str(results[0])
   assert results[1] is None
+
+
+def test_what_resizes_whole_pictures_takes_no_windows(jobs):
+  model = Dark(max_pixels=10_000, parts=None)
+  predictor = client.Predictor(model, client.Settings(window=48))
+  large, small, _ = predictor.run(jobs)
+  assert str(large).startswith('the model resizes each picture to one length')
+  assert small is None
+  assert model.sizes == [(40, 40)]
