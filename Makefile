@@ -125,7 +125,7 @@ $(STAMP): $(wildcard locks/*.txt) setup.cfg pyproject.toml
 	{
 	  $(PIP_INSTALL) pip &&
 	  $(PIP_INSTALL) setuptools wheel &&
-	  $(PIP_INSTALL) --build-constraint $$lock -e '.[dev,serving,onnx,openvino]' &&
+	  $(PIP_INSTALL) --build-constraint $$lock -e '.[dev,geo,serving,onnx,openvino]' &&
 	  $(RUN) -m pip check
 	} > $(VENV)/install.log 2>&1 || {
 	  tail -n 20 $(VENV)/install.log >&2

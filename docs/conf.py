@@ -39,6 +39,8 @@ apidoc_modules = [
     'automodule_options': {'members', 'show-inheritance'},
   }
 ]
+# What a package's __init__ names is described where it is defined.
+autodoc_default_options = {'ignore-module-all': True}
 autodoc_member_order = 'bysource'
 autodoc_inherit_docstrings = False  # Keras' own are not of this page.
 

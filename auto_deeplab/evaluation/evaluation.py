@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluations of a training: of one checkpoint, or of each as it is saved.
 
-RUN/evaluation-val-800.json   of split and step: settings, scores, confusion
-                              matrix
-RUN/pictures-val-800.jsonl    a row of scores for each picture, the worst first
-RUN/evaluation-val.jsonl      of a training that is followed: a row of scores
-                              for each checkpoint
+    RUN/evaluation-val-800.json  of split and step: settings, scores, confusion
+                                 matrix
+    RUN/pictures-val-800.jsonl   a row of scores a picture, the worst first
+    RUN/evaluation-val.jsonl     of a training that is followed: a row of scores
+                                 for each checkpoint
 
 Settings other than the default ones are part of the names, such as
 `evaluation-val-800-scales=0.5,1.0-use_flip=True.json`, and so is the path of a
