@@ -185,7 +185,9 @@ def _cell(
     filters,
     norm,
     names=config.primitives,
-    recompute=config.recompute,
+    # Called one by one, cells would hand out all that is inside every branch,
+    # which takes longer than to compute the one branch that was drawn again.
+    recompute=config.recompute or config.draw_path,
     channel_divisor=config.channel_divisor,
     is_drawn=config.draw_primitives,
   )

@@ -220,8 +220,9 @@ class GradientStep:
       )
     # The norm is a sum of these, so that naming a variable costs nothing.
     left = iter(gradients)
+    nothing = tf.zeros([])
     half_squares = tf.stack(
-      [tf.nn.l2_loss(next(left)) if i else tf.zeros([]) for i in is_taken]
+      [tf.nn.l2_loss(next(left)) if i else nothing for i in is_taken]
     )
     norm = tf.sqrt(2.0 * tf.reduce_sum(half_squares))
     values = {

@@ -34,6 +34,12 @@ def said(capsys, strategy, data_dir, step=0, checkpoint=None, beginning=None):
   return capsys.readouterr().err.splitlines()
 
 
+def lines_of(label: str, capsys) -> list[str]:
+  """Returns what a run said, without what TensorFlow warns of meanwhile."""
+  said = capsys.readouterr().err.splitlines()
+  return [line for line in said if line.startswith(f'{label}: ')]
+
+
 def test_replicas_and_their_devices_are_named(capsys, mirrored, data_dir):
   first, _ = said(capsys, mirrored, data_dir)
   assert first == (
@@ -68,7 +74,7 @@ def test_where_a_run_begins_is_named(capsys, data_dir, changes, line):
 
 def test_a_search_says_what_it_learns_from(capsys, data_dir, tmp_path):
   runs.search(data_dir, tmp_path / 'run')
-  first, second, *_ = capsys.readouterr().err.splitlines()
+  first, second, *_ = lines_of('search', capsys)
   assert re.fullmatch(
     r'search: 4 pictures in half A of train and 4 in half B, 7 classes; '
     r'\d+,\d{3} weights, 16 alphas, 7 betas; 1 replica on CPU:0; float32',
@@ -80,7 +86,7 @@ def test_a_search_says_what_it_learns_from(capsys, data_dir, tmp_path):
 def test_a_training_says_where_it_goes_on(capsys, data_dir, tmp_path):
   run_dir = tmp_path / 'run'
   runs.train(data_dir, run_dir, schedule={'train_steps': 1})
-  first, second, *_ = capsys.readouterr().err.splitlines()
+  first, second, *_ = lines_of('train', capsys)
   assert first.startswith('train: 8 pictures of train, 7 classes; ')
   assert second == 'train: begins at step 0 of 1'
   runs.train(
@@ -89,7 +95,7 @@ def test_a_training_says_where_it_goes_on(capsys, data_dir, tmp_path):
     {'allow_config_change': True},
     schedule={'train_steps': 2},
   )
-  _, second, *_ = capsys.readouterr().err.splitlines()
+  _, second, *_ = lines_of('train', capsys)
   assert second == (
     f'train: goes on from step 1 ({run_dir}/checkpoints/ckpt-1), 1 to go'
   )
