@@ -81,9 +81,9 @@ def of_search(design: Design, steps: int, why: str) -> Iterator[Choice]:
   architecture_steps = steps - arch_start(steps)
   yield Choice(
     'ArchitectureOptimizerConfig.learning_rate',
-    round(min(0.02, max(0.003, 2.4 / architecture_steps)), 4),
-    "The paper's 0.003 belongs to 15,000 architecture steps; here are "
-    f'{architecture_steps}.',
+    round(min(0.02, max(0.003, 15_000 * 0.003 / architecture_steps)), 4),
+    "As far in all as the paper's 15,000 architecture steps of 0.003, and at "
+    f'most 0.02 each; here are {architecture_steps}.',
   )
   yield Choice('SearchConfig.train_steps', steps, why.capitalize())
   yield Choice(

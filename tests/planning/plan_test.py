@@ -110,6 +110,18 @@ def test_a_search_is_that_which_was_seen_to_choose_better_than_chance():
   assert value(planned.search, 'ArchitectureLossConfig.skip_dropout') == 0.5
 
 
+@pytest.mark.parametrize(
+  ('steps', 'rate'),
+  # Those of `camvid_search`, and the paper's 15,000 architecture steps.
+  [(600, 0.02), (4800, 0.0107), (17_140, 0.003), (100_000, 0.003)],
+)
+def test_architectures_may_go_as_far_as_in_the_paper(steps, rate):
+  design = designs.choose(DATA, MACHINE, 7200.0)
+  choices = list(settings.of_search(design, steps, 'there is time.'))
+  setting = 'ArchitectureOptimizerConfig.learning_rate'
+  assert value(choices, setting) == pytest.approx(rate, abs=1e-4)
+
+
 def test_what_a_training_would_leave_over_is_searched_in():
   # Its 1,600 steps at most take 13 minutes of two hours.
   few = dataclasses.replace(DATA, num_train=40, size=(96, 96))
