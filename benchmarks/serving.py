@@ -4,15 +4,19 @@
 
     python -m benchmarks.serving --model_dir=runs/demo/saved_model
 
-Clients send pictures of random sizes for minutes, half of them by REST and half
-by gRPC. `growth` is the server's memory at the end over that after the first
-minute. Then many more clients come at once: of those that are refused,
-`refusal_seconds` is the longest that one was left to wait.
+First one client asks for a picture of 513x513, again and again: `images` and
+`files` are the time of an answer by gRPC, to an array and to a PNG file, over
+that of the model alone, called in turns in the client's process. Then many send
+pictures of random sizes for minutes, half of them by REST and half by gRPC:
+`growth` is the server's memory at the end over that after the first minute. At
+last many more come at once: of those that are refused, `refusal_seconds` is the
+longest that one was left to wait.
 """
 
 from concurrent import futures
 import io
 import re
+import statistics
 import subprocess
 import sys
 import threading
@@ -33,9 +37,11 @@ _MINUTES = flags.DEFINE_float('minutes', 10, 'Of requests.', lower_bound=1.1)
 _CLIENTS = flags.DEFINE_integer('clients', 8, 'That send at once.')
 _SIDES = flags.DEFINE_list('sides', ['33', '500'], 'Shortest and longest side.')
 _FLOOD = flags.DEFINE_integer('flood', 64, 'Clients that come at once.')
+_ROUNDS = flags.DEFINE_integer('rounds', 40, 'Of the first client.')
 _JSON = flags.DEFINE_bool('json', False, 'Print JSON.')
 
 _FIRST_MINUTE = 60
+_SIDE = 513
 _FLOOD_SIDE = 1500
 
 
@@ -49,13 +55,52 @@ def main(_) -> None:
       found = re.search(r'http://(\S+)/ and (\S+)', process.stdout.readline())
       assert found
       urls = [f'http://{found[1]}/served', f'{found[2]}/served']
-      row = _many_minutes(urls, process.pid) | _flood(urls[1])
+      row: dict[str, object] = {**_round_trips(urls[1])}
+      row |= _many_minutes(urls, process.pid) | _flood(urls[1])
       # It drains, and says so by its status.
       process.terminate()
       row['exit_status'] = process.wait(60)
     finally:
       process.kill()
   measure.report([row], as_json=_JSON.value)
+
+
+def _round_trips(url: str) -> dict[str, float]:
+  import tensorflow as tf
+
+  rng = np.random.default_rng(0)
+  # Blocks, for noise is no picture: as a PNG it would be as large as it is.
+  blocks = rng.integers(0, 256, [1, 1 + _SIDE // 16, 1 + _SIDE // 16, 3])
+  image = blocks.repeat(16, 1).repeat(16, 2)[:, :_SIDE, :_SIDE].astype(np.uint8)
+  buffer = io.BytesIO()
+  Image.fromarray(image[0]).save(buffer, 'PNG')
+  file = np.array([buffer.getvalue()], object)
+  server = grpc_server.TensorFlowGrpc(servers.parse_address(url), 300)
+  model = tf.saved_model.load(_MODEL_DIR.value)
+  images, files = (
+    model.signatures[name]
+    for name in (client.LABELS_SIGNATURE, client.FILES_SIGNATURE)
+  )
+  seconds = measure.alternating_seconds(
+    {
+      'images': lambda: images(images=tf.constant(image)),
+      'images_asked': lambda: server.call(
+        client.LABELS_SIGNATURE, {client.IMAGES: image}, [client.LABELS]
+      ),
+      'files': lambda: files(image_bytes=tf.constant(file)),
+      'files_asked': lambda: server.call(
+        client.FILES_SIGNATURE, {client.FILES: file}, ['label_png_bytes']
+      ),
+    },
+    _ROUNDS.value,
+  )
+  return {
+    'model_seconds': statistics.median(seconds['images']),
+    **{
+      name: measure.median_ratio(seconds[f'{name}_asked'], seconds[name])
+      for name in ('images', 'files')
+    },
+  }
 
 
 def _many_minutes(urls: list[str], pid: int) -> dict[str, object]:
