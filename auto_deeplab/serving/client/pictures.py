@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import contextlib
 import functools
 import os
-import warnings
+import threading
+from unittest import mock
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,6 +17,7 @@ from . import contract
 # Of 16 bits, the pixels below and above that become 0 and 255: 1 in so many.
 _TAIL = 1000
 _BLOCK = 2**22
+_OPENING = threading.Lock()
 
 
 def load_image(
@@ -126,9 +128,9 @@ def reading(name: str) -> Iterator[None]:
 
 
 def _open_lazily(name: str) -> Image.Image:
-  with warnings.catch_warnings():
-    # Pillow warns of large pictures; here a limit decides.
-    warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+  # Pillow's limit is the whole process's, and refuses what ours may allow. Two
+  # threads open pictures.
+  with _OPENING, mock.patch.object(Image, 'MAX_IMAGE_PIXELS', None):
     return Image.open(name)
 
 
