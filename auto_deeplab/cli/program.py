@@ -3,6 +3,7 @@
 """How a verb starts and ends: errors of the user are one line."""
 
 from collections.abc import Sequence
+import io
 import logging as python_logging
 import os
 import re
@@ -26,6 +27,16 @@ def _quieten() -> None:
   logging.set_verbosity(logging.WARNING)
   # Of a checkpoint that is refused, TensorFlow lists all that it did not read.
   python_logging.getLogger('tensorflow').setLevel('ERROR')
+
+
+def _print_any_name() -> None:
+  """Has names that the terminal cannot show be printed with escapes.
+
+  Of a name that is no text an error would end the verb; standard error has
+  escapes by itself.
+  """
+  if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == 'strict':
+    sys.stdout.reconfigure(errors='backslashreplace')
 
 
 def name() -> str:
@@ -113,6 +124,7 @@ def run(verb: ModuleType) -> None:
       sys.exit(f'{name()}: unexpected argument: {words[0]}; see --help.')
     if not flags.FLAGS['verbosity'].present:
       _quieten()
+    _print_any_name()
     try:
       verb.main(*([argv[1:]] if passes_on or takes_words else []))
     except KeyboardInterrupt as e:

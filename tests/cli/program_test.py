@@ -61,6 +61,13 @@ def test_an_exception_may_have_its_exit_status(tmp_path):
   assert run_tool(tmp_path, _RUN.format(body)) == (75, 'tool: saved.\n')
 
 
+@pytest.mark.parametrize('encoding', ['utf-8:strict', 'ascii:strict'])
+def test_a_name_that_is_no_text_ends_nothing(tmp_path, monkeypatch, encoding):
+  monkeypatch.setenv('PYTHONIOENCODING', encoding)
+  body = r"def main(): print('caf\udce9')"
+  assert run_tool(tmp_path, _RUN.format(body)) == (0, '')
+
+
 def test_an_argument_that_is_no_flag_is_refused(tmp_path):
   body = 'sys.argv.append("foo")\ndef main(): pass'
   message = 'tool: unexpected argument: foo; see --help.\n'
