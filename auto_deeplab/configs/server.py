@@ -6,6 +6,9 @@ import dataclasses
 
 from auto_deeplab.configs import rules
 
+# gRPC counts bytes and milliseconds in 32 bits.
+_LARGEST = {'max_request_bytes': 2**31 - 1, 'timeout_seconds': 86_400}
+
 
 @dataclasses.dataclass(frozen=True)
 class ServerConfig:
@@ -40,3 +43,6 @@ class ServerConfig:
       'max_connections',
     )
     rules.require_non_negative(self, 'queue_length')
+    for field, largest in _LARGEST.items():
+      is_small = getattr(self, field) <= largest
+      rules.require(is_small, self, field, f'at most {largest}')

@@ -220,6 +220,19 @@ def test_statistics_that_forget_or_stay_are_accepted(binding):
   configs.load(configs.TrainExperiment, [], bindings).check_beginning()
 
 
+@pytest.mark.parametrize(
+  ('field', 'largest'),
+  [('max_request_bytes', 2**31 - 1), ('timeout_seconds', 86_400)],
+)
+def test_a_limit_beyond_what_grpc_counts_is_refused(field, largest):
+  configs.ServerConfig(**{field: largest})
+  with pytest.raises(ValueError) as error:
+    configs.ServerConfig(**{field: largest + 1})
+  assert str(error.value) == (
+    f'`ServerConfig.{field}` ({largest + 1}) must be at most {largest}.'
+  )
+
+
 def test_a_supernet_without_filters_is_refused():
   with pytest.raises(ValueError) as error:
     configs.load(
