@@ -17,6 +17,8 @@ from auto_deeplab.serving import client
 from auto_deeplab.serving.server import errors
 
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]*')
+# Of 64 bits with a sign, in TensorFlow Serving's protos.
+_END_OF_VERSIONS = 2**63
 _GRAPH_FILE = 'saved_model.pb'
 # A request for warming up is to load and optimise the graph, not to work.
 _WARMUP_SHAPE = (1, 65, 65, 3)
@@ -54,11 +56,15 @@ def find(model_dir: str | os.PathLike, name: str | None = None) -> Place:
     raise FileNotFoundError(
       f'the model folder {os.fspath(model_dir)!r} does not exist.'
     )
-  versions = {int(p.name): p for p in folder.iterdir() if _is_version(p)}
+  versions = {
+    number: path
+    for path in folder.iterdir()
+    if (number := _version(path)) is not None and _is_whole(path)
+  }
   if not versions or _is_whole(folder):
-    is_version = folder.name.isdecimal()
-    versions = {int(folder.name) if is_version else 1: folder}
-    folder = folder.parent if is_version else folder
+    number = _version(folder)
+    versions = {1 if number is None else number: folder}
+    folder = folder if number is None else folder.parent
   name = folder.name if name is None else name
   if not _NAME.fullmatch(name):
     raise ValueError(
@@ -69,8 +75,10 @@ def find(model_dir: str | os.PathLike, name: str | None = None) -> Place:
   return Place(versions[version], name, version)
 
 
-def _is_version(path: Path) -> bool:
-  return path.name.isdecimal() and _is_whole(path)
+def _version(path: Path) -> int | None:
+  """Returns the number that a folder's name is, or None."""
+  number = int(path.name) if path.name.isdecimal() else _END_OF_VERSIONS
+  return number if number < _END_OF_VERSIONS else None
 
 
 def _is_whole(path: Path) -> bool:

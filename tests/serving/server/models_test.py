@@ -35,11 +35,17 @@ def test_a_numbered_one_is_of_that_version_of_the_folder_above(make):
   assert models.find(folder) == models.Place(folder, 'demo', 7)
 
 
+def test_a_number_that_no_request_can_name_is_no_version(make):
+  folder = make(f'demo/{2**63}')
+  assert models.find(folder) == models.Place(folder, str(2**63), 1)
+
+
 def test_of_versions_the_newest_whole_one_is_served(make, tmp_path):
   make('demo/9')
   newest = make('demo/10')
   (make('demo/11') / 'saved_model.pb').unlink()
   make('demo/12.tmp')
+  make(f'demo/{2**63}')  # No number to gRPC.
   assert models.find(tmp_path / 'demo') == models.Place(newest, 'demo', 10)
 
 
