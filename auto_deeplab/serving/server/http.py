@@ -67,6 +67,10 @@ class Handler(web.RequestHandler):
   def data_received(self, chunk: bytes) -> None:
     """Forgets what was not asked for."""
 
+  def head(self, *names: str) -> Any:
+    """Answers as GET does; Tornado keeps the body back."""
+    return self.get(*names)
+
   def log_exception(self, kind: Any, value: Any, traceback: Any) -> None:
     # What is wrong with a request is for its sender, and no news here.
     if not isinstance(value, (errors.ServingError, web.HTTPError)):

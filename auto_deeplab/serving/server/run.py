@@ -82,7 +82,7 @@ async def _serve(
   for number in (signal.SIGTERM, signal.SIGINT):
     asyncio.get_running_loop().add_signal_handler(number, stop.set)
   server = http.server(house)
-  port = _listen(server, address)
+  port = listen(server, address)
   grpc_server, grpc_port = await grpc_service.start(
     house, shown, address.grpc_port
   )
@@ -101,8 +101,21 @@ async def _serve(
   await server.close_all_connections()
 
 
-def _listen(server: httpserver.HTTPServer, address: Address) -> int:
-  """Opens the port, and returns which."""
-  sockets = netutil.bind_sockets(address.rest_port, address.host)
+def listen(server: httpserver.HTTPServer, address: Address) -> int:
+  """Opens the port of HTTP, and returns which.
+
+  Args:
+    server: that will answer there.
+    address: where.
+
+  Raises:
+    OSError: the port is taken, or the host is none of this machine's.
+  """
+  try:
+    sockets = netutil.bind_sockets(address.rest_port, address.host)
+  except OSError as e:
+    raise OSError(
+      f'HTTP cannot listen at {address.host}:{address.rest_port}: {e.strerror}.'
+    ) from e
   server.add_sockets(sockets)
   return sockets[0].getsockname()[1]

@@ -55,9 +55,10 @@ def parse(model: models.ServedModel, body: bytes | bytearray) -> Request:
     ServingError: it is not of the form, or names what there is not.
   """
   content = arrays.load_json(body)
-  signature = content.get('signature_name', client.LABELS_SIGNATURE)
+  signature = content.get('signature_name', '')
   if not isinstance(signature, str):
     raise errors.invalid('`signature_name` must be a string.')
+  signature = signature or client.LABELS_SIGNATURE
   dtypes = model.inputs(signature)
   if ('instances' in content) == ('inputs' in content):
     raise errors.invalid(

@@ -6,11 +6,15 @@ import base64
 from concurrent import futures
 import io
 import re
+from unittest import mock
 
 import numpy as np
 from PIL import Image
 import pytest
 import tensorflow as tf
+from tornado import httpserver
+
+from auto_deeplab.serving.server import run
 
 PREDICT = '/v1/models/tiny:predict'
 
@@ -173,6 +177,26 @@ def test_another_page_of_a_browser_is_refused(server):
 def test_other_methods_are_refused(server):
   assert server.request('DELETE', PREDICT)[0] == 405
   assert server.request('GET', PREDICT)[0] == 405
+
+
+def test_the_head_of_what_can_be_got_is_told(server):
+  assert server.request('HEAD', '/healthz') == (200, b'')
+  assert server.request('HEAD', '/healthy')[0] == 404
+  assert server.request('HEAD', PREDICT)[0] == 405
+
+
+def test_a_signature_without_a_name_is_the_default(server, picture):
+  body = {'signature_name': '', 'instances': [picture.tolist()]}
+  assert server.request('POST', PREDICT, body) == server.request(
+    'POST', PREDICT, {'instances': [picture.tolist()]}
+  )
+
+
+def test_a_port_that_is_taken_is_named(server):
+  address = run.Address('localhost', server.port, 0)
+  message = rf'^HTTP cannot listen at localhost:{server.port}: Address already '
+  with pytest.raises(OSError, match=message):
+    run.listen(mock.create_autospec(httpserver.HTTPServer), address)
 
 
 def test_many_at_once_get_each_its_own(server, model, picture):

@@ -55,7 +55,7 @@ class Server:
       connection.request(method, path, body, headers or {})
       response = connection.getresponse()
       content = response.read()
-      if response.getheader('Content-Type') == 'application/json':
+      if content and response.getheader('Content-Type') == 'application/json':
         content = json.loads(content)
       return response.status, content
 
