@@ -7,7 +7,6 @@ import contextlib
 import functools
 import os
 import threading
-from unittest import mock
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -17,6 +16,7 @@ from . import contract
 # Of 16 bits, the pixels below and above that become 0 and 255: 1 in so many.
 _TAIL = 1000
 _BLOCK = 2**22
+# Two threads open pictures.
 _OPENING = threading.Lock()
 
 
@@ -128,10 +128,18 @@ def reading(name: str) -> Iterator[None]:
 
 
 def _open_lazily(name: str) -> Image.Image:
-  # Pillow's limit is the whole process's, and refuses what ours may allow. Two
-  # threads open pictures.
-  with _OPENING, mock.patch.object(Image, 'MAX_IMAGE_PIXELS', None):
+  with _OPENING, _any_size():
     return Image.open(name)
+
+
+@contextlib.contextmanager
+def _any_size() -> Iterator[None]:
+  """Lifts Pillow's limit, which is the process's, for ours to decide."""
+  limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+  try:
+    yield
+  finally:
+    Image.MAX_IMAGE_PIXELS = limit
 
 
 def to_8_bit(values: np.ndarray) -> np.ndarray:
