@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all tests share."""
 
+import gc
 import os
 import pathlib
 import signal
+import sys
 
 import pytest
 
@@ -44,6 +46,30 @@ def environment_stays():
   before = environment()
   yield
   assert environment() == before
+
+
+@pytest.fixture(autouse=True, scope='module')
+def graphs_go_with_their_module():
+  """Lets go of the graphs that a file of tests traced, some 100 MB of them.
+
+  TensorFlow keeps each custom gradient for good, under a name of its own, and
+  with it the graph that it was traced in; the package keeps the functions that
+  all its search cells share. A user has a network or two, the suite thousands.
+  """
+  yield
+  if 'tensorflow' not in sys.modules:
+    return
+  from tensorflow.python.framework import ops
+
+  from auto_deeplab.model.search import drawn_operation, relaxed_cell
+
+  # Who could still differentiate these goes as well.
+  relaxed_cell.shared_function.cache_clear()
+  drawn_operation._edge_function.cache_clear()
+  kept = ops.gradient_registry._registry
+  for name in [name for name in kept if name.startswith('CustomGradient-')]:
+    del kept[name]
+  gc.collect()
 
 
 @pytest.fixture(scope='session')
