@@ -306,9 +306,12 @@ def _fingerprint(task: ShardTask) -> str:
 
 
 def _last_change(file: object) -> tuple[int, int] | None:
-  if not isinstance(file, pathlib.Path) or not file.exists():
+  if not isinstance(file, pathlib.Path):
     return None
-  status = file.stat()
+  try:
+    status = file.stat()
+  except OSError:  # It is missing, which is told when it is read.
+    return None
   return status.st_size, status.st_mtime_ns
 
 

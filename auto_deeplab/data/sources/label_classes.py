@@ -53,10 +53,10 @@ def classify(
       f'{label} has the label value {value} in {counts[value]} pixels{others}; '
       f'the values of the classes are {_describe(label_values)}.'
     )
+  if all(label_values[value] == value for value in present):
+    return values, counts
   table = np.arange(256, dtype=np.uint8)
   table[present] = [label_values[value] for value in present]
-  if (table[present] == present).all():
-    return values, counts
   class_counts = np.zeros_like(counts)
   np.add.at(class_counts, table[present], counts[present])
   # Python looks bytes up in a third of the time that NumPy takes.

@@ -201,8 +201,9 @@ def decode(name: object, data: bytes, channels: int) -> np.ndarray:
     ValueError: it is damaged; the message begins with `name`.
   """
   try:
+    # Of a tensor TensorFlow makes a call at once, of bytes only by a detour.
     pixels = tf.io.decode_image(
-      data, channels=channels, expand_animations=False
+      tf.constant(data), channels=channels, expand_animations=False
     )
   except tf.errors.InvalidArgumentError as e:
     raise ValueError(damaged(name)) from e
