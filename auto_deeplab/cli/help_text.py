@@ -46,8 +46,9 @@ def _as_typed(text: str) -> str:
 def _usage(verb: ModuleType, modules: list[str]) -> str:
   """Returns the line that names the flags that have to be given."""
   found = flags.FLAGS.flags_by_module_dict()
+  first = getattr(verb, 'POSITIONAL', None)
   needed = [
-    f'--{flag.name}=...'
+    first.upper() if flag.name == first else f'--{flag.name}=...'
     for module in modules
     for flag in found.get(module, ())
     # All that a flag without a default can fail is to be given.

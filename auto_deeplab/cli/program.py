@@ -3,6 +3,7 @@
 """How a verb starts and ends: errors of the user are one line."""
 
 from collections.abc import Sequence
+import functools
 import io
 import logging as python_logging
 import os
@@ -90,6 +91,20 @@ def _plain(error: BaseException) -> str:
   return re.sub(r'\{\{\w+ [^{}]*\}\} ?|\[Errno \d+\] ', '', message)
 
 
+def as_typed(message: str) -> str:
+  """Returns a message with the flags of this verb as a user types them.
+
+  The library says `seed` (7), or `seed` = 7, of what it was given.
+  """
+
+  def typed(match: re.Match[str]) -> str:
+    if match[1] not in flags.FLAGS:
+      return match[0]
+    return f'--{match[1]}{"=" if match[2] else ""}'
+
+  return re.sub(r'`(\w+)`( = )?', typed, message)
+
+
 def run(verb: ModuleType) -> None:
   """Parses the flags of a verb, runs its `main()`, and exits.
 
@@ -137,27 +152,45 @@ def run(verb: ModuleType) -> None:
       status = getattr(e, 'exit_status', None)
       if status is None and not isinstance(e, _EXPECTED):
         raise
-      message = ' '.join(_plain(e).split())
+      message = as_typed(' '.join(_plain(e).split()))
       notes = getattr(e, '__notes__', [])
       print(f'{name()}: {message}', *notes, sep='\n', file=sys.stderr)
       sys.exit(status or 1)
 
-  parse = _parse_known if passes_on else app.parse_flags_with_usage
+  parse = functools.partial(_parse, known_only=passes_on)
   app.run(guarded_main, flags_parser=parse)
 
 
 def _name_first(flag: str | None) -> None:
-  """Has absl take the first word for the value of a flag."""
-  if flag and len(sys.argv) > 1 and not sys.argv[1].startswith('-'):
-    sys.argv[1] = f'--{flag}={sys.argv[1]}'
+  """Has absl take the first word for the value of a flag.
 
-
-def _parse_known(argv: list[str]) -> list[str]:
-  """Parses the flags that there are, and returns the others.
-
-  What is wrong with them is one line, as absl has it for all others.
+  It stands at the beginning or after '--other=value': what follows '--other'
+  may be the value of that.
   """
+  for index, word in enumerate(sys.argv[1:], start=1):
+    is_free = index == 1 or '=' in sys.argv[index - 1]
+    if flag and is_free and not word.startswith('-'):
+      sys.argv[index] = f'--{flag}={word}'
+      return
+
+
+def _parse(argv: list[str], known_only: bool) -> list[str]:
+  """Parses the flags; what is wrong with them is one line."""
   try:
-    return flags.FLAGS(argv, known_only=True)
+    return flags.FLAGS(argv, known_only=known_only)
   except flags.Error as e:
-    sys.exit(f'{name()}: {e}')
+    faults = '; '.join(map(_plain_fault, str(e).splitlines()))
+    sys.exit(f'{name()}: {faults}; see --help.')
+
+
+def _plain_fault(line: str) -> str:
+  """Returns what absl says of a flag in the words that a user types."""
+  for pattern, words in (
+    (r'flag --(\w+)=None: .* must have a value other.*', r'--\1 is missing'),
+    (r"Unknown command line flag '(.*?)'\.?", r'there is no flag --\1'),
+    (r' Did you mean: (\w+)\W.*', r'; did you mean --\1'),
+    (r'^flag --', '--'),
+    (r'[.]$', ''),
+  ):
+    line = re.sub(pattern, words, line)
+  return line

@@ -136,7 +136,40 @@ def test_a_verb_may_pass_on_what_it_does_not_know(tmp_path):
   body = _WORDS.format(settings, ['here', 'there'])
   message = 'tool: unexpected argument: there; see --help.\n'
   assert run_tool(tmp_path, body) == (1, message)
-  body = _WORDS.format(settings, ['here', '--data_dir'])
+
+
+_TYPED = """
+import sys
+from absl import flags
+from auto_deeplab.cli import program
+POSITIONAL = 'data_dir'
+PLACE = flags.DEFINE_string('data_dir', None, 'A folder.')
+NUMBER = flags.DEFINE_integer('number', None, 'A number.', required=True)
+def main(): raise ValueError({})
+sys.argv[1:] = {}
+program.run(sys.modules[__name__])
+"""
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--number=2', 'here'], '2 here'),
+    (['here'], '--number is missing; see --help.'),
+    (['--number=2', '--data_dir'], 'Missing value for flag --data_dir'),
+    (['--numbr=2'], 'there is no flag --numbr; did you mean --number; see'),
+  ],
+)
+def test_a_wrong_flag_is_one_line(tmp_path, arguments, message):
+  body = _TYPED.format("f'{NUMBER.value} {PLACE.value}'", arguments)
   status, errors = run_tool(tmp_path, body)
   assert status == 1
-  assert errors.startswith('tool: Missing value for flag')
+  assert errors.startswith(f'tool: {message}')
+  assert errors.count('\n') == 1
+
+
+def test_an_error_names_flags_as_they_are_typed(tmp_path):
+  error = '`number` = 7 helps; `number` (8), not `batch_size` = 2.'
+  body = _TYPED.format(repr(error), ['--number=8'])
+  expected = '--number=7 helps; --number (8), not `batch_size` = 2.'
+  assert run_tool(tmp_path, body) == (1, f'tool: {expected}\n')

@@ -82,10 +82,10 @@ def test_a_split_is_converted_at_half_its_size(tmp_path):
 @pytest.mark.parametrize(
   'flags, message',
   [
-    (['--dataset=kitti'], '`dataset` (kitti) is not one of ade20k, camvid, c'),
+    (['--dataset=kitti'], '--dataset (kitti) is not one of ade20k, camvid, c'),
     (
       ['--dataset=synthetic', '--image_size=64'],
-      '`image_size` (64) must be height,width.',
+      '--image_size (64) must be height,width.',
     ),
   ],
 )
@@ -111,7 +111,7 @@ def test_a_bad_picture_stops_or_is_left_out(tmp_path):
   result = run_tool(*flags)
   assert result.returncode == 1
   assert last_line(result.stderr) == (
-    f'build_tfrecords: {bad} is empty. `skip_invalid` leaves such pictures out.'
+    f'build_tfrecords: {bad} is empty. --skip_invalid leaves such pictures out.'
   )
   assert not (data_dir / 'dataset.json').exists()
   result = run_tool(*flags, '--skip_invalid', '--num_workers=2')
@@ -138,7 +138,7 @@ def test_labels_are_found_by_suffix_and_pictures_set_aside(tmp_path):
   ]
   result = run_tool(*flags, '--group_separator=_')
   assert last_line(result.stderr) == (
-    'build_tfrecords: `group_separator` needs `val_fraction`.'
+    'build_tfrecords: --group_separator needs --val_fraction.'
   )
   result = run_tool(*flags)
   assert result.returncode == 0, result.stderr

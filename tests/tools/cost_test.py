@@ -82,9 +82,9 @@ def test_the_published_genotype_at_another_width():
   [
     ('--input_size=36', '`--input_size` (36) must be 2 integers with commas'),
     ('--input_size=a,b', '`--input_size` (a,b) must be 2 integers with commas'),
-    ('--filter_multiplier=0', '`filter_multiplier` (0) must be at least 1.'),
-    ('--num_classes=0', '`num_classes` (0) must be at least 1.'),
-    ('--pooling_size=999,9', '`pooling_size` ((999, 9)) must not be larger'),
+    ('--filter_multiplier=0', '--filter_multiplier (0) must be at least 1.'),
+    ('--num_classes=0', '--num_classes (0) must be at least 1.'),
+    ('--pooling_size=999,9', '--pooling_size ((999, 9)) must not be larger'),
     ('--genotype=none.json', 'none.json does not exist.'),
   ],
 )

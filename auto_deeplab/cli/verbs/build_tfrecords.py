@@ -60,7 +60,7 @@ from typing import Any
 
 from absl import flags
 
-from auto_deeplab.cli import commands, progress
+from auto_deeplab.cli import commands, program, progress
 
 _DATASET = flags.DEFINE_string(
   'dataset', None, 'Kind of data set, one of the list above.', required=True
@@ -195,7 +195,7 @@ def main() -> None:
       f'{skipped[0].reason}'
     )
   for warning in info.warnings:
-    print(f'Warning: {warning}')
+    print(f'Warning: {program.as_typed(warning)}')
   counts = ', '.join(
     f'{split.num_examples} {name}' for name, split in info.splits.items()
   )

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Shows what a data set holds, checks it, and draws some of it.
 
-    auto-deeplab inspect_dataset --data_dir=runs/demo/data
+    auto-deeplab inspect_dataset runs/demo/data
 
 prints the sizes, the share of each class in all pixels, the shards with their
 checksums, and what --skip_invalid left out.
 
-    auto-deeplab inspect_dataset --data_dir=runs/demo/data --verify
+    auto-deeplab inspect_dataset runs/demo/data --verify
 
 reads all of it as training does: checksums, every example decodes, sizes agree,
 labels hold classes only, sums are those of dataset.json. Each fault is a line
 that names shard and example; with any, the exit status is 1.
 
-    auto-deeplab inspect_dataset --data_dir=runs/demo/data \
+    auto-deeplab inspect_dataset runs/demo/data \
       --contact_sheet=sheet.png --split=train --num_pictures=12
 
 draws pictures with their labels beside them, in the classes' colours.
@@ -22,6 +22,9 @@ draws pictures with their labels beside them, in the classes' colours.
 from absl import flags
 
 from auto_deeplab.cli import progress
+
+# `inspect_dataset DATA` is `inspect_dataset --data_dir=DATA`.
+POSITIONAL = 'data_dir'
 
 _DATA_DIR = flags.DEFINE_string(
   'data_dir', None, 'Folder of the TFRecords.', required=True
