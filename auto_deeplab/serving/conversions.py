@@ -14,13 +14,12 @@ Each is loaded and compared with the SavedModel before it gets its name.
 from collections.abc import Callable, Sequence
 import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from auto_deeplab.serving import client, comparison, engines, module
+from auto_deeplab.serving import aside, client, comparison, engines, module
 from auto_deeplab.serving.engines import base
 
 # Raises a ValueError of a file that is not good enough.
@@ -97,15 +96,13 @@ def convert(
     pictures = [comparison.resized(each, size) for each in pictures]
     calibration = [comparison.resized(each, size) for each in calibration]
   options = {'calibration': calibration} if calibration else {}
-  with tempfile.TemporaryDirectory(
-    dir=target.parent, prefix=f'.{target.name}.'
-  ) as folder:
-    written = Path(folder) / target.name
+  with aside.folder_beside(target) as folder:
+    written = folder / target.name
     engines.FORMATS[name].convert(network, written, metadata, **options)
     engine = engines.open_file(written)
     share = _compared(engine, reference, target, pictures, accept)
     # The file that is looked for comes last.
-    for path in sorted(Path(folder).iterdir()):
+    for path in sorted(folder.iterdir()):
       path.rename(target.with_name(path.name))
   return target, share
 

@@ -42,8 +42,6 @@ import contextlib
 import json
 import os
 from pathlib import Path
-import re
-import shutil
 from typing import Any
 
 from absl import logging
@@ -53,7 +51,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
-from auto_deeplab.serving import client, comparison, module
+from auto_deeplab.serving import aside, client, comparison, module
 
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 # Small: a warm-up request is to load and optimise the graph, not to work.
@@ -135,24 +133,36 @@ def export(
   metadata['views'] = dict(views or {})
   if around is None:
     metadata |= module.parts_rule(model)
-  with _written_aside(target) as folder:
-    with _quiet_tensorflow():
-      tf.saved_model.save(
-        served,
-        os.fspath(folder),
-        signatures=served.signatures,
-        # Serving takes no gradients.
-        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-      )
-    path = folder / client.METADATA_PATH
-    path.parent.mkdir()
-    path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
-    _write_warmup_requests(
-      folder / _WARMUP_PATH, module.square_canvases(model, config)
-    )
+  with contextlib.ExitStack() as stack:
+    with _naming(target):
+      folder = stack.enter_context(aside.folder_beside(target))
+      _save(served, folder, metadata, module.square_canvases(model, config))
     if pictures:
       _compare(folder, served, pictures)
+    with _naming(target):
+      # Also replaces an empty folder, and fails on one filled in the meantime.
+      folder.rename(target)
   return target
+
+
+def _save(
+  served: module.ServingModule,
+  folder: Path,
+  metadata: dict[str, Any],
+  canvases: Sequence[int],
+) -> None:
+  with _quiet_tensorflow():
+    tf.saved_model.save(
+      served,
+      os.fspath(folder),
+      signatures=served.signatures,
+      # Serving takes no gradients.
+      options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+    )
+  path = folder / client.METADATA_PATH
+  path.parent.mkdir()
+  path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
+  _write_warmup_requests(folder / _WARMUP_PATH, canvases)
 
 
 def _compare(
@@ -265,27 +275,10 @@ def _quiet_tensorflow() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _written_aside(target: Path) -> Iterator[Path]:
-  """Gives a folder beside `target`, renamed to it once all is written."""
-  folder = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
-  _remove_leftovers(target)
+def _naming(target: Path) -> Iterator[None]:
+  """Has what cannot be written be an error that names the folder."""
   try:
-    folder.mkdir(parents=True)
-    yield folder
-    # Also replaces an empty folder, and fails on one filled in the meantime.
-    folder.rename(target)
+    yield
   # TensorFlow's own error on a full disk, for one.
   except (OSError, tf.errors.OpError) as e:
     raise OSError(f'cannot write {os.fspath(target)!r}: {e}') from e
-  finally:
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_leftovers(target: Path) -> None:
-  """Removes what exports to the same place left that were killed."""
-  pattern = re.compile(re.escape(f'.{target.name}.') + r'(\d+)\.tmp')
-  neighbours = target.parent.iterdir() if target.parent.is_dir() else ()
-  for path in neighbours:
-    found = pattern.fullmatch(path.name)
-    if found and not os.path.exists(f'/proc/{found[1]}'):
-      shutil.rmtree(path, ignore_errors=True)

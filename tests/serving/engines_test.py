@@ -211,6 +211,23 @@ class TestIntegers:
     assert [path.name for path in tmp_path.iterdir()] == ['model']
 
 
+def test_what_a_killed_conversion_left_is_removed(
+  model, saved_model_dir, tmp_path
+):
+  shutil.copytree(saved_model_dir, tmp_path / 'model')
+  left = tmp_path / '.model.tflite.99999999.tmp'
+  left.mkdir()
+  (left / 'model.tflite').touch()
+  conversions.convert(
+    model,
+    tmp_path / 'model',
+    'tflite',
+    pictures=comparison.drawn_pictures(),
+  )
+  names = sorted(path.name for path in tmp_path.iterdir())
+  assert names == ['model', 'model.tflite']
+
+
 def test_what_cannot_run_is_refused(model, saved_model_dir, tmp_path):
   shutil.copytree(saved_model_dir, tmp_path / 'model')
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from pathlib import Path
 import sys
+from unittest import mock
 
 from absl import logging
 import numpy as np
@@ -394,6 +395,15 @@ class TestOutputDir:
     path = tmp_path / 'out'
     with pytest.raises(OSError, match=f"cannot write '{path}': disk full"):
       export_to(path, segmenter, dataset_info)
+    assert list(tmp_path.iterdir()) == []
+
+  def test_a_lack_of_memory_is_no_failure_to_write(
+    self, segmenter, dataset_info, tmp_path, monkeypatch
+  ):
+    error = tf.errors.ResourceExhaustedError(None, None, 'OOM')
+    monkeypatch.setattr(exporter, '_compare', mock.Mock(side_effect=error))
+    with pytest.raises(tf.errors.ResourceExhaustedError, match='OOM'):
+      export_to(tmp_path / 'out', segmenter, dataset_info, pictures=['any'])
     assert list(tmp_path.iterdir()) == []
 
 
