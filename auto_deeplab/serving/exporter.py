@@ -47,12 +47,15 @@ from typing import Any
 from absl import logging
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from auto_deeplab import configs
 from auto_deeplab.architecture.genotype import Genotype
 from auto_deeplab.data.datasets import DatasetInfo
 from auto_deeplab.serving import aside, client, comparison, module
 
+_GRAPH_FILE = 'saved_model.pb'
+_GRADIENT = '_gradient_op_type'
 _WARMUP_PATH = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 # Small: a warm-up request is to load and optimise the graph, not to work.
 _WARMUP_SIDE = 65
@@ -159,10 +162,30 @@ def _save(
       # Serving takes no gradients.
       options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
+  _forget_gradients(folder / _GRAPH_FILE)
   path = folder / client.METADATA_PATH
   path.parent.mkdir()
   path.write_text(json.dumps(metadata, indent=1) + '\n', encoding='utf-8')
   _write_warmup_requests(folder / _WARMUP_PATH, canvases)
+
+
+def _forget_gradients(path: Path) -> None:
+  """Has operations whose gradients of ours were not saved name none.
+
+  TensorFlow would warn of them whenever the SavedModel is loaded. Without, they
+  have its own gradients.
+
+  Args:
+    path: of the graph.
+  """
+  saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+  (graph,) = saved.meta_graphs
+  for function in graph.graph_def.library.function:
+    for node in function.node_def:
+      # A call has the name of a gradient that is there.
+      if _GRADIENT in node.attr and 'PartitionedCall' not in node.op:
+        del node.attr[_GRADIENT]
+  path.write_bytes(saved.SerializeToString())
 
 
 def _compare(

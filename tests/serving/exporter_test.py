@@ -265,6 +265,12 @@ class TestContents:
     assert [node.op for node in nodes].count('Conv2D') == 2
     assert not [node.op for node in nodes if 'Random' in node.op]  # Dropout.
 
+  def test_loading_warns_of_no_gradient(self, model_dir, caplog):
+    loaded = tf.saved_model.load(str(model_dir))
+    assert not [record for record in caplog.records if record.levelno >= 30]
+    images = tf.zeros([1, 9, 9, 3], tf.uint8)
+    assert loaded.signatures['serving_default'](images=images)
+
   def test_metadata(self, model_dir, segmenter, dataset_info):
     metadata = client.read_metadata(model_dir)
     layers = segmenter.conv, segmenter.norm, segmenter.logits

@@ -20,11 +20,18 @@ DATASET_INFO = DatasetInfo(
 STEP = 1200
 
 
+@tf.custom_gradient
+def _rectified(x):
+  y = tf.nn.relu(x)
+  return y, lambda dy: dy * tf.cast(y > 0, dy.dtype)
+
+
 class TinySegmenter(tf.keras.Model):
   """Logits at the input size, with all that an export has to leave behind.
 
   Batch norm and dropout behave otherwise in training; the optimizer's slots
-  and the moving average are variables that inference does not read.
+  and the moving average are variables that inference does not read. The
+  rectifier has a gradient of its own.
   """
 
   def __init__(self, num_classes: int):
@@ -37,7 +44,7 @@ class TinySegmenter(tf.keras.Model):
 
   def call(self, images, training=False):
     features = self.norm(self.conv(images), training=training)
-    features = self.dropout(tf.nn.relu(features), training=training)
+    features = self.dropout(_rectified(features), training=training)
     return tf.image.resize(self.logits(features), tf.shape(images)[1:3])
 
 
