@@ -79,9 +79,17 @@ def require_free(output_dir: str | os.PathLike) -> Path:
   if target.exists() and (not target.is_dir() or any(target.iterdir())):
     raise ValueError(
       f'the output folder {os.fspath(output_dir)!r} already exists and is not '
-      'empty.'
+      f'empty; take {_another(Path(output_dir))}.'
     )
   return target
+
+
+def _another(folder: Path) -> str:
+  """Returns what to take in the place of a folder: if numbered, the next."""
+  versions = folder.parent if folder.name.isdecimal() else folder
+  names = os.listdir(versions) if versions.is_dir() else []
+  numbers = [int(name) for name in names if name.isdecimal()]
+  return repr(str(versions / f'{max(numbers) + 1}')) if numbers else 'another'
 
 
 def export(

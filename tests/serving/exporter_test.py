@@ -377,6 +377,14 @@ class TestOutputDir:
       export_to(tmp_path, segmenter, dataset_info)
     assert list(tmp_path.iterdir()) == [kept]
 
+  @pytest.mark.parametrize('name', ['', '2', '10'])
+  def test_where_versions_are_the_next_is_proposed(self, tmp_path, name):
+    for version in ('2', '10', '10.old'):
+      (tmp_path / version / 'variables').mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"not empty; take '{tmp_path}/11'"):
+      exporter.require_free(tmp_path / name)
+    assert exporter.require_free(tmp_path / '11') == tmp_path / '11'
+
   def test_file_is_refused(self, segmenter, dataset_info, tmp_path):
     path = tmp_path / 'file'
     path.write_text('kept')

@@ -258,7 +258,8 @@ def test_folder_in_use_is_refused(run_export, tmp_path):
   result = run_export(run_dir='unread', output_dir=tmp_path)
   assert result.returncode == 1
   assert result.stderr.splitlines()[-1] == (
-    f"export: the output folder '{tmp_path}' already exists and is not empty."
+    f"export: the output folder '{tmp_path}' already exists and is not empty; "
+    'take another.'
   )
 
 
