@@ -265,6 +265,26 @@ def test_an_engine_that_is_missing_is_named(
     engines.load(path)
 
 
+@pytest.mark.parametrize(
+  ('name', 'precision', 'module', 'extra'),
+  [
+    ('onnx', 'float32', 'onnx', 'onnx'),
+    ('onnx', 'float32', 'onnxruntime', 'onnx'),
+    ('openvino', 'float32', 'openvino', 'openvino'),
+    ('openvino', 'int8', 'nncf', 'int8'),
+  ],
+)
+def test_what_writes_a_file_is_asked_for_beforehand(
+  monkeypatch, name, precision, module, extra
+):
+  need(name)
+  monkeypatch.setitem(sys.modules, module, None)
+  with pytest.raises(
+    ValueError, match=rf'pip install "auto_deeplab\[{extra}\]"'
+  ):
+    engines.FORMATS[name].require_installed(precision)
+
+
 def test_a_file_that_is_missing_is_named(tmp_path):
   with pytest.raises(FileNotFoundError, match=r'no.tflite. does not exist'):
     engines.load(tmp_path / 'no.tflite')

@@ -240,7 +240,11 @@ def test_views_are_those_of_an_evaluation(run_export, run_dir, tmp_path):
       '--scales, --flip and --long_side are for the SavedModel alone.',
     ),
     ({'format': 'torch'}, "--format ('torch') must be one of ["),
-    ({'size': '513'}, '--size (513) must be HEIGHTxWIDTH, such as 513x513.'),
+    ({'size': '513x513'}, '--size is for the files that --format asks for.'),
+    (
+      {'size': '513', 'format': 'onnx'},
+      '--size (513) must be HEIGHTxWIDTH, such as 513x513.',
+    ),
     ({'quantize': 'int8', 'format': 'tflite'}, '--quantize needs --data_dir'),
     ({'quantize': 'int8', 'data_dir': 'data'}, '--quantize needs --data_dir'),
   ],

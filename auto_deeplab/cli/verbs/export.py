@@ -183,9 +183,12 @@ def _precision() -> str:
 
 def _formats() -> list[str]:
   """Returns the formats besides the SavedModel; what cannot be is refused."""
-  from auto_deeplab.serving import conversions
+  from auto_deeplab.serving import conversions, engines
 
-  names = [name for name in _FORMAT.value if name != _SAVED_MODEL]
+  # Each once, in the order that they were given.
+  names = [
+    name for name in dict.fromkeys(_FORMAT.value) if name != _SAVED_MODEL
+  ]
   if _QUANTIZE.value and not (_DATA_DIR.value and names):
     raise ValueError(
       '--quantize needs --data_dir, and --format of tflite or openvino.'
@@ -194,10 +197,13 @@ def _formats() -> list[str]:
     raise ValueError(
       '--scales, --flip and --long_side are for the SavedModel alone.'
     )
+  if _SIZE.value and not names:
+    raise ValueError('--size is for the files that --format asks for.')
   for name in names:
     conversions.require_free(
       conversions.file_of(_OUTPUT_DIR.value, name, _precision())
     )
+    engines.FORMATS[name].require_installed(_precision())
   return names
 
 

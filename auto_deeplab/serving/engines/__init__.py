@@ -22,7 +22,7 @@ from auto_deeplab.serving.engines import (
 Engine = base.Engine
 
 # By the name of the format; each has SUFFIX, PRECISIONS, IS_TRACED_AT_SIZE,
-# convert and an engine.
+# require_installed, convert and an engine.
 FORMATS: dict[str, types.ModuleType] = {
   'tflite': tflite_file,
   'onnx': onnx_file,

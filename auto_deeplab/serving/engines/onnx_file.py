@@ -24,6 +24,13 @@ _OPSET = 17
 _PROPERTY = 'auto_deeplab'
 
 
+def require_installed(precision: str) -> None:
+  """Imports what writes the file, and what then runs it; see `base.require`."""
+  del precision
+  for module in ('tf2onnx.convert', 'onnx', 'onnxruntime'):
+    base.require(module, EXTRA)
+
+
 def convert(
   network: base.Network,
   path: str | os.PathLike,

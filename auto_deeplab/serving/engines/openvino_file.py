@@ -8,6 +8,7 @@ The metadata is the entry `auto_deeplab` of the model's runtime information.
 from collections.abc import Sequence
 import os
 import tempfile
+import types
 from typing import Any
 from unittest import mock
 
@@ -21,6 +22,19 @@ EXTRA = 'openvino'
 PRECISIONS = (base.FLOAT32, base.BFLOAT16, base.INT8)
 _INFORMATION = ['auto_deeplab', 'metadata']
 _DEVICE = 'CPU'
+
+
+def require_installed(precision: str) -> None:
+  """Imports what writes the file; see `base.require`."""
+  base.require('openvino', EXTRA)
+  if precision == base.INT8:
+    _nncf()
+
+
+def _nncf() -> types.ModuleType:
+  # It would tell its makers of each use, and asks when it is imported.
+  with mock.patch.dict(os.environ, NNCF_CI='1'):
+    return base.require('nncf', 'int8')
 
 
 def convert(
@@ -50,9 +64,7 @@ def convert(
 
 
 def _quantized(model, calibration: Sequence[np.ndarray]):
-  # It would tell its makers of each use, and asks when it is imported.
-  with mock.patch.dict(os.environ, NNCF_CI='1'):
-    nncf = base.require('nncf', 'int8')
+  nncf = _nncf()
   return nncf.quantize(
     model,
     nncf.Dataset([picture[np.newaxis] for picture in calibration]),
