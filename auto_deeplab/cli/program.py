@@ -88,7 +88,7 @@ def _plain(error: BaseException) -> str:
     place = f'{error.filename}: ' if error.filename is not None else ''
     message = f'{place}{error.strerror}.'
   # '{{function_node ...}}' begins TensorFlow's, '[Errno 28]' the system's.
-  return re.sub(r'\{\{\w+ [^{}]*\}\} ?|\[Errno \d+\] ', '', message)
+  return re.sub(r'\{\{\w+ [^{}]*\}\} ?|\[Errno -?\d+\] ', '', message)
 
 
 def as_typed(message: str) -> str:

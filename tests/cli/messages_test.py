@@ -36,6 +36,7 @@ def _said(error, monkeypatch, capsys):
     ),
     (OSError(28, 'No space left on device'), 'No space left on device.'),
     (OSError("cannot write 'a': [Errno 28] No space"), "cannot write 'a': No"),
+    (OSError('a: [Errno -2] Name or service'), 'a: Name or service'),
     (OSError('The folder x is missing.'), 'The folder x is missing.'),
     (
       ValueError(

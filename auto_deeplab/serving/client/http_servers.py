@@ -52,7 +52,9 @@ class _Http:
       raise self.error('DEADLINE_EXCEEDED', 'no answer in time.') from e
     except (OSError, http.client.HTTPException) as e:
       self._connection.close()
-      raise self.error('UNAVAILABLE', str(e) or type(e).__name__) from e
+      # Of what is no HTTP the other words are bytes.
+      said = str(e) if isinstance(e, OSError) else f'no HTTP, {e!r:.200}'
+      raise self.error('UNAVAILABLE', said or type(e).__name__) from e
     if response.status != http.client.OK:
       raise self.error(str(response.status), _said(content))
     return content, response

@@ -5,6 +5,7 @@
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import random
+import re
 import time
 from typing import Protocol, TypeVar
 from urllib import parse
@@ -16,6 +17,7 @@ DEFAULT_MODEL = 'default'
 SCHEMES = ('http', 'https', 'grpc', 'grpcs', 'kserve+http', 'kserve+https')
 # What may be otherwise a moment later: HTTP's status, or gRPC's code.
 _PASSING = {'429', '503', 'UNAVAILABLE', 'RESOURCE_EXHAUSTED'}
+_PLAIN = re.compile('[!-~]*')  # As HTTP sends it: ASCII without spaces.
 _TOO_LARGE = 'larger than max'  # RESOURCE_EXHAUSTED too, and never otherwise.
 _T = TypeVar('_T')
 
@@ -64,25 +66,32 @@ def parse_address(url: str) -> Address:
   Raises:
     ValueError: it is of another form.
   """
-  parts = parse.urlsplit(url)
-  path = parts.path.strip('/')
+  parts = _split(url)
+  path = parts.path.strip('/') if parts else ''
   for prefix in ('v1/models/', 'v2/models/'):
     path = path.removeprefix(prefix)
   names = path.replace('/versions/', '/').split('/')
   is_version = names[1:] == [] or names[1].isdecimal()
-  if (
-    parts.scheme not in SCHEMES
-    or not parts.hostname
-    or len(names) > 2
-    or not is_version
-    or parts.query
-  ):
+  is_plain = _PLAIN.fullmatch(path)
+  if not (parts and is_plain and is_version and len(names) < 3):
     raise ValueError(
       f'the server {url!r} must be SCHEME://HOST:PORT[/MODEL[/VERSION]], where '
       f'SCHEME is one of {", ".join(SCHEMES)}.'
     )
   version = names[1] if len(names) == 2 else None
   return Address(parts.scheme, parts.netloc, names[0] or DEFAULT_MODEL, version)
+
+
+def _split(url: str) -> parse.SplitResult | None:
+  """Returns the parts of an address, None if it has none or too many."""
+  try:
+    parts = parse.urlsplit(url)
+    _ = parts.port  # Looked at only now.
+  except ValueError:  # A port that is no number, brackets that do not close.
+    return None
+  has_more = parts.query or parts.fragment or '@' in parts.netloc
+  is_known = parts.scheme in SCHEMES and parts.hostname
+  return parts if is_known and not has_more else None
 
 
 class Transport(Protocol):

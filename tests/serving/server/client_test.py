@@ -263,11 +263,22 @@ def test_where_nobody_listens_the_server_is_named(scheme):
   assert caught.value.code == 'UNAVAILABLE'
 
 
+def test_what_answers_otherwise_than_by_http_is_told(server):
+  address = f'http://localhost:{server.grpc_port}'
+  with pytest.raises(client.ServerError) as caught:
+    client.connect(address, patience=ONCE)
+  assert str(caught.value).startswith(
+    f'{address}/default: UNAVAILABLE: no HTTP, BadStatusLine('
+  )
+  assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
   'text',
   [
     *('localhost:8500', 'ftp://a', 'grpc://', 'http://a/b/c', 'http://a/b/1/2'),
-    *('http://a/b?c', 'grpc://a/b/latest'),
+    *('http://a/b?c', 'grpc://a/b/latest', 'http://a:b/c', 'http://a:99999'),
+    *('http://me:secret@a/b', 'http://[::1/b', 'http://a/b c', 'http://a/\xe9'),
   ],
 )
 def test_an_address_of_another_form_is_refused(text):
