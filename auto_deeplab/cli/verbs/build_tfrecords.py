@@ -36,8 +36,9 @@ classes.json: {"classes": ["sky", "road", "car"]}; a class may also be {"name":
 "road", "color": [128, 64, 128], "value": 7} to give its colour in pictures and
 its pixel value. Pixels of "ignore_label" (default 255) do not count. Instead of
 the two folders, train.txt and val.txt may list the files, 'image label' a line.
---label_suffix=_mask.png finds labels that are called a_mask.png, and
---val_fraction=0.2 sets pictures aside where there is no val.
+--label_suffix=_mask.png finds labels that are called a_mask.png, also beside
+their pictures where there is no folder images/, and --val_fraction=0.2 sets
+pictures aside where there is no val.
 
     auto-deeplab build_tfrecords --dataset=folder \
       --data_dir=PICTURES --output_dir=runs/mine/data

@@ -77,9 +77,10 @@ def _of_labels(
     )
   if num_present == 1 and split == _TRAIN:
     (present,) = set(range(len(source.class_names))) - set(missing)
+    others = f', and {100 * ignored:.1f} % are ignored' if ignored else ''
     raise ValueError(
       f'All labelled pixels of the split {split} are '
-      f'{source.class_names[present]}, and {100 * ignored:.1f} % are ignored: '
+      f'{source.class_names[present]}{others}: '
       f'no pixel has {_list_classes(source, missing)}.'
       f'{_binary_remedy(source, ignored)}'
     )

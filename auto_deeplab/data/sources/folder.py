@@ -15,6 +15,15 @@ _LISTS = ('train', 'val', 'test')
 # The splits that must have labels.
 _LABELLED = ('train', 'val', 'valid', 'validation')
 
+# Files of other layouts, by which a folder without classes.json is known.
+_OTHERS = (
+  ('labelmap.txt', 'cvat'),
+  ('data.y*ml', 'yolo'),
+  ('annotations/*.json', 'coco'),
+  ('*/_annotations.coco.json', 'coco'),
+  ('result.json', 'coco'),
+)
+
 _TABLE_KEYS = {'classes', 'ignore_label', 'ignore_color', 'made_by'}
 
 _Values = dict[int | datasets.Color, int]
@@ -40,6 +49,11 @@ def open_folder(
 
     classes.json  train.txt  val.txt  test.txt
 
+  Where there is no folder `images`, pictures and labels lie in one, and what
+  ends as labels do is a label; without `train` in it, all is this split:
+
+    classes.json  a.jpg  a_mask.png  b.jpg  b_mask.png
+
   `classes.json` lists the classes; colour and value are optional, and a class
   may be its name alone. Without a value, the pixels of class c have the value
   c, its place in the list. Pixels of the value `ignore_label` (default 255,
@@ -57,9 +71,11 @@ def open_folder(
     is_whole: whether all below `images` may be one split, train; it is where
       there is no folder `images/train`.
   """
-  names, colors, values = _read_classes(data_dir / 'classes.json')
+  names, colors, values = _read_classes(_table(data_dir))
   if (data_dir / 'train.txt').is_file():
     splits = _listed(data_dir)
+  elif not (data_dir / 'images').is_dir():
+    splits = _beside(data_dir, label_suffix)
   elif is_whole and not (data_dir / 'images' / 'train').is_dir():
     splits = {'train': _pairs(data_dir, '', label_suffix)}
   else:
@@ -83,19 +99,80 @@ def _listed(data_dir: pathlib.Path) -> dict[str, tuple[sources.Pair, ...]]:
   }
 
 
+def _table(data_dir: pathlib.Path) -> pathlib.Path:
+  """Returns the class table; where there is none, says what is to be."""
+  path = data_dir / 'classes.json'
+  if path.is_file():
+    return path
+  other = _other_layout(data_dir)
+  remedy = (
+    f'`dataset` = {other} may be what reads this folder.'
+    if other
+    else 'it names the classes, such as {"classes": ["background", "thing"]}.'
+  )
+  raise FileNotFoundError(f'{path} does not exist; {remedy}')
+
+
+def _other_layout(data_dir: pathlib.Path) -> str | None:
+  """Returns the layout that the files of a folder remind of, if any."""
+  for pattern, dataset in _OTHERS:
+    if any(data_dir.glob(pattern)):
+      return dataset
+  for path in data_dir.rglob('*.json'):
+    if any(path.with_suffix(s).is_file() for s in sources.IMAGE_SUFFIXES):
+      return 'labelme'
+  return None
+
+
+def _beside(
+  data_dir: pathlib.Path, label_suffix: str
+) -> dict[str, tuple[sources.Pair, ...]]:
+  """Returns the splits of pictures that lie beside their labels."""
+  folders = _folders(data_dir)
+  is_parted = 'labels' in folders or any(data_dir.glob('*/images'))
+  if is_parted or not _has_pictures(data_dir, label_suffix):
+    raise FileNotFoundError(
+      f'The folder {data_dir / "images"} is missing: pictures lie in '
+      'images/train and their labels, of the same names, in labels/train; or '
+      'all in one folder, where `label_suffix` = _mask.png tells labels apart.'
+    )
+  splits = sorted(folders) if 'train' in folders else ['']
+  return {
+    split or 'train': sources.pair_files(
+      data_dir / split,
+      sources.IMAGE_SUFFIXES,
+      data_dir / split,
+      label_suffix,
+      has_others=True,
+    )
+    for split in splits
+  }
+
+
+def _has_pictures(data_dir: pathlib.Path, label_suffix: str) -> bool:
+  """Whether there are any but labels."""
+  return bool(
+    sources.files_by_stem(data_dir, sources.IMAGE_SUFFIXES, True, label_suffix)
+  )
+
+
 def _found(
   data_dir: pathlib.Path, label_suffix: str
 ) -> dict[str, tuple[sources.Pair, ...]]:
   """Returns the splits of which there are folders."""
   image_dir, label_dir = data_dir / 'images', data_dir / 'labels'
-  for directory in (image_dir, label_dir):
-    if not directory.is_dir():
-      raise FileNotFoundError(f'The folder {directory} is missing.')
+  if not label_dir.is_dir():
+    others = ', '.join(sorted(_folders(data_dir) - {'images'}))
+    beside = f'; beside it: {others}' if others else ''
+    raise FileNotFoundError(
+      f'The folder {label_dir} is missing: it has the labels of the pictures '
+      f'in {image_dir}, under the same names{beside}.'
+    )
   splits, labelled = map(_folders, (image_dir, label_dir))
   if not splits:
     raise ValueError(
       f'{image_dir} holds no split: put pictures into {image_dir / "train"} '
-      f'and {image_dir / "val"}, or let `val_fraction` divide them.'
+      f'and {image_dir / "val"}, or let `val_fraction` = 0.2 set a fifth aside.'
     )
   for split in sorted(labelled - splits):
     raise FileNotFoundError(
@@ -115,7 +192,7 @@ def _folders(directory: pathlib.Path) -> set[str]:
   return {
     path.name
     for path in directory.iterdir()
-    if path.is_dir() and not path.name.startswith('.')
+    if path.is_dir() and not sources.is_hidden(path.name)
   }
 
 
@@ -136,7 +213,7 @@ def _read_classes(
 ) -> tuple[tuple[str, ...], tuple[datasets.Color, ...], _Values]:
   """Returns names, colours and label values of a `classes.json`."""
   table = sources.read_json(path)
-  _check_keys(table, _TABLE_KEYS, str(path))
+  _check_keys(table, _TABLE_KEYS, str(path), '{"classes": [...]}')
   entries = table.get('classes')
   if not isinstance(entries, list):
     raise ValueError(f'{path}: "classes" must be a list.')
@@ -146,7 +223,9 @@ def _read_classes(
   for index, entry in enumerate(entries):
     place = f'{path}, class {index}'
     entry = {'name': entry} if isinstance(entry, str) else entry
-    _check_keys(entry, {'name', 'color', 'value'}, place)
+    _check_keys(
+      entry, {'name', 'color', 'value'}, place, 'a name or {"name": ...}'
+    )
     if not isinstance(entry.get('name'), str) or not entry['name']:
       raise ValueError(f'{place}: "name" must be a text that is not empty.')
     names.append(entry['name'])
@@ -228,9 +307,9 @@ def _add_values(values: _Values, given: Any, target: int, place: str) -> None:
     values[value] = target
 
 
-def _check_keys(table: Any, known: set[str], place: str) -> None:
+def _check_keys(table: Any, known: set[str], place: str, example: str) -> None:
   if not isinstance(table, dict):
-    raise ValueError(f'{place}: expected a JSON object, found {table!r}.')
+    raise ValueError(f'{place}: expected {example}, found {table!r}.')
   unknown = sorted(table.keys() - known)
   if unknown:
     raise ValueError(

@@ -23,6 +23,8 @@ IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.tif', '.tiff', '.webp', '.bmp')
 
 LABEL_SUFFIX = '.png'
 
+_OF_WINDOWS = ('thumbs.db', 'desktop.ini')
+
 
 class LabelDrawing(Protocol):
   """A label that is in no PNG: a function that reads or draws it.
@@ -205,6 +207,8 @@ def pair_files(
 ) -> tuple[Pair, ...]:
   """Pairs the files below two folders that have one name but for the suffix.
 
+  Both may be the same folder: a file whose name ends as labels do is a label.
+
   Args:
     image_dir: folder of the images.
     image_suffixes: ends of their names, in lower case, such as '.jpg'.
@@ -220,14 +224,16 @@ def pair_files(
   for directory in (image_dir, label_dir):
     if not directory.is_dir():
       raise FileNotFoundError(f'The folder {directory} is missing.')
-  images = files_by_stem(image_dir, image_suffixes, has_others)
-  has_other_labels = has_others or label_suffix != LABEL_SUFFIX
-  labels = files_by_stem(label_dir, (label_suffix,), has_other_labels)
+  is_one = image_dir == label_dir
+  images = files_by_stem(
+    image_dir, image_suffixes, has_others, label_suffix if is_one else ''
+  )
+  labels = files_by_stem(label_dir, (label_suffix,), has_others=True)
   for stem in sorted(images.keys() ^ labels.keys()):
     if stem in images:
       raise ValueError(
         f'{images[stem]} has no label: {label_dir / stem}{label_suffix} is '
-        f'missing.{_propose_suffix(list(images), label_dir)}'
+        f'missing.{_found_instead(images, label_dir)}'
       )
     raise ValueError(
       f'{labels[stem]} has no image: {image_dir / stem} with one of '
@@ -237,6 +243,8 @@ def pair_files(
     raise ValueError(
       f'{image_dir} holds no pictures with one of {", ".join(image_suffixes)}.'
     )
+  if not has_others and label_suffix == LABEL_SUFFIX:
+    files_by_stem(label_dir, (label_suffix,), has_others)
   return tuple(
     Pair(name_below(image_dir, images[stem]), images[stem], labels[stem])
     for stem in sorted(labels)
@@ -244,14 +252,20 @@ def pair_files(
 
 
 def files_by_stem(
-  directory: pathlib.Path, suffixes: Sequence[str], has_others: bool
+  directory: pathlib.Path,
+  suffixes: Sequence[str],
+  has_others: bool,
+  but: str = '',
 ) -> dict[str, pathlib.Path]:
   """Returns the files below a folder by relative path without suffix.
 
-  See `pair_files`. Links to folders are followed.
+  Those whose name ends in `but` are passed over. See `pair_files`. Links to
+  folders are followed.
   """
   files: dict[str, pathlib.Path] = {}
   for name in _walk(directory):
+    if but and name.lower().endswith(but.lower()):
+      continue
     path = directory / name
     suffix = next((s for s in suffixes if name.lower().endswith(s.lower())), '')
     if suffix:
@@ -264,15 +278,24 @@ def files_by_stem(
   return files
 
 
-def _propose_suffix(stems: Sequence[str], label_dir: pathlib.Path) -> str:
-  """Returns a sentence if all labels would be found under another suffix."""
-  names = list(_walk(label_dir))
-  first = stems[0]
+def _found_instead(
+  images: Mapping[str, pathlib.Path], label_dir: pathlib.Path
+) -> str:
+  """Returns a sentence if there are labels under another suffix."""
+  pictures = set(images.values())
+  names = [n for n in _walk(label_dir) if label_dir / n not in pictures]
+  first = next(iter(images))
   for name in names:
     suffix = name.removeprefix(first)
     is_other = name != suffix and suffix.endswith(LABEL_SUFFIX)
-    if is_other and {stem + suffix for stem in stems} <= set(names):
+    if is_other and {stem + suffix for stem in images} <= set(names):
       return f' `label_suffix` = {suffix} would find a label for each image.'
+  for name in names:
+    if name.startswith(f'{first}.') and name.lower().endswith(IMAGE_SUFFIXES):
+      return (
+        f' {label_dir / name} is no label: these are PNGs, for JPEG changes '
+        'their values, and other kinds have no checksums.'
+      )
   return ''
 
 
@@ -302,10 +325,15 @@ def require_files(paths: Iterable[pathlib.Path], place: object) -> None:
       raise FileNotFoundError(f'{place}: {path} does not exist.')
 
 
+def is_hidden(name: str) -> bool:
+  """Whether a file or folder is the file manager's, of whatever system."""
+  return name.startswith('.') or name.lower() in _OF_WINDOWS
+
+
 def _walk(directory: pathlib.Path) -> Iterator[str]:
   """Yields the files below a folder, relative to it, in order of their names.
 
-  Hidden ones are the file manager's, not the user's.
+  Hidden ones are not among them.
   """
 
   def fail(error: OSError) -> None:
@@ -313,10 +341,10 @@ def _walk(directory: pathlib.Path) -> Iterator[str]:
 
   root = str(directory)
   for folder, folders, names in os.walk(root, onerror=fail, followlinks=True):
-    folders[:] = sorted(name for name in folders if not name.startswith('.'))
+    folders[:] = sorted(name for name in folders if not is_hidden(name))
     prefix = folder[len(root) :].replace(os.sep, '/').lstrip('/')
     for name in sorted(names):
-      if not name.startswith('.'):
+      if not is_hidden(name):
         yield f'{prefix}/{name}' if prefix else name
 
 

@@ -49,7 +49,7 @@ def test_one_class_alone_is_refused(folder, tmp_path):
   with pytest.raises(ValueError) as error:
     folder.convert(tmp_path / 'data')
   assert str(error.value) == (
-    'All labelled pixels of the split train are road, and 0.0 % are ignored: '
+    'All labelled pixels of the split train are road: '
     'no pixel has sky (0) or car (2).'
   )
 

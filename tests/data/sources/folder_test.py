@@ -3,6 +3,7 @@
 """Tests of folders of one's own."""
 
 import codecs
+import functools
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import shutil
 import pytest
 
 from auto_deeplab.data import palette
-from auto_deeplab.data.sources import layouts
+from auto_deeplab.data.sources import layouts, splitting
 
 
 def test_a_folder_pairs_files_by_name_and_sorts_them(folder):
@@ -33,7 +34,8 @@ def test_a_folder_pairs_files_by_name_and_sorts_them(folder):
 
 def test_hidden_files_are_not_pictures(folder):
   folder.fill()
-  folder.image('train', '.DS_Store').write_bytes(b'x')
+  for name in ('.DS_Store', 'Thumbs.db', 'desktop.ini'):
+    folder.image('train', name).write_bytes(b'x')
   (folder.path / 'images' / '.cache').mkdir()
   assert set(folder.source().splits) == {'train', 'val'}
 
@@ -87,7 +89,7 @@ def test_an_ignored_colour_is_one_of_its_own(folder):
 @pytest.mark.parametrize(
   'table, message',
   [
-    ([], 'expected a JSON object, found []'),
+    ([], 'expected {"classes": [...]}, found []'),
     ({'clases': []}, "'clases' is not one of classes, ignore_color, ignore_l"),
     ({'classes': 3}, '"classes" must be a list'),
     (
@@ -117,7 +119,10 @@ def test_an_ignored_colour_is_one_of_its_own(folder):
       """"ignore_color": "color" ([1, 2, 'x']) must be in 0..255""",
     ),
     ({'classes': ['a', '']}, 'class 1: "name" must be a text that is not'),
-    ({'classes': ['a', 4]}, 'class 1: expected a JSON object, found 4'),
+    (
+      {'classes': ['a', 4]},
+      'class 1: expected a name or {"name": ...}, found 4',
+    ),
     (
       {'classes': ['a', {'name': 'b', 'color': [1, 2]}]},
       'class 1: "color" ([1, 2]) must be [red, green, blue]',
@@ -201,6 +206,74 @@ def test_another_suffix_of_labels_is_proposed_and_can_be_said(folder, suffix):
   folder.label('train', 'seen.png').unlink()
   folder.label('train', f'train_0{suffix}').unlink()
   with pytest.raises(ValueError, match=r'train_0\.png is missing\.$'):
+    folder.source()
+
+
+def test_labels_of_another_kind_are_named(folder):
+  folder.fill()
+  other = folder.label('train', 'train_0.tif')
+  folder.label('train', 'train_0.png').rename(other)
+  with pytest.raises(ValueError, match=f'is missing. {other} is no label: the'):
+    folder.source()
+
+
+@pytest.mark.parametrize('suffix', ['_mask.png', '.png'])
+def test_labels_may_lie_beside_their_pictures(folder, suffix):
+  folder.fill(num_val=0)
+  for path in (folder.path / 'images' / 'train').iterdir():
+    path.rename(folder.path / path.name)
+  for path in (folder.path / 'labels' / 'train').iterdir():
+    path.rename(folder.path / (path.stem + suffix))
+  shutil.rmtree(folder.path / 'images')
+  with pytest.raises(FileNotFoundError, match=r'images is missing: pictures'):
+    folder.source()  # There is a folder for labels.
+  parted = (folder.path / 'labels').rename(folder.path / 'test')
+  (parted / 'images').mkdir()
+  with pytest.raises(FileNotFoundError, match=r'images is missing: pictures'):
+    folder.source()
+  shutil.rmtree(parted)
+  open_it = functools.partial(
+    layouts.open_source, 'folder', folder.path, label_suffix=suffix
+  )
+  pairs = open_it().splits['train']
+  assert [(pair.image, pair.label) for pair in pairs] == [
+    (folder.path / f'train_{n}.jpg', folder.path / f'train_{n}{suffix}')
+    for n in range(5)
+  ]
+  divided = open_it(val=splitting.ValSplit(0.4)).splits
+  assert {split: len(found) for split, found in divided.items()} == {
+    'train': 3,
+    'val': 2,
+  }
+  for split, numbers in (('train', (0, 1, 2)), ('val', (3, 4))):
+    (folder.path / split).mkdir()
+    for number in numbers:
+      for path in folder.path.glob(f'train_{number}*'):
+        path.rename(folder.path / split / path.name)
+  assert {split: len(found) for split, found in open_it().splits.items()} == {
+    'train': 3,
+    'val': 2,
+  }
+
+
+@pytest.mark.parametrize(
+  ('file', 'dataset'),
+  [
+    ('labelmap.txt', 'cvat'),
+    ('data.yaml', 'yolo'),
+    ('valid/_annotations.coco.json', 'coco'),
+    ('images/train/train_0.json', 'labelme'),
+  ],
+)
+def test_a_folder_of_another_layout_is_known(folder, file, dataset):
+  folder.fill()
+  (folder.path / 'classes.json').unlink()
+  with pytest.raises(FileNotFoundError, match=r'it names the classes, such as'):
+    folder.source()
+  path = folder.path / file
+  path.parent.mkdir(exist_ok=True)
+  path.touch()
+  with pytest.raises(FileNotFoundError, match=f'`dataset` = {dataset} may be'):
     folder.source()
 
 
@@ -288,8 +361,13 @@ def test_files_that_are_no_pictures_or_of_one_name_are_named(folder):
 def test_empty_and_missing_splits_are_named(folder):
   with pytest.raises(FileNotFoundError, match=r'images is missing'):
     folder.source()
-  folder.label('train', 'a.png')
   folder.image('other', 'a.png')
+  (folder.path / 'masks').mkdir()
+  with pytest.raises(
+    FileNotFoundError, match=r'labels is missing: .*; beside it: masks\.$'
+  ):
+    folder.source()
+  folder.label('train', 'a.png')
   with pytest.raises(
     FileNotFoundError,
     match=r'labels/train has no pictures: the folder .*images/train is missing',
