@@ -324,7 +324,7 @@ def _make_snapshots(
     if schedule.hessian_products:
       bending = curvature.Curvature(supernet, strategy, batches)
   return snapshots.Snapshots(
-    schedule, run, supernet, probe, search.target, bending
+    schedule, run, supernet, strategy, probe, search.target, bending
   )
 
 

@@ -5,6 +5,7 @@
 from collections.abc import Mapping
 import sys
 
+import tensorflow as tf
 import tqdm
 
 from auto_deeplab import configs
@@ -20,7 +21,7 @@ from auto_deeplab.evaluation import one_shot
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.reporting import drawings
 from auto_deeplab.runs import run as run_lib
-from auto_deeplab.training import cost_target
+from auto_deeplab.training import cluster, cost_target
 from auto_deeplab.training import curvature as curvature_lib
 
 _EIGENVALUE = 'hessian/eigenvalue'
@@ -46,6 +47,7 @@ class Snapshots:
     schedule: configs.SearchConfig,
     run: run_lib.Run,
     supernet: supernet_lib.Supernet,
+    strategy: tf.distribute.Strategy,
     probe: one_shot.OneShot | None = None,
     target: cost_target.CostTarget | None = None,
     curvature: curvature_lib.Curvature | None = None,
@@ -56,6 +58,7 @@ class Snapshots:
       schedule: says when one is due.
       run: resumed.
       supernet: whose alphas and betas are kept.
+      strategy: that the search computes with.
       probe: scores the supernet; None skips that.
       target: the cost that the search is steered to, if it is.
       curvature: of the loss on B; None skips that, and stopping by it.
@@ -63,6 +66,7 @@ class Snapshots:
     self._schedule = schedule
     self._run = run
     self._supernet = supernet
+    self._strategy = strategy
     self._probe = probe
     self._target = target
     self._curvature = curvature
@@ -110,15 +114,19 @@ class Snapshots:
     window = self._schedule.early_stop_window
     if not factor:
       return False
-    rows = [
-      row
+    values = [
+      row[_EIGENVALUE]
       for row in self._run.rows_with(_EIGENVALUE)
       if row['step'] > self._schedule.arch_start_step
     ]
-    values = [row[_EIGENVALUE] for row in rows]
-    if not curvature_lib.has_grown(values, factor, window):
+    # A worker on a new machine has no rows of before.
+    if not cluster.first_workers(
+      self._strategy, curvature_lib.has_grown(values, factor, window)
+    ):
       return False
-    stop = decode.EarlyStop(self._run.step, rows[-window - 1]['step'])
+    step = self._run.step
+    before = step - window * self._schedule.snapshot_interval
+    stop = decode.EarlyStop(step, before)
     path = decode.save_early_stop(self._run.path, stop)
     tqdm.tqdm.write(
       f'search: the eigenvalue of the Hessian has grown more than {factor:g} '

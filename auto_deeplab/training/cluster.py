@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several machines on one run: what TF_CONFIG says, agreement, lost workers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import hashlib
 import json
@@ -69,12 +69,9 @@ def require_agreement(
   """
   if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
     return
-  own = np.array([_fingerprint(text) for text in definition.values()])
-  values = strategy.run(lambda: tf.constant(own[np.newaxis]))
-  # `[num_replicas, len(definition)]`; each worker has as many replicas.
-  replicas = strategy.gather(values, axis=0).numpy()
-  per_worker = len(strategy.extended.worker_devices)
-  workers = replicas[::per_worker]
+  workers = _of_workers(
+    strategy, [_fingerprint(text) for text in definition.values()]
+  )
   for column, name in enumerate(definition):
     others = np.flatnonzero(workers[:, column] != workers[0, column])
     if len(others):
@@ -82,6 +79,28 @@ def require_agreement(
         f'the workers differ in their {name}: {_names(others)} from worker 0. '
         'All need one configuration, one data set and one run folder.'
       )
+
+
+def first_workers(strategy: tf.distribute.Strategy, answer: bool) -> bool:
+  """Returns what the first worker answers, for all to do alike.
+
+  Workers that would go on where others stop wait for them for ever. All have to
+  call this; of one process the answer is its own.
+  """
+  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return answer
+  return bool(_of_workers(strategy, [int(answer)])[0, 0])
+
+
+def _of_workers(
+  strategy: tf.distribute.MultiWorkerMirroredStrategy, numbers: Sequence[int]
+) -> np.ndarray:
+  """Returns the numbers of each worker, `[num_workers, len(numbers)]`."""
+  own = np.array([numbers])
+  values = strategy.run(lambda: tf.constant(own))
+  replicas = strategy.gather(values, axis=0).numpy()
+  # Each worker has as many.
+  return replicas[:: len(strategy.extended.worker_devices)]
 
 
 def _fingerprint(text: str) -> int:

@@ -27,20 +27,11 @@ def free_addresses(count):
   return addresses
 
 
-def start_worker(repository, folder, workers, index, *flags):
+def start_worker(repository, folder, workers, index, *arguments):
   task = {'type': 'worker', 'index': index}
   cluster = {'cluster': {'worker': workers}, 'task': task}
   return subprocess.Popen(
-    [
-      sys.executable,
-      str(repository / 'tools' / 'train.py'),
-      '--distribution=multi_worker',
-      '--gin_file=train.gin',
-      '--genotype=genotype.json',
-      '--data_dir=data',
-      '--run_dir=run',
-      *flags,
-    ],
+    [sys.executable, *arguments],
     cwd=folder,
     env={
       **os.environ,
@@ -55,8 +46,16 @@ def start_worker(repository, folder, workers, index, *flags):
 
 def start_both(repository, folder, flags=((), ())):
   addresses = free_addresses(2)
+  command = [
+    str(repository / 'tools' / 'train.py'),
+    '--distribution=multi_worker',
+    '--gin_file=train.gin',
+    '--genotype=genotype.json',
+    '--data_dir=data',
+    '--run_dir=run',
+  ]
   return [
-    start_worker(repository, folder, addresses, index, *flags[index])
+    start_worker(repository, folder, addresses, index, *command, *flags[index])
     for index in range(2)
   ]
 
@@ -92,6 +91,26 @@ def test_two_workers_train_and_evaluate_together(repository, folder):
   # Both take part in a save, each in a folder of its own.
   for path in (run, run / 'worker-1'):
     assert (path / 'checkpoints' / 'ckpt-4.index').exists()
+
+
+@pytest.mark.chain
+def test_all_do_what_the_first_worker_answers(repository, tmp_path):
+  program = '; '.join(
+    [
+      'import sys',
+      'from auto_deeplab.training import cluster, distribution',
+      'strategy = distribution.make_strategy("multi_worker")',
+      'index = int(sys.argv[1])',
+      'print([cluster.first_workers(strategy, index == i) for i in (0, 1)])',
+    ]
+  )
+  addresses = free_addresses(2)
+  workers = [
+    start_worker(repository, tmp_path, addresses, i, '-c', program, str(i))
+    for i in range(2)
+  ]
+  for output in outputs_of(workers):
+    assert output.splitlines()[-1] == '[True, False]', output
 
 
 @pytest.mark.chain

@@ -13,6 +13,7 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.architecture import primitives
 from auto_deeplab.experiments import snapshots
+from auto_deeplab.training import distribution
 from tests.experiments import runs
 
 
@@ -114,6 +115,7 @@ def test_a_cell_of_skips_is_said_aloud(tmp_path, capsys, step, name, is_said):
     record_pictures=lambda pictures: None,
   )
   schedule = configs.SearchConfig(arch_start_step=1, snapshot_interval=1)
-  snapshots.Snapshots(schedule, run, supernet)()
+  strategy = distribution.make_strategy('one_device')
+  snapshots.Snapshots(schedule, run, supernet, strategy)()
   said = '; 100% of the edges are skip_connect, the known collapse'
   assert (said in capsys.readouterr().err) == is_said

@@ -49,6 +49,8 @@ def test_the_strategy_looks_at_tf_config(monkeypatch):
 
 def test_one_process_agrees_with_itself(mirrored):
   cluster.require_agreement(mirrored, {'configuration': 'a = 1'})
+  for answer in (True, False):
+    assert cluster.first_workers(mirrored, answer) is answer
 
 
 def test_errors_of_one_process_stay_what_they_are(mirrored):
