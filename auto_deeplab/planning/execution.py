@@ -72,7 +72,7 @@ def run(
     Stopped: SIGTERM came.
   """
   if not 0 < hours < math.inf:
-    raise ValueError(f'`hours` ({hours}) must be greater than 0.')
+    raise ValueError(f'`hours` ({hours:g}) must be greater than 0.')
   deadline = time.monotonic() + hours * 3600
   over: set[str] = set()
   while step := _next(chain, deadline, over):

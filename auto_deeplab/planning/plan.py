@@ -7,7 +7,6 @@ Pure: the same fingerprint, machine, budget and measurement give the same plan.
 
 from collections.abc import Iterator
 import dataclasses
-import math
 
 from auto_deeplab.planning import designs, settings
 from auto_deeplab.planning.designs import Design, Measured
@@ -84,7 +83,7 @@ def make(
   Args:
     data: the pictures.
     machine: that computes.
-    hours: for the whole chain from here on.
+    hours: for the whole chain from here on; none, if below 0.
     design: the network.
     measured: what it takes.
     genotype_is_given: whether one was searched already.
@@ -92,8 +91,6 @@ def make(
   Raises:
     ValueError: there is no time for a single loop of steps.
   """
-  if not 0 < hours < math.inf:
-    raise ValueError(f'`hours` ({hours}) must be greater than 0.')
   after = _after_training(data, measured)
   left = _MARGIN * hours * 3600 - measured.start_seconds
   left -= sum(stage.seconds for stage in after)
@@ -108,8 +105,9 @@ def make(
   train_steps = _train_steps(data, design, measured, left - evaluating)
   if train_steps < 10:
     raise ValueError(
-      f'`hours` ({hours:g}) are too few: beside starting, evaluating and '
-      f'exporting, {max(left, 0):.0f} s are left to train, and a step takes '
+      f'`hours` are too few: of the {max(hours * 60, 0):.1f} minutes that are '
+      f'left after planning, starting, evaluating and exporting leave '
+      f'{max(left, 0):.0f} s to train, and a step takes '
       f'{measured.train_seconds:.2g} s.'
     )
   stage = Stage(

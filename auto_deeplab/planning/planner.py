@@ -11,6 +11,7 @@ PLAN/plan.json       what it was made from, and what it is expected to take
 from collections.abc import Callable
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -71,6 +72,8 @@ def make(
     ValueError: it cannot be read, the hours are too few, or nothing fits into
       the memory.
   """
+  if not 0 < hours < math.inf:
+    raise ValueError(f'`hours` ({hours:g}) must be greater than 0.')
   begin = time.monotonic()
   data, seen = fingerprint.read(data_dir), machine.measure()
   slowness, below = designs.SLOWNESS, float('inf')
@@ -211,7 +214,7 @@ def summary(made: Made) -> str:
     f'Network: {_described(plan.design)}.',
     f'{"Search" if plan.search_steps else "No search"}: {plan.why}',
     f'A step takes {measured.train_seconds:.2f} s '
-    f'({measured.train_cpu_seconds:.2f} of processors); '
+    f'({measured.train_cpu_seconds:.2f} CPU-seconds); '
     f'{plan.train_steps} steps.',
     *(
       f'  {stage.verb:9} {stage.seconds / 60:6.1f} min'

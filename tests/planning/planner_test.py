@@ -96,6 +96,15 @@ def test_where_nothing_fits_it_says_so(data, tried):
   assert tried == ['train'] * 3
 
 
+@pytest.mark.parametrize('hours', [0, -1, float('inf')])
+def test_hours_have_to_be_some(data, tried, hours):
+  with pytest.raises(
+    ValueError, match=rf'^`hours` \({hours}\) must be greater'
+  ):
+    planner.make(data, hours)
+  assert not tried
+
+
 def test_planning_takes_of_the_hours(data, tried, monkeypatch):
   clock = iter([0.0, 360.0])
   monkeypatch.setattr(planner.time, 'monotonic', lambda: next(clock))
