@@ -165,6 +165,17 @@ class Training(Run):
   examples: examples.Examples | None
 
   @property
+  def step(self) -> int:
+    """The last step that is known of, if only from what was evaluated.
+
+    One that is asked to end saves the step that it is at, between two rows.
+    """
+    steps = [evaluated.step for evaluated in self.evaluations]
+    return max(
+      [super().step, *(s for s in steps if s <= (self.num_steps or s))]
+    )
+
+  @property
   def scores(self) -> Mapping[str, float]:
     """The last scores on val, those of an evaluation first."""
     if self.evaluations:

@@ -15,6 +15,9 @@ from auto_deeplab.reporting import examples, legend
 _MAX_SHOWN = 3
 _CAPTIONS = {'worst': 'The worst pictures', 'best': 'The best pictures'}
 
+# A share of a picture below which a mistake would read as 0.0 %.
+_TOLD = 0.0005
+
 
 def section(gathered: Gathered) -> blocks.Section | None:
   """Shows what the evaluations of the best trainings have drawn."""
@@ -79,6 +82,7 @@ def _title(picture: examples.Example) -> str:
   mistakes = [
     f'{words.percent(share)} {label} taken for {prediction}'
     for label, prediction, share in picture.confused
+    if share >= _TOLD
   ]
   scores = (
     f'{picture.name}: mean IoU {words.number(picture.mean_iou, "{:.3f}")}, '

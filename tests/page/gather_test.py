@@ -125,6 +125,16 @@ def test_the_newest_evaluation_of_usual_settings_comes_first(tmp_path):
   ]
 
 
+def test_a_training_is_as_far_as_what_was_evaluated(tmp_path):
+  run = made.training(tmp_path / 'run')
+  (run / 'metrics.jsonl').write_text('{"step": 38, "train/loss": 1.0}\n')
+  assert gather.gather([run]).trainings[0].step == 40
+  document = json.loads((run / 'evaluation-val-40.json').read_text())
+  text = json.dumps(document | {'step': 90})  # Of another run.
+  (run / 'evaluation-val-90-checkpoint=x.json').write_text(text)
+  assert gather.gather([run]).trainings[0].step == 40
+
+
 def test_an_early_stop_says_which_snapshot_counts(tmp_path):
   run = made.search(tmp_path / 'run')
   (run / 'stopped_early.json').write_text('{"step": 30, "snapshot": 10}')

@@ -21,7 +21,7 @@ def _shown(kind, name, mean_iou, values):
     'name': name,
     'mean_iou': mean_iou,
     'pixel_accuracy': 0.5,
-    'confused': [('sky', 'road', 0.25)],
+    'confused': [('sky', 'road', 0.25), ('road', 'sky', 0.0004)],
   }
   image = np.zeros([*label.shape, 3], np.uint8)
   return examples.Shown(kind, scores, image, label, label * 0)
