@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from auto_deeplab.data import datasets, palette
-from auto_deeplab.data.sources import sources
+from auto_deeplab.data.sources import annotated, sources
 
 # The list files that are looked for.
 _LISTS = ('train', 'val', 'test')
@@ -236,19 +236,26 @@ def _read_classes(
   if 'ignore_label' in table or ignored not in values:
     place = f'{path}, "ignore_label"'
     _add_values(values, table.get('ignore_label', ignored), ignored, place)
-  colors = _with_others(given, len(names))
+  colors = _with_others(given, names)
   _check_classes(path, names, colors)
   _add_colors(values, path, table)
   return tuple(names), tuple(colors), values
 
 
 def _with_others(
-  given: dict[int, datasets.Color], num_classes: int
+  given: dict[int, datasets.Color], names: list[str]
 ) -> list[datasets.Color]:
-  """Returns the colours that are given, and others for the other classes."""
+  """Returns the colours that are given, and others for the other classes.
+
+  The background is black, as in other data sets, if no class is.
+  """
+  black = (0, 0, 0)
+  for index, name in enumerate(names):
+    if annotated.is_background(name) and black not in given.values():
+      given = {index: black} | given
   others = palette.default_colors(datasets.MAX_CLASSES, beside=given.values())
-  free = itertools.chain(others, itertools.repeat((0, 0, 0)))  # Too many.
-  return [given.get(index) or next(free) for index in range(num_classes)]
+  free = itertools.chain(others, itertools.repeat(black))  # Too many.
+  return [given.get(index) or next(free) for index in range(len(names))]
 
 
 def _check_classes(

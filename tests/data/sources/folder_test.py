@@ -77,6 +77,17 @@ def test_a_colour_that_is_given_is_no_other_class_s(folder):
   assert folder.source().colors == (second, first)
 
 
+@pytest.mark.parametrize(
+  ('color', 'shown'), [([0, 0, 0], None), ([1, 2, 3], (0, 0, 0))]
+)
+def test_the_background_is_black_where_no_class_is(folder, color, shown):
+  folder.fill()
+  classes = ['background', {'name': 'road', 'color': color}]
+  folder.write_classes({'classes': classes})
+  first = shown or palette.default_colors(1)[0]
+  assert folder.source().colors == (first, tuple(color))
+
+
 def test_an_ignored_colour_is_one_of_its_own(folder):
   folder.fill()
   classes = ['road', {'name': 'car', 'color': [1, 2, 3]}]
