@@ -143,7 +143,14 @@ def test_labels_are_found_by_suffix_and_pictures_set_aside(tmp_path):
   result = run_tool(*flags)
   assert result.returncode == 0, result.stderr
   warnings = [x for x in result.stdout.splitlines() if x.startswith('Warning')]
-  assert warnings[0].startswith('Warning: There is no split val, on which a tr')
+  assert warnings == [
+    'Warning: There is no split val, on which a training is evaluated: '
+    '--val_fraction=0.2 sets a fifth of the pictures aside.'
+  ]
+  assert last_line(result.stdout) == (
+    f'  python tools/plan.py --data_dir={data_dir} --output_dir=RECIPES '
+    '--hours=2'
+  )
   result = run_tool(*flags, '--val_fraction=0.5')
   assert result.returncode == 0, result.stderr
   assert f'Wrote 2 train, 2 val examples of 7 classes to {data_dir}' in (

@@ -124,8 +124,12 @@ _IMAGE_SIZE = flags.DEFINE_list(
   'image_size', ['192', '256'], 'Synthetic only: height,width in pixels.'
 )
 
-# Whose recipe is proposed; CamVid's for all others.
-_RECIPES = {'synthetic': 'demo', 'cityscapes': 'cityscapes'}
+# Whose recipe is proposed; all others get a plan.
+_RECIPES = {
+  'synthetic': 'demo',
+  'cityscapes': 'cityscapes',
+  'camvid': 'camvid',
+}
 
 
 def _draw(data_dir: str, told: progress.Progress) -> None:
@@ -200,10 +204,17 @@ def main() -> None:
   counts = ', '.join(
     f'{split.num_examples} {name}' for name, split in info.splits.items()
   )
-  recipe = _RECIPES.get(info.name, 'camvid')
   print(
     f'Wrote {counts} examples of {info.num_classes} classes to '
-    f'{_OUTPUT_DIR.value}. Next:\n  {commands.shown("search")} '
-    f'--data_dir={_OUTPUT_DIR.value} --run_dir=NEW_RUN '
-    f'--gin_file={recipe}_search'
+    f'{_OUTPUT_DIR.value}. Next:\n  {_next(info.name)}'
   )
+
+
+def _next(dataset: str) -> str:
+  """Returns the command to go on with."""
+  data = f'--data_dir={_OUTPUT_DIR.value}'
+  if dataset in _RECIPES:
+    recipe = f'{_RECIPES[dataset]}_search'
+    words = f'{data} --run_dir=NEW_RUN --gin_file={recipe}'
+    return f'{commands.shown("search")} {words}'
+  return f'{commands.shown("plan")} {data} --output_dir=RECIPES --hours=2'
