@@ -39,27 +39,37 @@ VERBS = (
 def overview() -> str:
   """Returns the verbs, each with the first line of its help."""
   width = max(map(len, VERBS))
-  # Read and not imported: verbs share names of flags.
-  files = importlib.resources.files(_VERBS)
-  docs = {
-    verb: ast.get_docstring(ast.parse((files / f'{verb}.py').read_text()))
-    for verb in VERBS
-  }
   return '\n'.join(
     [
       'Searches for, trains and serves semantic segmentation networks.',
       '',
       f'Usage: {commands.NAME} VERB [--FLAG=...]',
       '',
-      *(
-        f'  {verb:{width}}  {(doc or "").splitlines()[0]}'
-        for verb, doc in docs.items()
-      ),
+      *(f'  {verb:{width}}  {line}' for verb, line in _first_lines().items()),
       '',
       f'{commands.NAME} VERB --help explains one, {commands.NAME} --version '
       'says which this is.',
     ]
   )
+
+
+def _first_lines() -> dict[str, str]:
+  """Returns what each verb does, in a line."""
+  # Read and not imported: verbs share names of flags.
+  files = importlib.resources.files(_VERBS)
+  docs = {
+    verb: ast.get_docstring(ast.parse((files / f'{verb}.py').read_text()))
+    for verb in VERBS
+  }
+  return {verb: (doc or '').splitlines()[0] for verb, doc in docs.items()}
+
+
+def _nearest(word: str) -> str | None:
+  """Returns the verb that is written much alike, or does what the word says."""
+  alike = difflib.get_close_matches(word, VERBS, n=1)
+  lines = _first_lines().items()
+  doing = [verb for verb, line in lines if line.lower().startswith(word)]
+  return next(iter([*alike, *doing]), None)
 
 
 def main() -> None:
@@ -73,8 +83,8 @@ def main() -> None:
     return
   verb = word.replace('-', '_')
   if verb not in VERBS:
-    nearest = difflib.get_close_matches(verb, VERBS, n=1)
-    meant = f' did you mean {nearest[0]}?' if nearest else ''
+    nearest = _nearest(verb)
+    meant = f' did you mean {nearest}?' if nearest else ''
     sys.exit(
       f'{commands.NAME}: there is no verb {word!r};{meant} there are '
       f'{", ".join(VERBS)}.'

@@ -132,12 +132,21 @@ def test_the_version_is_told(capsys, monkeypatch):
   assert capsys.readouterr().out == f'auto-deeplab {auto_deeplab.__version__}\n'
 
 
-def test_what_is_no_verb_is_refused(monkeypatch):
-  monkeypatch.setattr(sys, 'argv', ['auto-deeplab', 'trian'])
+@pytest.mark.parametrize(
+  ('word', 'meant'),
+  [
+    ('trian', ' did you mean train?'),
+    ('inspect', ' did you mean inspect_dataset?'),
+    ('convert', ' did you mean build_tfrecords?'),  # Which converts.
+    ('xyz', ''),
+  ],
+)
+def test_what_is_no_verb_is_refused(monkeypatch, word, meant):
+  monkeypatch.setattr(sys, 'argv', ['auto-deeplab', word])
   with pytest.raises(SystemExit) as ended:
     command.main()
   assert ended.value.code == (
-    "auto-deeplab: there is no verb 'trian'; did you mean train? there are "
+    f'auto-deeplab: there is no verb {word!r};{meant} there are '
     f'{", ".join(command.VERBS)}.'
   )
 
