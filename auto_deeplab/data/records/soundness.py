@@ -6,7 +6,8 @@ Each finding is a sentence with its remedy. What no training could make sense of
 is an error; what may be meant is a warning, which `dataset.json` keeps.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+import itertools
 
 import numpy as np
 
@@ -143,29 +144,26 @@ def _of_pictures_in_two_splits(reports: Sequence[ShardReport]) -> Iterator[str]:
 
   What is called like it, VOC's `trainval`, holds them on purpose.
   """
-  trained = _names_by_digest(reports, _TRAIN)
+  trained = {digest: name for name, digest in _pictures(reports, _TRAIN)}
   splits = dict.fromkeys(report.split for report in reports)
   for split in splits:
     if split.startswith(_TRAIN):
       continue
-    others = _names_by_digest(reports, split)
-    shared = sorted(others.keys() & trained.keys(), key=lambda d: others[d])
+    pictures = _pictures(reports, split)
+    shared = sorted(picture for picture in pictures if picture[1] in trained)
     if shared:
+      name, digest = shared[0]
       yield (
-        f'{len(shared)} pictures of the split {split} are in {_TRAIN} as well: '
-        f'{others[shared[0]]} is {trained[shared[0]]} there. Scores on them '
-        'say nothing about pictures that are new; take them out of one of the '
-        'two.'
+        f'{len(shared)} of the {len(pictures)} pictures of the split {split} '
+        f'{"is" if len(shared) == 1 else "are"} in {_TRAIN} as well: {name} is '
+        f'{trained[digest]} there. Scores on them say nothing about pictures '
+        'that are new; take them out of one of the two.'
       )
 
 
-def _names_by_digest(
+def _pictures(
   reports: Sequence[ShardReport], split: str
-) -> Mapping[str, str]:
-  """Returns a name for each picture of a split, by what it shows."""
-  return {
-    digest: name
-    for report in reports
-    if report.split == split
-    for name, digest in report.digests
-  }
+) -> list[tuple[str, str]]:
+  """Returns the name and the digest of each picture of a split."""
+  of_split = (report.digests for report in reports if report.split == split)
+  return list(itertools.chain.from_iterable(of_split))

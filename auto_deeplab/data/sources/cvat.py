@@ -78,7 +78,12 @@ def _read_lists(
   data_dir: pathlib.Path,
 ) -> dict[str, dict[str, pathlib.Path]]:
   """Returns the pictures of each split, by their names without suffix."""
-  images = annotated.pictures(data_dir / 'JPEGImages')
+  folder = data_dir / 'JPEGImages'
+  if not folder.is_dir():
+    raise FileNotFoundError(
+      f'The folder {folder} is missing; export with "save images".'
+    )
+  images = annotated.pictures(folder)
   splits: dict[str, dict[str, pathlib.Path]] = {}
   for path in sorted((data_dir / 'ImageSets' / 'Segmentation').glob('*.txt')):
     split = 'train' if path.stem == 'default' else path.stem.lower()
@@ -86,7 +91,7 @@ def _read_lists(
       raise ValueError(f'{path} is a second list of the split {split}.')
     splits[split] = _read_list(path, images)
   if not images:
-    raise ValueError(f'{data_dir / "JPEGImages"} holds no pictures.')
+    raise ValueError(f'{folder} holds no pictures.')
   if not splits:
     splits['train'] = dict(sorted(images.items()))
   return splits

@@ -118,9 +118,14 @@ def test_a_picture_of_train_in_val_is_found_by_its_pixels(folder, tmp_path):
   )
   (warning,) = _warnings(folder, tmp_path)
   assert warning.startswith(
-    '1 pictures of the split val are in train as well: '
+    '1 of the 4 pictures of the split val is in train as well: '
     'other.png is train_1.png there.'
   )
+  for kind, suffix in ((folder.image, 'png'), (folder.label, 'png')):
+    copy = kind('val', f'one_more.{suffix}')
+    copy.write_bytes(kind('val', f'other.{suffix}').read_bytes())
+  (warning,) = _warnings(folder, tmp_path)
+  assert warning.startswith('2 of the 5 pictures of the split val are in tr')
 
 
 def test_a_conversion_that_goes_on_says_the_same(folder, tmp_path):

@@ -110,5 +110,7 @@ def test_what_is_missing_of_cvat_is_named(cvat_dir):
   with pytest.raises(ValueError, match='JPEGImages holds no pictures'):
     layouts.open_source('cvat', cvat_dir)
   shutil.rmtree(cvat_dir / 'JPEGImages')
-  with pytest.raises(FileNotFoundError, match='JPEGImages is missing'):
+  with pytest.raises(
+    FileNotFoundError, match='JPEGImages is missing; export with'
+  ):
     layouts.open_source('cvat', cvat_dir)
