@@ -52,16 +52,18 @@ def definition(
 
 
 def load_segmenter(
-  run_dir: str | os.PathLike[str], checkpoint: str | None = None
+  run_dir: str | os.PathLike[str],
+  checkpoint: str | None = None,
+  precision: str = 'float32',
 ) -> LoadedSegmenter:
   """Builds the network of a training's folder and restores its weights.
-
-  The network computes in float32, whatever it was trained in.
 
   Args:
     run_dir: folder of a training.
     checkpoint: path prefix of a checkpoint, or 'best' for that of the best mIoU
       during training; the newest by default.
+    precision: one of `configs.PRECISIONS` that the network computes in,
+      whatever it was trained in.
 
   Raises:
     FileNotFoundError: if the folder holds no training, or no checkpoint.
@@ -84,7 +86,7 @@ def load_segmenter(
       f'{path or folder.checkpoints} holds no checkpoint; has the training '
       'saved one yet?'
     )
-  model = networks.make_evaluated(config, genotype, info)
+  model = networks.make_evaluated(config, genotype, info, precision)
   step = restore(model, path)
   return LoadedSegmenter(model, genotype, info, step, str(folder.path))
 

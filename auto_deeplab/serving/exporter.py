@@ -37,7 +37,7 @@ the whole picture: `client.windows` calls them.
                                           [batch, c]: the mean of all features
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 import json
 import os
@@ -104,6 +104,7 @@ def export(
   around: module.Around | None = None,
   views: Mapping[str, Any] | None = None,
   pictures: Sequence[np.ndarray] = (),
+  accept: Callable[[client.SavedModelClient], None] | None = None,
 ) -> Path:
   """Writes a SavedModel.
 
@@ -124,6 +125,8 @@ def export(
     views: what that is, for the record.
     pictures: uint8 [height, width, 3] each, on which what was written has to
       say what the model says.
+    accept: is given what was written, before it gets its name; a ValueError of
+      it refuses that.
 
   Returns:
     `output_dir` as an absolute path.
@@ -150,6 +153,8 @@ def export(
       _save(served, folder, metadata, module.square_canvases(model, config))
     if pictures:
       _compare(folder, served, pictures)
+    if accept:
+      accept(client.SavedModelClient(folder))
     with _naming(target):
       # Also replaces an empty folder, and fails on one filled in the meantime.
       folder.rename(target)

@@ -99,13 +99,15 @@ def make_evaluated(
   config: configs.TrainExperiment,
   genotype: genotype_lib.Genotype,
   info: datasets.DatasetInfo,
+  precision: str = 'float32',
 ) -> segmenter_lib.Segmenter:
   """Makes and builds the network that evaluations and exports compute with.
 
-  It is that of `make_segmenter` in float32, whatever the training computes in.
+  It is that of `make_segmenter` in `precision`, one of `configs.PRECISIONS`,
+  whatever the training computes in.
   """
   policy = tf.keras.mixed_precision.global_policy()
-  tf.keras.mixed_precision.set_global_policy('float32')
+  tf.keras.mixed_precision.set_global_policy(precision)
   try:
     model = make_segmenter(config, genotype, info)
     build(model, config.input, step=tf.constant(0))

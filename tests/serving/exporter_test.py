@@ -411,6 +411,20 @@ class TestOutputDir:
       export_to(path, segmenter, dataset_info)
     assert list(tmp_path.iterdir()) == []
 
+  def test_what_is_not_accepted_is_not_there(
+    self, segmenter, dataset_info, tmp_path
+  ):
+    asked = []
+
+    def refuse(model):
+      asked.append(model.class_names)
+      raise ValueError('too bad')
+
+    with pytest.raises(ValueError, match='too bad'):
+      export_to(tmp_path / 'out', segmenter, dataset_info, accept=refuse)
+    assert asked == [dataset_info.class_names]
+    assert list(tmp_path.iterdir()) == []
+
   def test_a_lack_of_memory_is_no_failure_to_write(
     self, segmenter, dataset_info, tmp_path, monkeypatch
   ):

@@ -203,6 +203,25 @@ def test_a_loss_of_integers_is_measured(run_export, run_dir, tmp_path):
   assert (model.size, model.metadata['compute_dtype']) == ((65, 65), 'int8')
 
 
+def test_a_saved_model_in_bfloat16_is_measured(run_export, run_dir, tmp_path):
+  result = run_export(
+    run_dir=run_dir,
+    data_dir=run_dir.parent / 'data',
+    output_dir=tmp_path / 'model',
+    quantize='bfloat16',
+  )
+  assert result.returncode == 0, result.stderr
+  line = r'mIoU in bfloat16 0\.\d{4}, in float32 0\.\d{4}\.'
+  assert re.fullmatch(line, result.stdout.splitlines()[0])
+  model = engines.load(tmp_path / 'model')
+  assert model.metadata['compute_dtype'] == 'bfloat16'
+  image = np.zeros([31, 46, 3], np.uint8)
+  probabilities = model.predict(image, probabilities=True).probabilities
+  assert probabilities is not None
+  assert probabilities.dtype == np.float32
+  assert list(tmp_path.iterdir()) == [tmp_path / 'model']
+
+
 def test_views_are_those_of_an_evaluation(run_export, run_dir, tmp_path):
   result = run_export(
     run_dir=run_dir,
@@ -247,6 +266,10 @@ def test_views_are_those_of_an_evaluation(run_export, run_dir, tmp_path):
     ),
     ({'quantize': 'int8', 'format': 'tflite'}, '--quantize needs --data_dir'),
     ({'quantize': 'int8', 'data_dir': 'data'}, '--quantize needs --data_dir'),
+    (
+      {'quantize': 'bfloat16'},
+      '--quantize needs --data_dir, and int8 --format',
+    ),
   ],
 )
 def test_what_cannot_be_is_refused_at_once(

@@ -27,7 +27,7 @@ with such an EvalConfig, at the time that those views take:
 OUTPUT_DIR.onnx, OUTPUT_DIR.xml with OUTPUT_DIR.bin (OpenVINO). predict and
 evaluate take each of them as --model_dir. With --quantize=int8 TFLite's and
 OpenVINO's compute with 8-bit integers, and have -int8 before the suffix;
---quantize=bfloat16 is for OpenVINO:
+--quantize=bfloat16 is for OpenVINO or, without --format, for the SavedModel:
 
   auto-deeplab export --run_dir=runs/demo/train --data_dir=runs/demo/data \
     --output_dir=runs/demo/saved_model --format=tflite,openvino --quantize=int8
@@ -41,6 +41,7 @@ fall by 0.015 instead.
 from collections.abc import Callable
 import os
 import re
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -51,6 +52,8 @@ from auto_deeplab.cli import commands
 # For type checkers: these import TensorFlow.
 if TYPE_CHECKING:
   import numpy as np
+
+  from auto_deeplab.runs import trained_network
 
 _SAVED_MODEL = 'saved_model'
 _NUM_COMPARED = 50
@@ -102,7 +105,8 @@ _QUANTIZE = flags.DEFINE_enum(
   None,
   ['int8', 'bfloat16'],
   'Those files compute with 8-bit integers (tflite, openvino), or in bfloat16 '
-  'on CPUs that have it (openvino).',
+  'on CPUs that have it (openvino). bfloat16 without --format: the SavedModel '
+  'does.',
 )
 _CALIBRATION_PICTURES = flags.DEFINE_integer(
   'calibration_pictures',
@@ -189,9 +193,10 @@ def _formats() -> list[str]:
   names = [
     name for name in dict.fromkeys(_FORMAT.value) if name != _SAVED_MODEL
   ]
-  if _QUANTIZE.value and not (_DATA_DIR.value and names):
+  is_possible = names or _QUANTIZE.value == 'bfloat16'
+  if _QUANTIZE.value and not (_DATA_DIR.value and is_possible):
     raise ValueError(
-      '--quantize needs --data_dir, and --format of tflite or openvino.'
+      '--quantize needs --data_dir, and int8 --format of tflite or openvino.'
     )
   if names and _views() != configs.EvalConfig():
     raise ValueError(
@@ -248,7 +253,7 @@ def _convert(model, names: list[str], pictures: 'list[np.ndarray]') -> None:
   from auto_deeplab.serving import conversions
 
   options: dict[str, Any] = {}
-  if _QUANTIZE.value:
+  if names and _QUANTIZE.value:
     number = _CALIBRATION_PICTURES.value if _precision() == 'int8' else 0
     options['calibration'] = _pictures('train', number)
     options['accept'] = _no_worse(_OUTPUT_DIR.value)
@@ -271,9 +276,32 @@ def _convert(model, names: list[str], pictures: 'list[np.ndarray]') -> None:
     )
 
 
+def _export(
+  precision: str, output_dir: str, pictures: 'list[np.ndarray]', **options
+) -> 'trained_network.LoadedSegmenter':
+  """Writes the SavedModel of a network that computes in a precision of ours."""
+  from auto_deeplab.runs import trained_network
+  from auto_deeplab.serving import exporter
+
+  segmenter = trained_network.load_segmenter(
+    _RUN_DIR.value, checkpoint=_CHECKPOINT.value, precision=precision
+  )
+  exporter.export(
+    segmenter.model,
+    dataset_info=segmenter.dataset_info,
+    genotype=segmenter.genotype,
+    output_dir=output_dir,
+    step=segmenter.step,
+    compute_dtype=precision.removeprefix('mixed_'),
+    pictures=pictures,
+    **_view_options(segmenter.dataset_info.num_classes),
+    **options,
+  )
+  return segmenter
+
+
 def main() -> None:
   """Loads the run, writes the SavedModel, and says what comes next."""
-  from auto_deeplab.runs import trained_network
   from auto_deeplab.serving import comparison, exporter
 
   exporter.require_free(_OUTPUT_DIR.value)  # Before the minute of loading.
@@ -281,25 +309,20 @@ def main() -> None:
   config = configs.ServingConfig(
     max_pixels=_MAX_PIXELS.value, canvas_steps=_CANVAS_STEPS.value
   )
-  segmenter = trained_network.load_segmenter(
-    _RUN_DIR.value, checkpoint=_CHECKPOINT.value
-  )
   pictures = (
     _pictures('val', _NUM_COMPARED)
     if _DATA_DIR.value
     else comparison.drawn_pictures()
   )
   pictures = comparison.fitting(pictures, config.max_pixels)
-  exporter.export(
-    segmenter.model,
-    dataset_info=segmenter.dataset_info,
-    genotype=segmenter.genotype,
-    output_dir=_OUTPUT_DIR.value,
-    step=segmenter.step,
-    config=config,
-    pictures=pictures,
-    **_view_options(segmenter.dataset_info.num_classes),
-  )
+  options: dict[str, Any] = {'config': config}
+  precision = 'float32'
+  if _QUANTIZE.value and not names:
+    with tempfile.TemporaryDirectory() as folder:
+      _export(precision, folder, pictures, **options)
+      options['accept'] = _no_worse(folder)
+    precision = 'mixed_bfloat16'
+  segmenter = _export(precision, _OUTPUT_DIR.value, pictures, **options)
   _convert(segmenter.model, names, pictures)
   print(
     f'Wrote the SavedModel of step {segmenter.step} to {_OUTPUT_DIR.value}. '
