@@ -122,6 +122,15 @@ class TestModelFolder:
     with pytest.raises(FileNotFoundError, match="nowhere' does not exist"):
       client.SavedModelClient(tmp_path / 'nowhere')
 
+  def test_of_versions_the_newest_is_named(self, tmp_path):
+    for version in ('9', '10', '11.tmp'):
+      (tmp_path / version).mkdir()
+    with pytest.raises(
+      ValueError,
+      match=f"'saved_model.pb'; its newest version is '{tmp_path}/10'",
+    ):
+      client.SavedModelClient(tmp_path)
+
   def test_without_a_graph(self, tmp_path):
     with pytest.raises(ValueError, match=r"it has no 'saved_model.pb'"):
       client.SavedModelClient(tmp_path)

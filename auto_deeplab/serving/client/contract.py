@@ -82,7 +82,7 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
     if not os.path.isfile(os.path.join(folder, name)):
       raise ValueError(
         f'{folder!r} is not a SavedModel that Auto-DeepLab exported: '
-        f'it has no {name!r}.'
+        f'it has no {name!r}{_newest_version(folder)}.'
       )
   path = os.path.join(folder, METADATA_PATH)
   try:
@@ -90,6 +90,15 @@ def read_metadata(model_dir: str | os.PathLike) -> dict[str, Any]:
   except (ValueError, RecursionError) as e:
     raise ValueError(f'{path!r} is damaged: {e!r}') from e
   return check_metadata(metadata, path)
+
+
+def _newest_version(folder: str) -> str:
+  """Returns what to say of a folder that holds numbered SavedModels."""
+  numbers = [name for name in os.listdir(folder) if name.isdecimal()]
+  if not numbers:
+    return ''
+  newest = os.path.join(folder, max(numbers, key=int))
+  return f'; its newest version is {newest!r}'
 
 
 def check_metadata(
