@@ -268,6 +268,7 @@ def test_of_a_geotiff_the_label_map_is_one(
     transform=rasterio.Affine(1, 0, 7, 0, -1, 50),
   ) as file:
     file.write(pixels)
+  Image.new('RGB', (5, 4)).save(pictures / 'nowhere.tif')
   result = run_predict(
     model_dir=model_dir,
     input=pictures,
@@ -280,7 +281,9 @@ def test_of_a_geotiff_the_label_map_is_one(
     'b.png',
     'legend.png',
     'map.tif',
+    'nowhere.tif',
   ]
+  assert 'rasterio' not in result.stderr  # Which warns of it.
   with rasterio.open(tmp_path / 'out' / 'map.tif') as labels:
     assert labels.transform.c == 7
     assert labels.read(1).max() < 4

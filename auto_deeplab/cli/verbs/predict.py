@@ -42,6 +42,7 @@ import os
 import sys
 import time
 from typing import TYPE_CHECKING
+import warnings
 
 from absl import flags
 from tqdm import tqdm
@@ -164,6 +165,8 @@ def main() -> None:
   os.environ.setdefault('ONEDNN_PRIMITIVE_CACHE_CAPACITY', '100000')
   # In megabytes; GDAL would take a twentieth of the machine.
   os.environ.setdefault('GDAL_CACHEMAX', '64')
+  # That a TIFF lies nowhere; nor do its labels.
+  warnings.filterwarnings('ignore', module='rasterio')
   found, skipped = client.find_pictures(_INPUT.value, _OUTPUT_DIR.value)
   jobs = client.jobs(found, _OUTPUT_DIR.value)
   stems = [job.stem for job in jobs]
