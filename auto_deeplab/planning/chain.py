@@ -7,6 +7,7 @@
     OUT/plan/              recipes for search and training (`planner`)
     OUT/search/, decoded/  only where the plan has a search
     OUT/train_plan/        of the network that it found, for the time left
+    OUT/shorter.gin        fewer steps of the training, where not all fit
     OUT/train/             the training, and its evaluation
     OUT/saved_model/
     OUT/report.html        a page of all of it
@@ -17,16 +18,17 @@ the first step that is not, does it, and asks again. So it goes on wherever it
 was stopped, also where a step was redone by hand.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import json
 import os
 import pathlib
 
 from auto_deeplab import configs
-from auto_deeplab.architecture import decode
+from auto_deeplab.architecture import artifact, decode
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.planning import planner
-from auto_deeplab.runs import checkpoints, metrics_file
+from auto_deeplab.runs import best, checkpoints, metrics_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,25 @@ class Chain:
     if os.path.exists(os.path.join(self.pictures, tfrecord.INFO_NAME)):
       return self.pictures
     return f'{self.out}/data'
+
+  @property
+  def shorter(self) -> str:
+    """The recipe that `shorten` writes."""
+    return f'{self.out}/shorter.gin'
+
+  def shorten(self, train_steps: int) -> None:
+    """Has the training, where it goes on, end after so many steps.
+
+    Its learning rate falls to the end by then, which one that is cut lacks.
+    """
+    with artifact.writing(pathlib.Path(self.shorter)) as file:
+      file.write(f'TrainConfig.train_steps = {train_steps}\n'.encode())
+
+  def score(self) -> float | None:
+    """Returns the mIoU on val of the network that was exported, if it is."""
+    step = _exported_step(f'{self.out}/saved_model')
+    path = pathlib.Path(self.out, 'train', f'evaluation-val-{step}.json')
+    return json.loads(path.read_text())['mean_iou'] if path.exists() else None
 
   def steps(self, hours: float) -> list[Step]:
     """Returns the steps as far as they are known by now.
@@ -149,32 +170,43 @@ class Chain:
 
   def _training(self, genotype: str) -> list[Step]:
     data, out = f'--data_dir={self.data_dir}', self.out
-    recipe, run_dir = f'{out}/train_plan/{planner.TRAIN}', f'{out}/train'
-    if not os.path.exists(recipe):
-      recipe = f'{out}/plan/{planner.TRAIN}'
+    recipes, run_dir = [f'{out}/train_plan/{planner.TRAIN}'], f'{out}/train'
+    if not os.path.exists(recipes[0]):
+      recipes = [f'{out}/plan/{planner.TRAIN}']
+    resuming: tuple[str, ...] = ()
+    if os.path.exists(self.shorter):
+      recipes.append(self.shorter)
+      resuming = ('--allow_config_change',)
     step = checkpoints.newest_step(f'{run_dir}/checkpoints')
+    is_trained = _is_trained(recipes, run_dir, step)
+    used: tuple[str, ...] = ()
+    # The rate has not fallen yet where a schedule was cut, and scores go up and
+    # down.
+    if not is_trained and (found := best.Best(f'{run_dir}/best').load()):
+      step, used = found['step'], ('--checkpoint=best',)
     return [
       Step(
         'train',
         'train',
         (
-          f'--gin_file={recipe}',
+          *(f'--gin_file={recipe}' for recipe in recipes),
           f'--genotype={genotype}',
           data,
           f'--run_dir={run_dir}',
+          *resuming,
         ),
-        _is_trained(recipe, run_dir, step),
+        is_trained,
       ),
       Step(
         'evaluate',
         'evaluate',
-        (data, f'--run_dir={run_dir}'),
+        (data, f'--run_dir={run_dir}', *used),
         os.path.exists(f'{run_dir}/evaluation-val-{step}.json'),
       ),
       Step(
         'export',
         'export',
-        (f'--run_dir={run_dir}', f'--output_dir={out}/saved_model'),
+        (f'--run_dir={run_dir}', *used, f'--output_dir={out}/saved_model'),
         _exported_step(f'{out}/saved_model') == step,
       ),
       # Without it all else is there.
@@ -195,11 +227,11 @@ def _is_searched(recipe: str, run_dir: str) -> bool:
   return os.path.exists(decode.snapshot_path(run_dir, steps))
 
 
-def _is_trained(recipe: str, run_dir: str, step: int) -> bool:
+def _is_trained(recipes: Sequence[str], run_dir: str, step: int) -> bool:
   """Whether all steps are made, and the scores at their end are written."""
-  if not os.path.exists(recipe):
+  if not os.path.exists(recipes[0]):
     return False
-  schedule = configs.load(configs.TrainExperiment, [recipe]).schedule
+  schedule = configs.load(configs.TrainExperiment, recipes).schedule
   metrics = metrics_file.MetricsFile(f'{run_dir}/metrics.jsonl')
   return step >= schedule.train_steps and bool(metrics.scores_of(step))
 

@@ -22,6 +22,11 @@ from auto_deeplab.planning.chain import Chain, Step
 _POLL_SECONDS = 1.0
 # Between two looks at how far it is.
 _LOOK_SECONDS = 5.0
+# A training of whose steps fewer than this share fit is given another schedule,
+# once so much of its time has told how fast it is, and if it has so much to go.
+_SHORTENED = 0.95
+_TELLING = 0.2
+_WORTHWHILE = 0.1
 # A stage that is begun gets at least this, and at least what it takes to save.
 _LEAST_SECONDS = 60.0
 # What a run that was asked to end, and has saved itself, exits with.
@@ -64,7 +69,7 @@ def run(
     show: called every few seconds with the step's name and how far all is.
 
   Returns:
-    The mIoU on val.
+    The mIoU on val of what was exported.
 
   Raises:
     StepError: a step failed.
@@ -81,6 +86,13 @@ def run(
     after = _seconds_after(chain, step.name)
     watch = _Watch(chain, step, after, deadline, show)
     status = _do(watch, start(step.verb), tell)
+    if status == _SAVED and watch.fitting is not None:
+      chain.shorten(watch.fitting)
+      tell(
+        f'At its pace {watch.fitting} steps of {step.name} fit into the hours, '
+        f'fewer than planned: its schedule ends there now ({chain.shorter}).'
+      )
+      continue
     if status == _SAVED and step.name in standing.STOPPABLE:
       share = standing.share_of_steps(chain, step.name)
       tell(
@@ -93,7 +105,7 @@ def run(
     elif status:
       tell(f'{_failure(chain, step, status)} Going on without.')
     over.add(step.name)
-  return standing.last_score(chain)
+  return chain.score()
 
 
 def _next(chain: Chain, deadline: float, over: set[str]) -> Step | None:
@@ -144,6 +156,8 @@ class _Watch:
     after: seconds that what comes after it is expected to take.
     deadline: when the hours are over.
     show: of `run`.
+    fitting: the steps that a training was stopped for, to go on with a schedule
+      of so many.
   """
 
   chain: Chain
@@ -151,12 +165,13 @@ class _Watch:
   after: float
   deadline: float
   show: Callable[[str, standing.Standing], None]
+  fitting: int | None = None
 
   def __call__(self, process: subprocess.Popen[bytes]) -> int:
     """Returns the exit status of the process, when it has ended."""
     begin = time.monotonic()
     limit = self._limit(begin, begin)
-    pace = standing.Pace(self.chain, self.step.name)
+    pace = standing.Pace(self.chain, self.step.name, begin)
     next_look = begin + _LOOK_SECONDS
     asked = _Asked(process)
     previous = [signal.signal(n, asked.notice) for n in _Asked.NUMBERS]
@@ -171,6 +186,9 @@ class _Watch:
           self._look(pace, begin, now)
           if limit < math.inf:
             limit = self._limit(begin, now)
+            self.fitting = self._fitting(pace, begin, now, limit)
+            if self.fitting is not None:
+              limit = now
         time.sleep(_POLL_SECONDS)
     finally:
       for number, handler in zip(_Asked.NUMBERS, previous):
@@ -186,6 +204,20 @@ class _Watch:
     """
     slowness = standing.slowness(self.chain, self.step.name, now - begin)
     return max(self.deadline - slowness * self.after, begin + _LEAST_SECONDS)
+
+  def _fitting(
+    self, pace: standing.Pace, begin: float, now: float, limit: float
+  ) -> int | None:
+    """Returns the steps to plan a training anew for; None leaves it alone."""
+    total = standing.total_steps(self.chain, self.step.name)
+    if self.step.name != 'train' or total is None:
+      return None
+    is_told = now - begin > _TELLING * (limit - begin)
+    fitting = pace.steps_by(limit, now) if is_told else None
+    if fitting is None or fitting >= _SHORTENED * total:
+      return None
+    to_go = fitting - standing.steps_done(self.chain, self.step.name)
+    return fitting if to_go > _WORTHWHILE * fitting else None
 
   def _look(self, pace: standing.Pace, begin: float, now: float) -> None:
     found = standing.of(

@@ -51,8 +51,16 @@ class Standing:
 class Pace:
   """Steps a second, from what a run tells while it goes on."""
 
-  def __init__(self, chain: Chain, name: str):
+  def __init__(self, chain: Chain, name: str, began: float):
+    """Initializes the pace.
+
+    Args:
+      chain: of the run.
+      name: of its step, 'search' or 'train'.
+      began: when it began, by the clock of `rate`.
+    """
     self._chain, self._name = chain, name
+    self._began = began
     self._begin: tuple[float, int] | None = None
     self._last = steps_done(chain, name)
 
@@ -70,6 +78,19 @@ class Pace:
     if self._begin is None or done == self._begin[1]:
       return None
     return (done - self._begin[1]) / (now - self._begin[0])
+
+  def steps_by(self, end: float, now: float) -> int | None:
+    """Returns the steps that will be made if the run starts once more now.
+
+    Args:
+      end: when it has to have ended.
+      now: as of `rate`; None before that tells one.
+    """
+    rate = self.rate(now)
+    if rate is None or self._begin is None:
+      return None
+    starting = self._begin[0] - self._began
+    return self._last + max(int(rate * (end - now - starting)), 0)
 
 
 def of(
@@ -112,18 +133,22 @@ def expected_seconds(chain: Chain) -> dict[str, float]:
   return expected
 
 
-def share_of_steps(chain: Chain, name: str) -> float:
-  """How much of its steps a search or a training has made; 0 of others."""
+def total_steps(chain: Chain, name: str) -> int | None:
+  """The steps that a search or a training is to make; None of others."""
   config = pathlib.Path(chain.out, name, 'config.gin')
   if name not in STOPPABLE or not config.exists():
-    return 0.0
-  text = config.read_text()
-  total = next(
+    return None
+  return next(
     int(line.partition('=')[2])
-    for line in text.splitlines()
+    for line in config.read_text().splitlines()
     if line.partition('.')[2].startswith('train_steps =')
   )
-  return min(steps_done(chain, name) / total, 1.0)
+
+
+def share_of_steps(chain: Chain, name: str) -> float:
+  """How much of its steps a search or a training has made; 0 of others."""
+  total = total_steps(chain, name)
+  return min(steps_done(chain, name) / total, 1.0) if total else 0.0
 
 
 def slowness(chain: Chain, name: str, seconds: float) -> float:

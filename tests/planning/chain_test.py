@@ -108,6 +108,52 @@ def test_what_is_of_another_checkpoint_is_not_done(chain, monkeypatch):
   assert names(chain)[-1] == 'plan' or 'export' not in names(chain)
 
 
+def test_of_a_training_that_was_cut_the_best_is_used(chain, monkeypatch):
+  plan(chain, with_search=False)
+  run_dir = f'{chain.out}/train'
+  monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 30)
+  found = {'step': 20, 'checkpoint': 'ckpt-20', 'mean_iou': 0.5}
+  write(f'{run_dir}/best/best.json', json.dumps(found))
+  write(f'{run_dir}/evaluation-val-30.json')
+  steps = {step.name: step for step in chain.steps(1)}
+  for name in ('evaluate', 'export'):
+    assert '--checkpoint=best' in steps[name].arguments
+    assert not steps[name].is_done
+  write(f'{run_dir}/evaluation-val-20.json')
+  assert 'evaluate' not in names(chain)
+  # One that has come to its end is at its best, whatever the scores say.
+  monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 40)
+  write(f'{run_dir}/metrics.jsonl', '{"step": 40, "eval/mean_iou": 0.4}\n')
+  assert not any('best' in a for s in chain.steps(1) for a in s.arguments)
+
+
+def test_a_training_whose_steps_do_not_fit_gets_a_shorter_schedule(
+  chain, monkeypatch
+):
+  plan(chain, with_search=False)
+  chain.shorten(30)
+  (train,) = (s for s in chain.steps(1) if s.name == 'train')
+  recipes = [
+    f'--gin_file={chain.out}/{n}.gin' for n in ('plan/train', 'shorter')
+  ]
+  assert [a for a in train.arguments if 'gin' in a] == recipes
+  assert '--allow_config_change' in train.arguments
+  assert not train.is_done
+  monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 30)
+  metrics = '{"step": 30, "eval/mean_iou": 0.4}\n'
+  write(f'{chain.out}/train/metrics.jsonl', metrics)
+  assert 'train' not in names(chain)
+
+
+def test_the_score_is_that_of_what_was_exported(chain):
+  assert chain.score() is None
+  write(f'{chain.out}/train/evaluation-val-20.json', '{"mean_iou": 0.5}')
+  write(f'{chain.out}/train/evaluation-val-30.json', '{"mean_iou": 0.4}')
+  assert chain.score() is None
+  write(f'{chain.out}/saved_model/assets.extra/metadata.json', '{"step": 20}')
+  assert chain.score() == 0.5
+
+
 def test_a_page_is_made_of_all_of_it_at_the_end(chain):
   step = chain.steps(1)[-1]
   assert (step.verb, step.is_needed) == ('report', False)
@@ -172,14 +218,18 @@ def test_it_says_how_much_slower_than_planned_it_is(chain):
 def test_its_rate_is_that_of_the_steps_made_here(chain):
   metrics = f'{chain.out}/train/metrics.jsonl'
   write(metrics, '{"step": 100}\n')
-  pace = standing.Pace(chain, 'train')
-  assert pace.rate(0.0) is None
+  pace = standing.Pace(chain, 'train', 10.0)
+  assert pace.rate(10.0) is None
+  assert pace.steps_by(90.0, 10.0) is None
   write(metrics, '{"step": 110}\n')
   # What came before took the start.
   assert pace.rate(40.0) is None
   write(metrics, '{"step": 130}\n')
   assert pace.rate(50.0) == 2.0
-  assert standing.Pace(chain, 'export').rate(50.0) is None
+  # To start took 30 seconds, and would again.
+  assert pace.steps_by(90.0, 50.0) == 130 + 2 * (40 - 30)
+  assert pace.steps_by(60.0, 50.0) == 130
+  assert standing.Pace(chain, 'export', 10.0).rate(50.0) is None
 
 
 def test_before_there_is_a_plan_nobody_knows(chain):
@@ -266,6 +316,41 @@ def test_a_training_ends_with_the_hours_and_the_rest_is_done(do):
     '+ auto-deeplab train ',
     'The time for train is up at 0% of its steps; going on with what it has. '
     'The same command with more hours goes on with it.',
+    '+ auto-deeplab export ',
+  ]
+
+
+# 50 steps a second of a thousand; once its schedule is shorter, all of it.
+_TOO_SLOW = """
+import os, signal, sys, time
+out, done = {out!r}, {done!r}
+if os.path.exists(out + '/shorter.gin'):
+  sys.exit(open(done, 'w').close())
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+os.makedirs(out + '/train')
+open(out + '/train/config.gin', 'w').write('TrainConfig.train_steps = 1000')
+for step in range(1000):
+  with open(out + '/train/metrics.jsonl', 'a') as file:
+    print('{{"step": %d}}' % step, file=file)
+  time.sleep(0.02)
+"""
+
+
+def test_a_training_that_is_too_slow_is_given_what_it_can_do(
+  do, chain, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(execution, '_LOOK_SECONDS', 0.1)
+  program = _TOO_SLOW.format(out=chain.out, done=f'{tmp_path}/train.done')
+  lines = do(program, hours=8 / 3600)
+  text = (tmp_path / 'out' / 'shorter.gin').read_text()
+  steps = int(text.removeprefix('TrainConfig.train_steps = '))
+  assert 100 < steps < 450
+  train = '+ auto-deeplab train '
+  assert lines == [
+    train,
+    f'At its pace {steps} steps of train fit into the hours, fewer than '
+    f'planned: its schedule ends there now ({chain.shorter}).',
+    train,
     '+ auto-deeplab export ',
   ]
 

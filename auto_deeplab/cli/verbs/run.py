@@ -11,8 +11,9 @@ laid out as the help of `build_tfrecords` says; flags that are not listed here
 are passed on to it. A folder of TFRecords is taken as it is.
 
 Started again, it goes on where it was stopped. --hours count from each start;
-a search or a training that does not get ready within them is stopped, and the
-best there is by then is evaluated and exported.
+a training whose steps do not fit into them gets a shorter schedule, a search or
+a training that still does not get ready is stopped, and the best there is by
+then is evaluated and exported.
 """
 
 from collections.abc import Sequence
