@@ -132,7 +132,7 @@ class Chain:
         f'--data_dir={self.pictures}',
         f'--output_dir={self.data_dir}',
       ),
-      os.path.exists(os.path.join(self.data_dir, tfrecord.INFO_NAME)),
+      _is_converted(self.data_dir),
     )
 
   def _searching(self, genotype: str, hours: float) -> list[Step]:
@@ -220,6 +220,16 @@ class Chain:
         is_needed=False,
       ),
     ]
+
+
+def _is_converted(data_dir: str) -> bool:
+  """Whether there is what to plan with; else --val_fraction may be new."""
+  try:
+    return 'val' in tfrecord.load_info(data_dir).splits
+  except FileNotFoundError:
+    return False
+  except ValueError:  # Whoever reads it says why.
+    return True
 
 
 def _is_searched(recipe: str, run_dir: str) -> bool:

@@ -68,6 +68,12 @@ def read(
 
 def of(info: datasets.DatasetInfo, labels: Sequence[np.ndarray]) -> Fingerprint:
   """Returns the fingerprint of a table and some labels, uint8 [h, w]."""
+  if 'val' not in info.splits:
+    raise ValueError(
+      f'The data set {info.name} has no split val, on which a training is '
+      'evaluated: convert it with --val_fraction=0.2, which sets a fifth of '
+      'the pictures aside.'
+    )
   train, val = info.split('train'), info.split('val')
   labelled = 1 - train.ignored_pixel_share
   sides = [side for label in labels for side in _object_sides(label)]

@@ -5,6 +5,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from auto_deeplab.cli import __main__ as command
 from auto_deeplab.planning import chain as chain_lib
 from auto_deeplab.planning import execution, standing
 from tests import pages
+from tests.page import made
 
 _SECONDS = {'search': 100.0, 'decode': 10.0, 'train': 200.0, 'export': 90.0}
 
@@ -60,6 +62,18 @@ def test_pictures_are_converted_with_the_flags_that_are_passed_on(chain):
   )
   other = chain_lib.Chain('a', 'b', ('--dataset=coco',)).steps(1)[0]
   assert other.arguments[0] == '--dataset=coco'
+
+
+def test_pictures_without_val_are_converted_again(chain):
+  made.dataset(pathlib.Path(chain.out, 'data'))
+  path = f'{chain.out}/data/dataset.json'
+  with open(path) as file:
+    document = json.load(file)
+  assert names(chain)[0] == 'build_tfrecords'
+  shard = document['splits']['train']['shards'][0] | {'name': 'b'}
+  document['splits']['val'] = document['splits']['train'] | {'shards': [shard]}
+  write(path, json.dumps(document))
+  assert names(chain)[0] == 'inspect_dataset'
 
 
 def test_tfrecords_are_taken_as_they_are(chain):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of a data set, and of a machine."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,13 @@ def test_shares_are_of_what_has_a_class():
   assert found.class_shares == pytest.approx((0.8, 0.2, 0.0))
   assert found.rarest_share == pytest.approx(0.2)
   assert (found.num_classes, found.num_train, found.num_val) == (3, 5, 5)
+
+
+def test_without_val_there_is_nothing_to_plan():
+  splits = {'train': info().splits['train']}
+  lacking = dataclasses.replace(info(), splits=splits)
+  with pytest.raises(ValueError, match=r'no split val, .* --val_fraction=0\.2'):
+    fingerprint.of(lacking, [label_of(9)])
 
 
 def test_objects_are_measured_and_their_ground_is_not():
