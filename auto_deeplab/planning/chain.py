@@ -104,7 +104,10 @@ class Chain:
         'inspect_dataset',
         'inspect_dataset',
         (data, f'--contact_sheet={out}/contact_sheet.png'),
-        os.path.exists(f'{out}/contact_sheet.png'),
+        _is_newer(
+          f'{out}/contact_sheet.png',
+          os.path.join(self.data_dir, tfrecord.INFO_NAME),
+        ),
       ),
       Step(
         'plan',
