@@ -459,7 +459,7 @@ class TestWritePrediction:
       strips = client.write_prediction(stem, source, labels, COLORS)
       for path, other in zip(paths, strips, strict=True):
         assert Path(path).read_bytes() == Path(other).read_bytes()
-    assert client.is_written(tmp_path / 'a')
+    assert client.is_written(client.Job('in.png', str(tmp_path / 'a')))
     # And one with a longer side than JPEG has room for has no overlay.
     monkeypatch.setattr(painting, '_MAX_JPEG_SIDE', 49)
     assert client.write_prediction(tmp_path / 'c', image, labels, COLORS) == [

@@ -171,7 +171,8 @@ def main() -> None:
   jobs = client.jobs(found, _OUTPUT_DIR.value)
   stems = [job.stem for job in jobs]
   if _SKIP_EXISTING.value:
-    left = [job for job in jobs if not client.is_written(job.stem)]
+    is_geo = _GEOTIFF.value
+    left = [job for job in jobs if not client.is_written(job, is_geo=is_geo)]
     skipped['already there'] = len(jobs) - len(left)
     jobs = left
   problems, more = _run(jobs, stems) if jobs else ([], '')

@@ -49,13 +49,12 @@ from .files import (
   jobs,
 )
 from .folders import DEFAULT_WINDOW, Predictor, Settings
-from .geotiff import AnyPicture, GeoTiff, open_picture
+from .geotiff import AnyPicture, GeoTiff, is_written, open_picture
 from .local import (
   SavedModelClient,
 )
 from .painting import (
   colorize,
-  is_written,
   overlay,
   write_prediction,
 )

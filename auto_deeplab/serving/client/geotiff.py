@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import contract, painting, pictures
+from . import contract, files, painting, pictures
 
 SUFFIXES = ('.tif', '.tiff')
 # In a label map, where the picture has no data: no class has it.
@@ -193,9 +193,23 @@ def open_picture(
   Raises:
     ValueError: it cannot be read; the message names it.
   """
-  is_tiff = os.fspath(path).lower().endswith(SUFFIXES)
-  kind = GeoTiff if is_geo and is_tiff else pictures.PillowPicture
+  kind = GeoTiff if is_geo and _is_tiff(path) else pictures.PillowPicture
   return kind(path, max_pixels=max_pixels)
+
+
+def is_written(job: files.Job, *, is_geo: bool = False) -> bool:
+  """Returns whether all is there that `painting.write_prediction` writes.
+
+  Args:
+    job: which picture, and where to.
+    is_geo: as of `open_picture`.
+  """
+  suffix = '.tif' if is_geo and _is_tiff(job.path) else '.png'
+  return os.path.exists(job.stem + suffix)
+
+
+def _is_tiff(path: str | os.PathLike) -> bool:
+  return os.fspath(path).lower().endswith(SUFFIXES)
 
 
 def _bands(dataset: Any) -> list[int]:

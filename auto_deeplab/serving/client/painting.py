@@ -128,11 +128,6 @@ def write_prediction(
   return [f'{stem}.png', *paths]
 
 
-def is_written(stem: str | os.PathLike) -> bool:
-  """Returns whether `write_prediction` has written all for a stem."""
-  return any(os.path.exists(f'{os.fspath(stem)}{s}') for s in ('.png', '.tif'))
-
-
 def _painted(
   image: np.ndarray | windows.Picture,
   labels: np.ndarray,

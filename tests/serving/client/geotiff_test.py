@@ -98,7 +98,10 @@ def test_the_label_map_lies_where_the_picture_does(write, tmp_path, values):
     tmp_path / 'out', picture, labels, COLORS, values=values
   )
   assert paths == [str(tmp_path / 'out.tif'), str(tmp_path / 'out_overlay.jpg')]
-  assert client.is_written(tmp_path / 'out')
+  job = client.Job('map.TIF', str(tmp_path / 'out'))
+  assert client.is_written(job, is_geo=True)
+  assert not client.is_written(job)
+  assert not client.is_written(job._replace(path='map.jpg'), is_geo=True)
   with rasterio.open(paths[0]) as found:
     assert (found.crs.to_epsg(), found.transform) == (32633, TRANSFORM)
     assert (found.nodata, found.dtypes) == (255, ('uint8',))
