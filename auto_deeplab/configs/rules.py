@@ -5,6 +5,7 @@
 Each raises a ValueError that names the field, its value and the rule.
 """
 
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
@@ -67,6 +68,12 @@ def require_non_negative(config: Any, *fields: str) -> None:
   """Checks numbers that must be at least 0."""
   for field in fields:
     require(getattr(config, field) >= 0, config, field, 'at least 0')
+
+
+def require_at_most(config: Any, largest: Mapping[str, float]) -> None:
+  """Checks numbers that have an upper end, by the field."""
+  for field, end in largest.items():
+    require(getattr(config, field) <= end, config, field, f'at most {end}')
 
 
 def require_forgetting(

@@ -43,6 +43,4 @@ class ServerConfig:
       'max_connections',
     )
     rules.require_non_negative(self, 'queue_length')
-    for field, largest in _LARGEST.items():
-      is_small = getattr(self, field) <= largest
-      rules.require(is_small, self, field, f'at most {largest}')
+    rules.require_at_most(self, _LARGEST)

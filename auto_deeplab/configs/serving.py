@@ -6,6 +6,9 @@ import dataclasses
 
 from auto_deeplab.configs import rules
 
+# The longest side of a canvas has 32 bits; so many steps are all that nest.
+_LARGEST = {'max_pixels': 2**30, 'canvas_steps': 2**10}
+
 
 @dataclasses.dataclass(frozen=True)
 class ServingConfig:
@@ -28,3 +31,4 @@ class ServingConfig:
     rules.require_types(self)
     rules.require_positive(self, 'max_pixels')
     rules.require_non_negative(self, 'canvas_steps')
+    rules.require_at_most(self, _LARGEST)

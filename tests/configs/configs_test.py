@@ -221,15 +221,20 @@ def test_statistics_that_forget_or_stay_are_accepted(binding):
 
 
 @pytest.mark.parametrize(
-  ('field', 'largest'),
-  [('max_request_bytes', 2**31 - 1), ('timeout_seconds', 86_400)],
+  ('kind', 'field', 'largest'),
+  [
+    (configs.ServerConfig, 'max_request_bytes', 2**31 - 1),
+    (configs.ServerConfig, 'timeout_seconds', 86_400),
+    (configs.ServingConfig, 'max_pixels', 2**30),
+    (configs.ServingConfig, 'canvas_steps', 2**10),
+  ],
 )
-def test_a_limit_beyond_what_grpc_counts_is_refused(field, largest):
-  configs.ServerConfig(**{field: largest})
+def test_a_limit_beyond_what_can_be_counted_is_refused(kind, field, largest):
+  kind(**{field: largest})
   with pytest.raises(ValueError) as error:
-    configs.ServerConfig(**{field: largest + 1})
+    kind(**{field: largest + 1})
   assert str(error.value) == (
-    f'`ServerConfig.{field}` ({largest + 1}) must be at most {largest}.'
+    f'`{kind.__name__}.{field}` ({largest + 1}) must be at most {largest}.'
   )
 
 
