@@ -4,6 +4,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+import contextlib
 import http.client
 import json
 import math
@@ -44,7 +45,9 @@ class _Http:
       ServerError: it is not.
     """
     try:
-      self._connection.request(method, path, body, dict(headers or {}))
+      # Who refuses it by its head may answer, and close, before all is sent.
+      with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        self._connection.request(method, path, body, dict(headers or {}))
       response = self._connection.getresponse()
       content = response.read()
     except TimeoutError as e:

@@ -181,9 +181,14 @@ class RemoteModel:
   def _call(
     self, signature: str, name: str, value: np.ndarray, outputs: Sequence[str]
   ) -> dict[str, np.ndarray]:
-    return self._patience.try_again(
-      lambda: self._transport.call(signature, {name: value}, outputs)
-    )
+    try:
+      return self._patience.try_again(
+        lambda: self._transport.call(signature, {name: value}, outputs)
+      )
+    except servers.ServerError as e:
+      if e.is_too_large:  # Of others it may be asked.
+        raise ValueError(f'the server refuses a picture: {e}') from e
+      raise
 
 
 def connect(

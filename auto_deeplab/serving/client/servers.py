@@ -28,12 +28,14 @@ class ServerError(OSError):
   Attributes:
     code: HTTP's status as text, or gRPC's code.
     is_passing: whether it may answer when it is asked again.
+    is_too_large: whether it takes no request of so many bytes.
   """
 
   def __init__(self, server: str, code: str, said: str):
     super().__init__(f'{server}: {code}: {said}')
     self.code = code
-    self.is_passing = code in _PASSING and _TOO_LARGE not in said
+    self.is_too_large = code == '413' or _TOO_LARGE in said
+    self.is_passing = code in _PASSING and not self.is_too_large
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,10 @@ import json
 import socket
 import time
 
+import numpy as np
 import pytest
 
+from auto_deeplab.serving import client
 from tests.serving.server import processes
 
 BODY = json.dumps({'instances': [[[[1, 2, 3]]]]}).encode()
@@ -42,6 +44,17 @@ def test_a_body_too_large_is_refused_by_its_head(server):
     b'{"error":"the request has 1000000000 bytes; the limit is 20000000."}'
   )
   assert server.pending() == 0
+
+
+@pytest.mark.parametrize('scheme', ['http', 'kserve+http', 'grpc'])
+def test_a_picture_too_large_is_no_end_to_the_client(server, scheme):
+  port = server.grpc_port if scheme == 'grpc' else server.port
+  model = client.connect(f'{scheme}://localhost:{port}/tiny')
+  shape = [2600, 2600, 3]  # Some 20 MB, as a PNG of noise.
+  noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+  with pytest.raises(ValueError, match=r'^the server refuses a picture: '):
+    model.predict(noise)
+  assert model.predict(noise[:9, :7]).labels.shape == (9, 7)
 
 
 def test_a_body_without_a_length_is_cut_off(server):
