@@ -23,10 +23,12 @@ _POLL_SECONDS = 1.0
 # Between two looks at how far it is.
 _LOOK_SECONDS = 5.0
 # A training of whose steps fewer than this share fit is given another schedule,
-# once so much of its time has told how fast it is, and if it has so much to go.
+# once so much of its time has told how fast it is, and if it has so much to go;
+# to start again may take so much of what is left.
 _SHORTENED = 0.95
 _TELLING = 0.2
 _WORTHWHILE = 0.1
+_STARTING = 0.2
 # A stage that is begun gets at least this, and at least what it takes to save.
 _LEAST_SECONDS = 60.0
 # What a run that was asked to end, and has saved itself, exits with.
@@ -212,9 +214,11 @@ class _Watch:
     total = standing.total_steps(self.chain, self.step.name)
     if self.step.name != 'train' or total is None:
       return None
-    is_told = now - begin > _TELLING * (limit - begin)
-    fitting = pace.steps_by(limit, now) if is_told else None
+    fitting = pace.steps_by(limit, now)
     if fitting is None or fitting >= _SHORTENED * total:
+      return None
+    is_told = now - begin > _TELLING * (limit - begin)
+    if not is_told or pace.starting > _STARTING * (limit - now):
       return None
     to_go = fitting - standing.steps_done(self.chain, self.step.name)
     return fitting if to_go > _WORTHWHILE * fitting else None

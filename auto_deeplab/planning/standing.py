@@ -87,10 +87,15 @@ class Pace:
       now: as of `rate`; None before that tells one.
     """
     rate = self.rate(now)
-    if rate is None or self._begin is None:
+    if rate is None:
       return None
-    starting = self._begin[0] - self._began
-    return self._last + max(int(rate * (end - now - starting)), 0)
+    left = end - now - self.starting
+    return self._last + max(int(rate * left), 0)
+
+  @property
+  def starting(self) -> float:
+    """Seconds from the begin to the first steps; 0 before these."""
+    return self._begin[0] - self._began if self._begin else 0.0
 
 
 def of(
