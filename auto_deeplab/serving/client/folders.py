@@ -105,6 +105,11 @@ class Predictor:
       return contract.Prediction(
         windows.predict_windows(self._model, picture, window)
       )
+    except ValueError as e:
+      if repr(job.path) in str(e):
+        raise
+      # A model does not know what its picture is called.
+      raise ValueError(f'{job.path!r}: {e}') from e
     finally:
       self.network_seconds += time.perf_counter() - start
 

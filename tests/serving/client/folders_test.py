@@ -72,10 +72,23 @@ def test_a_picture_beyond_the_limit_is_left_out(jobs):
   assert results[1] is None
 
 
+def test_what_cannot_be_is_told_with_the_picture_once(jobs):
+  model = Dark(max_pixels=10_000)
+  settings = client.Settings(window=45, probabilities=True)
+  large, _, empty = client.Predictor(model, settings).run(jobs)
+  settings = client.Settings(window=20)
+  narrow, *_ = client.Predictor(model, settings).run(jobs)
+  assert str(narrow).startswith(f'{jobs[0].path!r}: a window of 20 pixels is')
+  for job, error in ((jobs[0], large), (jobs[0], narrow), (jobs[2], empty)):
+    assert str(error).count(job.path) == 1
+
+
 def test_what_resizes_whole_pictures_takes_no_windows(jobs):
   model = Dark(max_pixels=10_000, parts=None)
   predictor = client.Predictor(model, client.Settings(window=48))
   large, small, _ = predictor.run(jobs)
-  assert str(large).startswith('the model resizes each picture to one length')
+  assert str(large).startswith(
+    f'{jobs[0].path!r}: the model resizes each picture to one length'
+  )
   assert small is None
   assert model.sizes == [(40, 40)]
