@@ -72,6 +72,7 @@ def _together(trainings: Sequence[Training]) -> Iterator[blocks.Figure]:
 def _of(training: Training) -> Iterator[blocks.Block]:
   if training.missing:
     yield blocks.Notes(training.missing)
+  yield from _never_predicted(training)
   yield blocks.Facts(tuple(_facts(training)))
   parts = (_curves, _classes, _costs, _confusions)
   found = [block for part in parts for block in part(training)]
@@ -79,6 +80,26 @@ def _of(training: Training) -> Iterator[blocks.Block]:
   yield from sorted(found, key=_rank)
   if training.genotype is not None:
     yield from architecture.of_genotype(training.name, training.genotype)
+
+
+def _never_predicted(training: Training) -> Iterator[blocks.Block]:
+  """Says which classes the network does not find anywhere."""
+  if not training.evaluations:
+    return
+  evaluated = training.evaluations[0]
+  counts = evaluated.confusion_matrix
+  is_missed = (counts.sum(axis=1) > 0) & (counts.sum(axis=0) == 0)
+  names = class_names(training, len(counts))
+  missed = [names[index] for index in np.flatnonzero(is_missed)]
+  if missed:
+    yield blocks.Notes(
+      (
+        f'No pixel of {evaluated.split} was predicted to be '
+        f'{" or ".join(missed)}: more steps or LossConfig.class_weights may '
+        'help.',
+      ),
+      'warning',
+    )
 
 
 def _rank(block: blocks.Block) -> int:

@@ -251,6 +251,18 @@ def test_the_confusions_are_shares_of_a_label(gathered):
   assert [row[0] for row in scores] == ['sky', 'road', 'tree']
 
 
+def test_classes_that_are_never_predicted_are_told(gathered, tmp_path):
+  assert not notes(training_section.section(gathered))
+  run = made.training(tmp_path / 'run')
+  path = run / 'evaluation-val-40.json'
+  document = json.loads(path.read_text())
+  document['confusion_matrix'] = [[9, 0, 0], [1, 0, 0], [0, 0, 0]]
+  path.write_text(json.dumps(document))
+  (line,) = notes(training_section.section(gather.gather([run])))
+  # Of a class that no label has, there was nothing to predict.
+  assert line.startswith('No pixel of val was predicted to be road: more steps')
+
+
 def test_the_cost_is_that_of_the_network_that_is_trained(gathered):
   training = gathered.trainings[0]
   counted = training_section.counted_cost(training)
