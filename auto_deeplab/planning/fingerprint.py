@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator, Sequence
 import dataclasses
+import math
 import os
 
 import numpy as np
@@ -32,6 +33,7 @@ class Fingerprint:
     object_side: the median object's side in pixels, the root of its area; an
       object is what hangs together of one class, and does not fill the picture.
     boundary_share: share of pixels at the border to another class.
+    rarest_presence: share of the pictures looked at that show the rarest class.
   """
 
   num_train: int
@@ -41,6 +43,7 @@ class Fingerprint:
   class_shares: tuple[float, ...]
   object_side: float
   boundary_share: float
+  rarest_presence: float
 
   @property
   def num_classes(self) -> int:
@@ -76,6 +79,8 @@ def of(info: datasets.DatasetInfo, labels: Sequence[np.ndarray]) -> Fingerprint:
     )
   train, val = info.split('train'), info.split('val')
   labelled = 1 - train.ignored_pixel_share
+  there = [share or math.inf for share in train.class_pixel_shares]
+  rarest = there.index(min(there))
   sides = [side for label in labels for side in _object_sides(label)]
   sizes = np.median([label.shape for label in labels], axis=0)
   return Fingerprint(
@@ -92,6 +97,7 @@ def of(info: datasets.DatasetInfo, labels: Sequence[np.ndarray]) -> Fingerprint:
     ),
     object_side=float(np.median(sides)) if sides else float(min(sizes)),
     boundary_share=float(np.mean([_boundary_share(x) for x in labels])),
+    rarest_presence=float(np.mean([np.any(x == rarest) for x in labels])),
   )
 
 

@@ -40,6 +40,12 @@ def test_shares_are_of_what_has_a_class():
   assert (found.num_classes, found.num_train, found.num_val) == (3, 5, 5)
 
 
+def test_the_rarest_class_is_looked_for():
+  # Class 1; there is no pixel of class 2.
+  found = fingerprint.of(info(), [label_of(9), label_of(9), label_of(0)])
+  assert found.rarest_presence == pytest.approx(2 / 3)
+
+
 def test_without_val_there_is_nothing_to_plan():
   splits = {'train': info().splits['train']}
   lacking = dataclasses.replace(info(), splits=splits)

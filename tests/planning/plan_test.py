@@ -25,6 +25,7 @@ DATA = fingerprint.Fingerprint(
   class_shares=(0.5, 0.3, 0.2),
   object_side=40.0,
   boundary_share=0.03,
+  rarest_presence=0.5,
 )
 MACHINE = machine.Machine(cores=2, memory_bytes=16 * _GIB, rate=4e10)
 MEASURED = designs.Measured(
@@ -199,7 +200,14 @@ def test_rare_classes_and_few_pictures_are_met():
   rare = dataclasses.replace(DATA, class_shares=(0.995, 0.005, 0.0))
   planned = made(2, data=rare)
   assert value(planned.train, 'InputConfig.class_balance') == 0.5
+  weights = 'LossConfig.class_weights'
+  assert value(planned.train, weights) is None
   assert value(made(2).train, 'InputConfig.class_balance') is None
+  # Crops that show it are no help where all do.
+  everywhere = dataclasses.replace(rare, rarest_presence=1.0)
+  planned = made(2, data=everywhere)
+  assert value(planned.train, weights) == 'median_frequency'
+  assert value(planned.train, 'InputConfig.class_balance') is None
   few = dataclasses.replace(DATA, num_train=50)
   planned = made(2, data=few)
   assert value(planned.train, 'InputConfig.brightness_jitter') == 0.2
