@@ -97,11 +97,12 @@ def run(
       continue
     if status == _SAVED and step.name in standing.STOPPABLE:
       share = standing.share_of_steps(chain, step.name)
-      tell(
-        f'The time for {step.name} is up at {share:.0%} of its '
-        'steps; going on with what it has. The same command with more hours '
-        'goes on with it.'
-      )
+      if share < 1:
+        tell(
+          f'The time for {step.name} is up at {share:.0%} of its '
+          'steps; going on with what it has. The same command with more hours '
+          'goes on with it.'
+        )
     elif status and step.is_needed:
       raise StepError(_failure(chain, step, status))
     elif status:
@@ -196,6 +197,9 @@ class _Watch:
       for number, handler in zip(_Asked.NUMBERS, previous):
         signal.signal(number, handler)
     asked.settle()
+    # One that had all done, and no handler any more, when its time was up.
+    if limit == math.inf and process.returncode == -signal.SIGTERM:
+      return _SAVED
     return process.returncode
 
   def _limit(self, begin: float, now: float) -> float:
