@@ -24,7 +24,7 @@ def drawn(num_genotypes, num_seeds, between, within, seed=0):
   ('between', 'within'), [(0.03, 0.002), (0.01, 0.01), (0.0, 0.02)]
 )
 def test_the_spread_is_parted_into_genotypes_and_seeds(between, within):
-  found = comparison.spread(drawn(4000, 3, between, within))
+  found = comparison.spread(drawn(1000, 3, between, within))
   assert found.seeds == pytest.approx(within, rel=0.03)
   assert found.genotypes == pytest.approx(between, rel=0.05, abs=0.004)
 
@@ -46,9 +46,9 @@ def test_seeds_that_cannot_be_compared_are_left():
 
 
 def test_genotypes_of_one_seed_count_for_the_genotypes():
-  scores = drawn(4000, 3, 0.03, 0.01)
+  scores = drawn(1000, 3, 0.03, 0.01)
   all_seeds = comparison.spread(scores)
-  few = [s if i < 400 else {0: s[0]} for i, s in enumerate(scores)]
+  few = [s if i < 100 else {0: s[0]} for i, s in enumerate(scores)]
   assert comparison.spread(few).genotypes == pytest.approx(
     all_seeds.genotypes, rel=0.02
   )

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from auto_deeplab.cli.verbs import serve
+from auto_deeplab.serving import server
 from tests.tools import tool_runs
 
 
@@ -20,9 +21,11 @@ def test_a_missing_model_is_told(tmp_path):
 
 
 def test_a_missing_package_is_told_with_the_extra_that_has_it(monkeypatch):
+  # Others may have imported it, into its package as well.
   monkeypatch.delitem(
     sys.modules, 'auto_deeplab.serving.server.run', raising=False
   )
+  monkeypatch.delattr(server, 'run', raising=False)
   monkeypatch.setitem(sys.modules, 'tornado', None)
   with pytest.raises(
     ValueError,
