@@ -33,7 +33,7 @@ camvid: lane  ## The whole chain on CamVid: make camvid CAMVID=FOLDER
 ##@ Develop
 
 # By file, for the tests of one file share what they build. A process takes up to
-# 10 GB.
+# 4 GB.
 IN_PROCESSES := -n auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: test
