@@ -28,7 +28,7 @@ class SupernetConfig:
     init_stddev: standard deviation of the initial alphas and betas; 1e-3.
     recompute: compute cells again in the backward pass instead of keeping what
       is inside them: equal results, less memory, more time. With `draw_path`
-      it is always done, and takes less of both.
+      it is always done, and takes less of both at the paper's setting.
     channel_divisor: k; 1/k of a state's channels go through the operations of
       an edge and the others past them, as in PC-DARTS (Xu et al., ICLR 2020),
       which takes 4. Divides `filter_multiplier`; 1, all, is the paper's.
