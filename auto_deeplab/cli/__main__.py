@@ -76,7 +76,7 @@ def main() -> None:
   """Runs the verb that the first argument names."""
   word, *arguments = sys.argv[1:] or ['--help']
   if help_text.is_asked([commands.NAME, word]):
-    print(overview())
+    help_text.show(overview())
     return
   if word == '--version':
     print(f'{commands.NAME} {auto_deeplab.__version__}')

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What --help prints: all flags of a verb, and none of the libraries'."""
 
+import os
 import re
 import sys
 from types import ModuleType
@@ -17,6 +18,15 @@ def is_asked(argv: list[str]) -> bool:
   """Whether the arguments of a program ask for its help."""
   words = argv[1:]
   return bool(_WORDS.intersection(words[: (words + ['--']).index('--')]))
+
+
+def show(text: str) -> None:
+  """Prints a help; a reader that has enough of it, as `head`, is no error."""
+  try:
+    print(text, flush=True)
+  except BrokenPipeError:
+    # Python flushes once more as it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def of_verb(verb: ModuleType) -> str:

@@ -120,7 +120,7 @@ def run(verb: ModuleType) -> None:
       `WORDS`, which says what they are, the words that are no flags.
   """
   if help_text.is_asked(sys.argv):
-    print(help_text.of_verb(verb))
+    help_text.show(help_text.of_verb(verb))
     return
   passes_on = getattr(verb, 'PASSES_ON', False)
   takes_words = hasattr(verb, 'WORDS')

@@ -53,7 +53,7 @@ def _of(gathered: Gathered) -> Iterator[blocks.Block]:
 def _headline(best: Training, number: int) -> Iterator[tuple[str, str]]:
   yield (
     'mean IoU' if number == 1 else f'best mean IoU, {best.name}',
-    words.percent(best.mean_iou),
+    words.number(best.mean_iou, '{:.3f}'),
   )
   if best.info is not None:
     yield 'classes', f'{best.info.num_classes}'

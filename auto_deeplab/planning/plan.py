@@ -7,6 +7,7 @@ Pure: the same fingerprint, machine, budget and measurement give the same plan.
 
 from collections.abc import Iterator
 import dataclasses
+import math
 
 from auto_deeplab.planning import designs, settings
 from auto_deeplab.planning.designs import Design, Measured
@@ -17,11 +18,9 @@ from auto_deeplab.planning.settings import Choice
 # Of the hours that are given; the rest is for what was not foreseen.
 _MARGIN = 0.9
 _SEARCH_SHARE = 0.3
-
 # Of the memory that is free.
 _MEMORY_SHARE = 0.8
-# Of the steps that a training wants; with less of them nothing is searched.
-_MIN_TRAIN_SHARE = 0.6
+
 # What was seen to choose better than chance on the synthetic pictures, where
 # 200 did not (docs/results.md). On CamVid 600 could not be told from chance.
 _MIN_SEARCH_STEPS = 500
@@ -205,26 +204,23 @@ def _search_steps(
     return 0, f'{data.num_train} pictures are too few to be halved.'
   per_step = measured.search_seconds + measured.architecture_seconds
   fixed = measured.search_start_seconds + 0.5 * measured.start_seconds
-  # What the training would leave over is the search's as well.
-  spare = left - _most_steps(data, design) * measured.train_seconds
-  share = max(_SEARCH_SHARE * left, spare)
+  # The training comes first: more of it pays more than a search does, as far as
+  # was seen (docs/results.md).
+  training = wanted * measured.train_seconds
+  over = left - _most_steps(data, design) * measured.train_seconds
+  share = max(min(_SEARCH_SHARE * left, left - training), over)
+  least = fixed + _MIN_SEARCH_STEPS * per_step
+  if share < least:
+    more = max(least / _SEARCH_SHARE, least + training) - left
+    return 0, (
+      f'the {wanted} training steps that are needed take '
+      f'{training / 60:.0f} minutes and come first; a search of '
+      f'{_MIN_SEARCH_STEPS} steps takes {least / 60:.0f}, and would fit with '
+      f'some {math.ceil(more / _MARGIN / 60)} minutes more.'
+    )
   steps = int((share - fixed) / per_step) // 10 * 10
   steps = min(steps, 2 * wanted // 10 * 10)
-  rest = int((left - share) / measured.train_seconds)
-  if rest < _MIN_TRAIN_SHARE * wanted:
-    return 0, (
-      f'beside one, {max(rest, 0)} training steps would fit, of {wanted} that '
-      'are needed.'
-    )
-  if steps < _MIN_SEARCH_STEPS:
-    needed = (fixed + _MIN_SEARCH_STEPS * per_step) / share * left / 3600
-    return 0, (
-      f'of {left / 60:.0f} minutes {share / left:.0%} are for a search, in '
-      f'which {max(steps, 0)} steps fit; {_MIN_SEARCH_STEPS} are the least '
-      "that chose better than chance on the demo's pictures. With about "
-      f'{needed:.1f} hours it would be searched.'
-    )
-  return steps, f'{steps} steps fit into {share / left:.0%} of the time.'
+  return steps, f'{steps} steps fit into what the training does not need.'
 
 
 def _evaluations(data: Fingerprint, measured: Measured, left: float) -> int:

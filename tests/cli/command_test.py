@@ -104,6 +104,20 @@ def test_the_help_tells_defaults_and_where_a_flag_belongs(helps):
   assert "    (default: 'one_device')\n" in shared
 
 
+@pytest.mark.parametrize('words', [('-h',), ('train', '--help')])
+def test_a_reader_of_the_help_may_leave(words):
+  process = subprocess.Popen(
+    [sys.executable, '-m', 'auto_deeplab.cli', *words],
+    env=tool_runs.environment(),
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
+  # Before anything is printed: all of it finds nobody.
+  process.stdout.close()
+  assert process.stderr.read() == b''
+  assert process.wait() == 0
+
+
 def test_a_tool_speaks_of_tools():
   status, text, _ = run(str(_ROOT / 'tools/train.py'), '--help')
   assert status == 0

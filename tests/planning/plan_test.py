@@ -130,7 +130,9 @@ def test_what_a_training_would_leave_over_is_searched_in():
   planned = made(2, data=few, measured=slow)
   assert planned.train_steps > 1200
   assert planned.search_steps >= 500
-  assert planned.why.endswith('% of the time.')
+  assert planned.why.endswith(
+    ' steps fit into what the training does not need.'
+  )
   assert planned.seconds <= 2 * 3600
 
 
@@ -138,11 +140,32 @@ def test_a_budget_too_small_for_a_search_trains_only():
   planned = made(0.3)
   assert planned.search_steps == 0
   assert planned.search == ()
-  assert planned.why.startswith('beside one, ')
-  # A step that is fast leaves no excuse but the time to begin.
-  fast = dataclasses.replace(MEASURED, train_seconds=0.05)
-  assert 'hours it would be searched' in made(0.2, measured=fast).why
+  assert planned.why == (
+    'the 6000 training steps that are needed take 50 minutes and come first; a '
+    'search of 500 steps takes 10, and would fit with some 50 minutes more.'
+  )
   assert 'search' not in [stage.verb for stage in planned.stages]
+
+
+@pytest.mark.parametrize('hours', [0.2, 0.8, 1.2, 2, 4, 10])
+def test_the_training_comes_first(hours):
+  planned = made(hours)
+  needed = designs.wanted_steps(DATA, planned.design.batch)
+  if planned.search_steps:
+    assert planned.search_steps >= 500
+    assert planned.train_steps >= 0.9 * needed
+  else:
+    assert planned.train_steps > 0.9 * needed or hours < 1.2
+
+
+def test_the_minutes_that_a_search_lacks_suffice_for_it():
+  without = made(1.0)
+  more = int(without.why.split()[-3])
+  design = without.design
+  with_one = plan.make(DATA, MACHINE, 1 + more / 60, design, MEASURED)
+  assert with_one.search_steps >= 500
+  less = plan.make(DATA, MACHINE, 1 + (more - 2) / 60, design, MEASURED)
+  assert less.search_steps == 0
 
 
 def test_a_given_genotype_is_not_searched_for():

@@ -117,8 +117,8 @@ def test_a_bad_picture_stops_or_is_left_out(tmp_path):
   result = run_tool(*flags, '--skip_invalid', '--num_workers=2')
   assert result.returncode == 0, result.stderr
   assert (
-    f'Left out 1 pictures that cannot be used, see {data_dir}/skipped.json. '
-    f'The first: {bad} is empty.'
+    'Pictures left out, as they cannot be used: 1, see '
+    f'{data_dir}/skipped.json. The first: {bad} is empty.'
   ) in result.stdout.splitlines()
   assert tfrecord.load_info(data_dir).split('train').num_examples == 3
 

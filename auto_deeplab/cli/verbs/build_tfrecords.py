@@ -195,7 +195,7 @@ def main() -> None:
   skipped = conversion.load_skipped(_OUTPUT_DIR.value)
   if skipped:
     print(
-      f'Left out {len(skipped)} pictures that cannot be used, see '
+      f'Pictures left out, as they cannot be used: {len(skipped)}, see '
       f'{os.path.join(_OUTPUT_DIR.value, conversion.SKIPPED_NAME)}. The first: '
       f'{skipped[0].reason}'
     )
