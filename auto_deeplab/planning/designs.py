@@ -16,16 +16,20 @@ _MIN_CROP, _MAX_CROP = 97, 513
 # Of the largest crop.
 _CROP_SHARES = (1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 
-# What trainings from scratch were seen to need: CamVid is at 0.475 after 57
-# epochs, at 0.609 and 0.648 after 153 (docs/results.md).
-_EPOCHS = 120
+# Below these a smaller network is trained. CamVid is at 0.475 after 57 epochs,
+# at 0.609 and 0.648 after 153 (docs/results.md).
+_EPOCHS = 60
 MIN_STEPS, ENOUGH_STEPS = 800, 6000
+# The fewest for which image pooling is normalized. Of the same CPU-seconds on
+# CamVid, steps of 4 crops made more than half as many of 8, and crops of 257
+# more than those of 193 or 385 (docs/results.md).
+_BATCH = 4
 # Of the hours, at most, for the steps that a training needs.
 _TRAINING_SHARE = 0.7
 
 # A step computes forwards and twice as much backwards; small and depthwise
 # convolutions are slower than the one that is timed. Both from the recipes.
-_PASSES, SLOWNESS = 3, 2.5
+_PASSES, SLOWNESS = 3, 2.0
 # Of a supernet to the network that is decoded from it, seen with both recipes.
 _SUPERNET_TIMES = 6.0
 
@@ -37,6 +41,7 @@ class Design:
   Attributes:
     crop: side of the training crops in pixels.
     batch: crops a step.
+    search_batch: crops a step of a search, of each half of the pictures.
     layers: cells.
     blocks: of a cell.
     filters: F.
@@ -47,6 +52,7 @@ class Design:
 
   crop: int
   batch: int
+  search_batch: int
   layers: int
   blocks: int
   filters: int
@@ -134,9 +140,10 @@ class Measured:
 
 def designs(data: Fingerprint) -> list[Design]:
   """Returns what these pictures can be trained with, the dearest first."""
-  batch = max(1, min(8, data.num_train))
+  batch = max(1, min(_BATCH, data.num_train))
+  search_batch = max(1, min(_BATCH, data.num_train // 2))
   found = [
-    Design(crop, batch if crop <= 321 else min(batch, 4), *network)
+    Design(crop, batch, search_batch, *network)
     for network in _NETWORKS
     for crop in _crops(data)
   ]
@@ -148,11 +155,11 @@ def designs(data: Fingerprint) -> list[Design]:
 def _crops(data: Fingerprint) -> list[int]:
   """Returns sides: as large as a picture, and smaller ones.
 
-  Not smaller than three objects side by side, nor than half a picture, as far
-  as that is not more than CamVid's recipe has.
+  Not smaller than three objects side by side, nor than two thirds of a picture,
+  as far as that is not more than CamVid's recipe has.
   """
   largest = _nesting(min(min(data.size), _MAX_CROP))
-  seen = max(3 * data.object_side, min(data.size) / 2)
+  seen = max(3 * data.object_side, min(data.size) * 2 / 3)
   least = min(largest, _nesting(min(seen, 257)))
   sides = {_nesting(largest * share) for share in _CROP_SHARES}
   return sorted(side for side in sides | {least} if side >= least)
@@ -217,7 +224,7 @@ def estimate(data: Fingerprint, machine: Machine, design: Design) -> Measured:
 
 def _search_share(design: Design) -> float:
   """Returns how much a search step computes of a training step, about."""
-  smaller = search_crop(design) ** 2 * search_batch(design) * 4
+  smaller = search_crop(design) ** 2 * design.search_batch * 4
   larger = design.crop**2 * design.batch * design.filters
   return _SUPERNET_TIMES * smaller / larger * design.layers
 
@@ -225,8 +232,3 @@ def _search_share(design: Design) -> float:
 def search_crop(design: Design) -> int:
   """Returns the side of a search's crops: half of the training's."""
   return _nesting(design.crop / 2)
-
-
-def search_batch(design: Design) -> int:
-  """Returns the crops of a search's step: of each half of the pictures."""
-  return max(1, min(4, design.batch // 2))

@@ -200,7 +200,7 @@ def _search_steps(
   wanted: int,
 ) -> tuple[int, str]:
   """Returns the steps of a search, or 0, and why."""
-  if data.num_train < 2 * designs.search_batch(design):
+  if data.num_train < 2 * design.search_batch:
     return 0, f'{data.num_train} pictures are too few to be halved.'
   per_step = measured.search_seconds + measured.architecture_seconds
   fixed = measured.search_start_seconds + 0.5 * measured.start_seconds

@@ -34,7 +34,7 @@ GENOTYPE = 'genotype.json'
 # How often another network is tried where the first was misjudged.
 _MAX_TRIES = 3
 # A step that takes this many times what was guessed was misjudged.
-_MISJUDGED = 1.5
+_MISJUDGED = 1.25
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _runtime(steps: int) -> list[Choice]:
 def of_search(design: Design, steps: int, why: str) -> Iterator[Choice]:
   """Yields those of search.gin."""
   loop = _loop(steps)
-  crop, batch = designs.search_crop(design), designs.search_batch(design)
+  crop, batch = designs.search_crop(design), design.search_batch
   yield from _runtime(steps)
   yield Choice(
     'InputConfig.crop_size',
@@ -164,7 +164,7 @@ def _input_choices(data: Fingerprint, design: Design) -> Iterator[Choice]:
   yield Choice(
     'InputConfig.batch_size',
     design.batch,
-    f'There are {data.num_train} pictures.',
+    f'Of {data.num_train} pictures: many small steps teach more than few.',
   )
   if design.crop >= min(data.size):
     reason = 'A crop shows a whole picture, which smaller scales would pad.'
