@@ -18,7 +18,7 @@ _CROP_SHARES = (1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 
 # Below these a smaller network is trained. CamVid is at 0.475 after 57 epochs,
 # at 0.609 and 0.648 after 153 (docs/results.md).
-_EPOCHS = 60
+_EPOCHS = 45
 MIN_STEPS, ENOUGH_STEPS = 800, 6000
 # The fewest for which image pooling is normalized. Of the same CPU-seconds on
 # CamVid, steps of 4 crops made more than half as many of 8, and crops of 257

@@ -141,8 +141,8 @@ def test_a_budget_too_small_for_a_search_trains_only():
   assert planned.search_steps == 0
   assert planned.search == ()
   assert planned.why == (
-    'the 6000 training steps that are needed take 50 minutes and come first; a '
-    'search of 500 steps takes 10, and would fit with some 50 minutes more.'
+    'the 4500 training steps that are needed take 38 minutes and come first; a '
+    'search of 500 steps takes 10, and would fit with some 36 minutes more.'
   )
   assert 'search' not in [stage.verb for stage in planned.stages]
 
@@ -155,12 +155,12 @@ def test_the_training_comes_first(hours):
 
 
 def test_the_minutes_that_a_search_lacks_suffice_for_it():
-  without = made(1.0)
+  without = made(0.8)
   more = int(without.why.split()[-3])
   design = without.design
-  with_one = plan.make(DATA, MACHINE, 1 + more / 60, design, MEASURED)
+  with_one = plan.make(DATA, MACHINE, 0.8 + more / 60, design, MEASURED)
   assert with_one.search_steps >= 500
-  less = plan.make(DATA, MACHINE, 1 + (more - 2) / 60, design, MEASURED)
+  less = plan.make(DATA, MACHINE, 0.8 + (more - 2) / 60, design, MEASURED)
   assert less.search_steps == 0
 
 
