@@ -44,9 +44,11 @@ test: lane lint  ## Format, lint, types and all tests (10 to 25 minutes on 2 cor
 check: lane lint  ## The same without slow tests and whole chains (5 minutes)
 	$(RUN) -m pytest $(IN_PROCESSES) -m 'not chain and not slow'
 
+LANE_TESTS ?= chain or not slow
+
 .PHONY: test-lane
 test-lane: lane  ## Quick tests and whole chains, for a second Python
-	$(RUN) -m pytest $(IN_PROCESSES) -m 'chain or not slow'
+	$(RUN) -m pytest $(IN_PROCESSES) -m '$(LANE_TESTS)'
 
 # Says what all that follows runs on.
 .PHONY: lane
