@@ -67,9 +67,8 @@ class Design:
     With three blocks that which reached the best score on CamVid
     (docs/results.md); with more the first ones of the published cell.
     """
-    cell = _SMALL_CELL
-    if self.blocks > len(cell):
-      cell = genotype_lib.PUBLISHED.cell[: self.blocks]
+    published = genotype_lib.PUBLISHED.cell[: self.blocks]
+    cell = published if self.blocks > len(_SMALL_CELL) else _SMALL_CELL
     return genotype_lib.Genotype(cell, _PATHS[self.layers])
 
   def step_multiply_adds(self, num_classes: int) -> float:

@@ -33,8 +33,10 @@ GENOTYPE = 'genotype.json'
 
 # How often another network is tried where the first was misjudged.
 _MAX_TRIES = 3
-# A step that takes this many times what was guessed was misjudged.
-_MISJUDGED = 1.25
+# A step that takes this many times what was guessed was misjudged; the second
+# is for where trying has taken so much of the time already.
+_MISJUDGED, _FAR_MISJUDGED = 1.25, 2.0
+_TRYING_SHARE = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +99,9 @@ def make(
     ratio = measured.train_seconds / guessed.train_seconds
     slowness = designs.SLOWNESS * ratio
     better = designs.choose(data, seen, hours * 3600, slowness, below)
-    if 1 / _MISJUDGED < ratio < _MISJUDGED or better == design:
+    is_late = time.monotonic() - begin > _TRYING_SHARE * hours * 3600
+    limit = _FAR_MISJUDGED if is_late else _MISJUDGED
+    if 1 / limit < ratio < limit or better == design:
       break
   left = hours - (time.monotonic() - begin) / 3600
   made = plan_lib.make(data, seen, left, design, measured, genotype is not None)

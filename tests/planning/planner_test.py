@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a plan is made and what is written of it."""
 
+import itertools
 import re
 from typing import Any
 
@@ -9,7 +10,13 @@ import pytest
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
-from auto_deeplab.planning import machine, measuring, planner
+from auto_deeplab.planning import (
+  designs,
+  fingerprint,
+  machine,
+  measuring,
+  planner,
+)
 from auto_deeplab.planning import plan as plan_lib
 from tests import tiny
 
@@ -105,8 +112,23 @@ def test_hours_have_to_be_some(data, tried, hours):
   assert not tried
 
 
+@pytest.mark.parametrize(('seconds', 'again'), [(1.0, True), (200.0, False)])
+def test_little_time_is_spent_on_a_better_guess(
+  data, tried, monkeypatch, seconds, again
+):
+  found, seen = fingerprint.read(data), machine.measure()
+  design = designs.choose(found, seen, 0.5 * 3600)
+  guessed = designs.estimate(found, seen, design).train_seconds
+  clock = itertools.chain([0.0], itertools.repeat(seconds))
+  monkeypatch.setattr(planner.time, 'monotonic', lambda: next(clock))
+  # Too slow for that design, and not so slow that it must not be trained.
+  tried.answers = [{'step': 1.9 * guessed}]
+  planner.make(data, 0.5)
+  assert (tried.count('train') > 1) == again
+
+
 def test_planning_takes_of_the_hours(data, tried, monkeypatch):
-  clock = iter([0.0, 360.0])
+  clock = itertools.chain([0.0], itertools.repeat(360.0))
   monkeypatch.setattr(planner.time, 'monotonic', lambda: next(clock))
   left, make = [], plan_lib.make
 
