@@ -20,9 +20,9 @@ _CROP_SHARES = (1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 # at 0.609 and 0.648 after 153 (docs/results.md).
 _EPOCHS = 45
 MIN_STEPS, ENOUGH_STEPS = 800, 6000
-# The fewest for which image pooling is normalized. Of the same CPU-seconds on
-# CamVid, steps of 4 crops made more than half as many of 8, and crops of 257
-# more than those of 193 or 385 (docs/results.md).
+# The fewest for which image pooling is normalized. After some ten CPU-minutes
+# on CamVid, steps of 4 crops were ahead of half as many of 8, and crops of 257
+# of those of 193 and 385, with one seed (docs/results.md).
 _BATCH = 4
 # Of the hours, at most, for the steps that a training needs.
 _TRAINING_SHARE = 0.7
