@@ -16,19 +16,21 @@ _MIN_CROP, _MAX_CROP = 97, 513
 # Of the largest crop.
 _CROP_SHARES = (1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25)
 
-# Below these a smaller network is trained. CamVid is at 0.475 after 57 epochs,
+# Below these a smaller network is trained. Chosen: after 12 CPU-minutes on
+# CamVid the small one was ahead, and the wider one is at 0.475 after 57 epochs,
 # at 0.609 and 0.648 after 153 (docs/results.md).
 _EPOCHS = 45
 MIN_STEPS, ENOUGH_STEPS = 800, 6000
 # The fewest for which image pooling is normalized. After some ten CPU-minutes
 # on CamVid, steps of 4 crops were ahead of half as many of 8, and crops of 257
-# of those of 193 and 385, with one seed (docs/results.md).
+# of those of 193 and 385, with one seed (docs/results.md). Not tried on a GPU.
 _BATCH = 4
-# Of the hours, at most, for the steps that a training needs.
+# Of the hours, at most, for the steps that a training needs; chosen.
 _TRAINING_SHARE = 0.7
 
 # A step computes forwards and twice as much backwards; small and depthwise
-# convolutions are slower than the one that is timed. Both from the recipes.
+# convolutions are slower than the one that is timed: 1.8 to 2.5 times with the
+# recipes on two kinds of CPU.
 _PASSES, SLOWNESS = 3, 2.0
 # Of a supernet to the network that is decoded from it, seen with both recipes.
 _SUPERNET_TIMES = 6.0

@@ -204,8 +204,8 @@ def _search_steps(
     return 0, f'{data.num_train} pictures are too few to be halved.'
   per_step = measured.search_seconds + measured.architecture_seconds
   fixed = measured.search_start_seconds + 0.5 * measured.start_seconds
-  # The training comes first: more of it pays more than a search does, as far as
-  # was seen (docs/results.md).
+  # The training comes first: short searches on CamVid could not be told from
+  # chance, and longer trainings were better (docs/results.md).
   training = wanted * measured.train_seconds
   over = left - _most_steps(data, design) * measured.train_seconds
   share = max(min(_SEARCH_SHARE * left, left - training), over)

@@ -34,7 +34,7 @@ GENOTYPE = 'genotype.json'
 # How often another network is tried where the first was misjudged.
 _MAX_TRIES = 3
 # A step that takes this many times what was guessed was misjudged; the second
-# is for where trying has taken so much of the time already.
+# is for where trying has taken so much of the time already. All were chosen.
 _MISJUDGED, _FAR_MISJUDGED = 1.25, 2.0
 _TRYING_SHARE = 0.1
 

@@ -101,6 +101,7 @@ def test_figures_have_names_of_their_own_and_say_what_they_show(gathered):
 
 def test_runs_stand_side_by_side(gathered):
   section = overview_section.section(gathered)
+  assert facts(section)['mean IoU'] == '0.500'
   (row,) = table(section, 'Trainings').rows
   assert row[:4] == ('train', '40', '0.5000', '0.2500')
   (search,) = table(section, 'Searches').rows
