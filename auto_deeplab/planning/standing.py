@@ -61,8 +61,9 @@ class Pace:
     """
     self._chain, self._name = chain, name
     self._began = began
+    # When it was seen to have made how many steps: the first and the last.
     self._begin: tuple[float, int] | None = None
-    self._last = steps_done(chain, name)
+    self._last = began, steps_done(chain, name)
 
   def rate(self, now: float) -> float | None:
     """Returns the steps a second since the first that were made here.
@@ -71,13 +72,14 @@ class Pace:
       now: a clock's seconds.
     """
     done = steps_done(self._chain, self._name)
-    if done > self._last and self._begin is None:
+    if done > self._last[1]:
+      self._last = now, done
       # What came before took the start, and the first step its tracing.
-      self._begin = now, done
-    self._last = done
-    if self._begin is None or done == self._begin[1]:
+      self._begin = self._begin or self._last
+    if self._begin is None or self._begin == self._last:
       return None
-    return (done - self._begin[1]) / (now - self._begin[0])
+    (begin, before), (end, after) = self._begin, self._last
+    return (after - before) / (end - begin)
 
   def steps_by(self, end: float, now: float) -> int | None:
     """Returns the steps that will be made if the run starts once more now.
@@ -89,8 +91,9 @@ class Pace:
     rate = self.rate(now)
     if rate is None:
       return None
-    left = end - now - self.starting
-    return self._last + max(int(rate * left), 0)
+    # It saves itself first, and so keeps what it made since it last told.
+    left = end - self._last[0] - self.starting
+    return self._last[1] + max(int(rate * left), 0)
 
   @property
   def starting(self) -> float:

@@ -247,6 +247,9 @@ def test_its_rate_is_that_of_the_steps_made_here(chain):
   assert pace.starting == 30
   assert pace.steps_by(90.0, 50.0) == 130 + 2 * (40 - 30)
   assert pace.steps_by(60.0, 50.0) == 130
+  # Between two lines it makes steps that it has not told of yet.
+  assert pace.rate(58.0) == 2.0
+  assert pace.steps_by(90.0, 58.0) == 150
   assert standing.Pace(chain, 'export', 10.0).rate(50.0) is None
 
 
