@@ -35,6 +35,13 @@ VERBS = (
   'check_parity',
 )
 
+# Words that are as good, for those whose names are longer or less expected.
+ALIASES = {
+  'convert': 'build_tfrecords',
+  'inspect': 'inspect_dataset',
+  'select': 'choose',
+}
+
 
 def overview() -> str:
   """Returns the verbs, each with the first line of its help."""
@@ -46,6 +53,8 @@ def overview() -> str:
       f'Usage: {commands.NAME} VERB [--FLAG=...]',
       '',
       *(f'  {verb:{width}}  {line}' for verb, line in _first_lines().items()),
+      '',
+      f'{", ".join(ALIASES)} mean {", ".join(ALIASES.values())}.',
       '',
       f'{commands.NAME} VERB --help explains one, {commands.NAME} --version '
       'says which this is.',
@@ -82,6 +91,7 @@ def main() -> None:
     print(f'{commands.NAME} {auto_deeplab.__version__}')
     return
   verb = word.replace('-', '_')
+  verb = ALIASES.get(verb, verb)
   if verb not in VERBS:
     nearest = _nearest(verb)
     meant = f' did you mean {nearest}?' if nearest else ''

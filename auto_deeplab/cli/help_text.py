@@ -73,8 +73,13 @@ def _usage(verb: ModuleType, modules: list[str]) -> str:
 
 def _of_flags(module: str) -> str:
   """Returns the flags that a module defines, below what it says of them."""
-  # The first line that absl writes is the name of the module.
-  lines = flags.FLAGS.module_help(module).strip().splitlines()[1:]
+  # The first line that absl writes is the name of the module. Of a flag that
+  # may be repeated, that it is not given is no default to speak of.
+  lines = [
+    line
+    for line in flags.FLAGS.module_help(module).strip().splitlines()[1:]
+    if line.strip() != "(default: '[]')"
+  ]
   if not lines:
     return ''
   is_shared = '.verbs.' not in module

@@ -103,6 +103,7 @@ def test_the_help_tells_defaults_and_where_a_flag_belongs(helps):
     '\nThe flags that search, train and evaluate have in common.\n' in shared
   )
   assert "    (default: 'one_device')\n" in shared
+  assert '[]' not in shared
 
 
 @pytest.mark.parametrize('words', [('-h',), ('train', '--help')])
@@ -143,6 +144,12 @@ def test_the_overview_names_every_verb(capsys, monkeypatch):
     assert all(first.endswith('.') for _, first in rows)
 
 
+@pytest.mark.parametrize(('alias', 'verb'), command.ALIASES.items())
+def test_another_word_for_a_verb_is_as_good(helps, alias, verb):
+  status, text, _ = run('-m', 'auto_deeplab.cli', alias, '--help')
+  assert (status, text.splitlines()) == (0, helps[verb].splitlines()[:-1])
+
+
 def test_the_version_is_told(capsys, monkeypatch):
   monkeypatch.setattr(sys, 'argv', ['auto-deeplab', '--version'])
   command.main()
@@ -153,8 +160,8 @@ def test_the_version_is_told(capsys, monkeypatch):
   ('word', 'meant'),
   [
     ('trian', ' did you mean train?'),
-    ('inspect', ' did you mean inspect_dataset?'),
-    ('convert', ' did you mean build_tfrecords?'),  # Which converts.
+    ('inspect_data', ' did you mean inspect_dataset?'),
+    ('segment', ' did you mean predict?'),  # Which segments.
     ('xyz', ''),
   ],
 )
