@@ -164,14 +164,22 @@ def run(verb: ModuleType) -> None:
 def _name_first(flag: str | None) -> None:
   """Has absl take the first word for the value of a flag.
 
-  It stands at the beginning or after '--other=value': what follows '--other'
-  may be the value of that.
+  What follows '--other' is the value of that, unless it is a boolean one.
   """
+  is_value = False
   for index, word in enumerate(sys.argv[1:], start=1):
-    is_free = index == 1 or '=' in sys.argv[index - 1]
-    if flag and is_free and not word.startswith('-'):
+    if word.startswith('-'):
+      is_value = '=' not in word and not _is_boolean(word.lstrip('-'))
+    elif is_value:
+      is_value = False
+    elif flag:
       sys.argv[index] = f'--{flag}={word}'
       return
+
+
+def _is_boolean(flag: str) -> bool:
+  names = {flag, flag.removeprefix('no')} & set(flags.FLAGS)
+  return any(flags.FLAGS[name].boolean for name in names)
 
 
 def _parse(argv: list[str], known_only: bool) -> list[str]:

@@ -7,15 +7,16 @@
     OUT/plan/              recipes for search and training (`planner`)
     OUT/search/, decoded/  only where the plan has a search
     OUT/train_plan/        of the network that it found, for the time left
-    OUT/shorter.gin        fewer steps of the training, where not all fit
     OUT/train/             the training, and its evaluation
+    OUT/train/shorter.gin  fewer steps of it, where not all fit
     OUT/saved_model/
     OUT/report.html        a page of all of it
     OUT/logs/VERB.log      what the long ones printed
 
 What is done shows in these folders, and nowhere else: the chain asks them for
 the first step that is not, does it, and asks again. So it goes on wherever it
-was stopped, also where a step was redone by hand.
+was stopped, also where a step was redone by hand. OUT/pictures.txt has what the
+data were converted from, lest others be trained on.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ import pathlib
 from auto_deeplab import configs
 from auto_deeplab.architecture import artifact, decode
 from auto_deeplab.data.records import tfrecord
-from auto_deeplab.planning import planner
+from auto_deeplab.planning import planner, settings
 from auto_deeplab.runs import best, checkpoints, metrics_file
 
 
@@ -74,15 +75,22 @@ class Chain:
   @property
   def shorter(self) -> str:
     """The recipe that `shorten` writes."""
-    return f'{self.out}/shorter.gin'
+    return f'{self.out}/train/shorter.gin'
 
   def shorten(self, train_steps: int) -> None:
     """Has the training, where it goes on, end after so many steps.
 
     Its learning rate falls to the end by then, which one that is cut lacks.
+    What a plan chooses by the number of steps is chosen anew.
     """
+    lines = (
+      f'TrainConfig.train_steps = {train_steps}',
+      'WeightOptimizerConfig.warmup_steps = '
+      f'{settings.warmup_steps(train_steps)}',
+      f'SegmenterConfig.batch_norm_momentum = {settings.momentum(train_steps)}',
+    )
     with artifact.writing(pathlib.Path(self.shorter)) as file:
-      file.write(f'TrainConfig.train_steps = {train_steps}\n'.encode())
+      file.write('\n'.join([*lines, '']).encode())
 
   def score(self) -> float | None:
     """Returns the mIoU on val of the network that was exported, if it is."""
@@ -116,22 +124,52 @@ class Chain:
         os.path.exists(f'{plan}/{planner.PLAN}'),
       ),
     ]
-    genotype = f'{plan}/{planner.GENOTYPE}'
+    genotype, recipe = f'{plan}/{planner.GENOTYPE}', f'{plan}/{planner.TRAIN}'
     if os.path.exists(f'{plan}/{planner.SEARCH}'):
       genotype = f'{out}/decoded/genotype.json'
       steps += self._searching(genotype, hours)
-    steps += self._training(genotype)
+      second = f'{out}/train_plan/{planner.TRAIN}'
+      recipe = second if os.path.exists(second) else recipe
+    steps += self._training(genotype, recipe)
     return steps
 
-  def _convert(self) -> Step:
+  def note_pictures(self) -> None:
+    """Notes what the data are converted from.
+
+    Raises:
+      ValueError: they were converted from others already.
+      FileNotFoundError: there are no pictures.
+    """
+    if self.data_dir == self.pictures:
+      return
+    path = pathlib.Path(self.out, 'pictures.txt')
+    pictures = f'--data_dir={os.path.abspath(self.pictures)}'
+    text = '\n'.join([*self._convert_flags(), pictures, ''])
+    is_converted = _is_converted(self.data_dir)
+    if not is_converted and not os.path.isdir(self.pictures):
+      raise FileNotFoundError(f'{self.pictures} is no folder.')
+    if is_converted and path.exists():
+      before = os.fsdecode(path.read_bytes())
+      if before != text:
+        raise ValueError(
+          f'{self.data_dir} was converted by {" ".join(before.split())}, and '
+          f'not by {" ".join(text.split())}; take another `output_dir`.'
+        )
+    with artifact.writing(path) as file:
+      file.write(os.fsencode(text))
+
+  def _convert_flags(self) -> list[str]:
     flags = list(self.convert_flags)
     if not any(flag.startswith('--dataset=') for flag in flags):
       flags.insert(0, '--dataset=folder')
+    return flags
+
+  def _convert(self) -> Step:
     return Step(
       'build_tfrecords',
       'build_tfrecords',
       (
-        *flags,
+        *self._convert_flags(),
         f'--data_dir={self.pictures}',
         f'--output_dir={self.data_dir}',
       ),
@@ -171,15 +209,14 @@ class Chain:
       ),
     ]
 
-  def _training(self, genotype: str) -> list[Step]:
+  def _training(self, genotype: str, recipe: str) -> list[Step]:
     data, out = f'--data_dir={self.data_dir}', self.out
-    recipes, run_dir = [f'{out}/train_plan/{planner.TRAIN}'], f'{out}/train'
-    if not os.path.exists(recipes[0]):
-      recipes = [f'{out}/plan/{planner.TRAIN}']
-    resuming: tuple[str, ...] = ()
+    recipes, run_dir = [recipe], f'{out}/train'
     if os.path.exists(self.shorter):
       recipes.append(self.shorter)
-      resuming = ('--allow_config_change',)
+    # Also without a shorter schedule: the user may have deleted it.
+    is_begun = os.path.exists(f'{run_dir}/config.gin')
+    resuming = ('--allow_config_change',) if is_begun else ()
     step = checkpoints.newest_step(f'{run_dir}/checkpoints')
     is_trained = _is_trained(recipes, run_dir, step)
     used: tuple[str, ...] = ()

@@ -76,12 +76,15 @@ def run(
 
   Raises:
     StepError: a step failed.
-    ValueError: the hours are not greater than 0.
+    ValueError: the hours are not greater than 0, or the folder of the results
+      has those of other pictures.
+    FileNotFoundError: there are no pictures.
     Stopped: SIGTERM came.
   """
   if not 0 < hours < math.inf:
     raise ValueError(f'`hours` ({hours:g}) must be greater than 0.')
   deadline = time.monotonic() + hours * 3600
+  chain.note_pictures()
   over: set[str] = set()
   while step := _next(chain, deadline, over):
     tell(f'+ {shown(step.verb)} {shlex.join(step.arguments)}')
@@ -99,10 +102,12 @@ def run(
     if status == _SAVED and step.name in standing.STOPPABLE:
       share = standing.share_of_steps(chain, step.name)
       if share < 1:
+        more = ' The same command with more hours goes on with it.'
         tell(
           f'The time for {step.name} is up at {share:.0%} of its '
-          'steps; going on with what it has. The same command with more hours '
-          'goes on with it.'
+          'steps; going on with what it has.'
+          # What a search has found by then is decoded at once, and trained.
+          + (more if step.name == 'train' else '')
         )
     elif status and step.is_needed:
       raise StepError(_failure(chain, step, status))

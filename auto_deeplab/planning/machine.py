@@ -5,7 +5,6 @@
 import dataclasses
 import os
 import pathlib
-import subprocess
 import time
 
 import tensorflow as tf
@@ -29,7 +28,6 @@ class Machine:
       GPU.
     bfloat16_rate: the same in bfloat16.
     gpus: how many there are.
-    gpu_memory_bytes: of the smallest of them; 0 without.
   """
 
   cores: int
@@ -37,24 +35,20 @@ class Machine:
   rate: float
   bfloat16_rate: float = 0.0
   gpus: int = 0
-  gpu_memory_bytes: int = 0
-
-  @property
-  def usable_bytes(self) -> int:
-    """Memory that holds the network's maps."""
-    return self.gpu_memory_bytes if self.gpus else self.memory_bytes
 
 
 def measure() -> Machine:
   """Looks at this machine, and times a convolution for some seconds."""
-  gpus = len(tf.config.list_physical_devices('GPU'))
+  gpus = tf.config.list_physical_devices('GPU')
+  for gpu in gpus:
+    # Else this process keeps the memory that what it tries is to have.
+    tf.config.experimental.set_memory_growth(gpu, True)
   return Machine(
     cores=len(os.sched_getaffinity(0)),
     memory_bytes=available_bytes(),
     rate=_convolution_rate(tf.float32),
     bfloat16_rate=_convolution_rate(tf.bfloat16),
-    gpus=gpus,
-    gpu_memory_bytes=_gpu_bytes() if gpus else 0,
+    gpus=len(gpus),
   )
 
 
@@ -66,17 +60,6 @@ def available_bytes(
   free = int(lines['MemAvailable'].split()[0]) * 1024
   text = limit.read_text().strip() if limit.exists() else 'max'
   return free if text == 'max' else min(free, int(text))
-
-
-def _gpu_bytes() -> int:
-  """Returns the memory of the smallest GPU, as its driver says."""
-  done = subprocess.run(
-    ['nvidia-smi', '--query-gpu=memory.total', '--format=csv,noheader,nounits'],
-    capture_output=True,
-    text=True,
-    check=True,
-  )
-  return min(int(line) for line in done.stdout.split()) * 2**20
 
 
 def _convolution_rate(dtype: tf.DType) -> float:

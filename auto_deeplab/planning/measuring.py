@@ -122,16 +122,23 @@ def _try_training(
     evaluated = networks.make_evaluated(config, genotype, info)
   found = _timed(trainer.Trainer(model, step, dataset, global_step))
   evaluate = evaluator.make_evaluator(strategy, evaluated, data_dir, 'val')
-  return found | _timed_picture(evaluate)
+  others = min(_PICTURES, info.splits['val'].num_examples - 1)
+  return found | _timed_picture(evaluate, others)
 
 
-def _timed_picture(evaluate: Any) -> dict[str, float]:
-  """Evaluates one picture, and some: the difference is theirs alone."""
+def _timed_picture(evaluate: Any, others: int) -> dict[str, float]:
+  """Evaluates one picture, and others: the difference is theirs alone.
+
+  Args:
+    evaluate: evaluates so many pictures.
+    others: how many there are besides the first. Without any, what is told of
+      a picture is of one with all that surrounds it.
+  """
   import tensorflow as tf
 
   clocks = [(time.monotonic(), time.process_time())]
   # The first one traces.
-  for number in (1, 1, 1 + _PICTURES):
+  for number in (1, 1, 1 + others):
     evaluate.evaluate(tf.constant(number))
     clocks.append((time.monotonic(), time.process_time()))
   first, one, some = (
@@ -139,7 +146,8 @@ def _timed_picture(evaluate: Any) -> dict[str, float]:
     for pair in itertools.pairwise(clocks)
   )
   wall, cpu = (
-    max(b - a, 0.0) / _PICTURES for a, b in zip(one, some, strict=True)
+    max(b - a, 0.0) / others if others else b
+    for a, b in zip(one, some, strict=True)
   )
   return {
     'evaluation': first[0],

@@ -10,6 +10,7 @@ PLAN/plan.json       what it was made from, and what it is expected to take
 
 from collections.abc import Callable
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -31,8 +32,9 @@ from auto_deeplab.planning import plan as plan_lib
 PLAN, SEARCH, TRAIN = 'plan.json', 'search.gin', 'train.gin'
 GENOTYPE = 'genotype.json'
 
-# How often another network is tried where the first was misjudged.
-_MAX_TRIES = 3
+# How often another network is tried where the first was misjudged. One that the
+# memory does not hold is followed by one of half its multiply-adds, or less.
+_MAX_TRIES, _MEMORY_FALL = 3, 0.5
 # A step that takes this many times what was guessed was misjudged; the second
 # is for where trying has taken so much of the time already. All were chosen.
 _MISJUDGED, _FAR_MISJUDGED = 1.25, 2.0
@@ -79,22 +81,21 @@ def make(
   begin = time.monotonic()
   data, seen = fingerprint.read(data_dir), machine.measure()
   slowness, below = designs.SLOWNESS, float('inf')
-  for attempt in range(_MAX_TRIES):
-    is_last = attempt == _MAX_TRIES - 1
+  for attempt in itertools.count(1):
     design = designs.choose(data, seen, hours * 3600, slowness, below)
     tell(f'trying {_described(design)}')
     guessed = designs.estimate(data, seen, design)
     try:
       measured = _measure(data_dir, data, seen, hours, design, genotype)
     except measuring.OutOfMemory:
-      if is_last:
+      if design == designs.designs(data)[-1]:
         raise
-      below = design.step_multiply_adds(data.num_classes)
+      below = _MEMORY_FALL * design.step_multiply_adds(data.num_classes)
       continue
-    if is_last:
+    if attempt >= _MAX_TRIES:
       break
     if not plan_lib.fits(seen, measured):
-      below = design.step_multiply_adds(data.num_classes)
+      below = _MEMORY_FALL * design.step_multiply_adds(data.num_classes)
       continue
     ratio = measured.train_seconds / guessed.train_seconds
     slowness = designs.SLOWNESS * ratio
@@ -169,6 +170,8 @@ def write(
   elif genotype_file is None:
     plan.design.genotype.save(folder / GENOTYPE)
   files[PLAN] = to_json(made)
+  if SEARCH not in files:  # Of a plan that was here before.
+    (folder / SEARCH).unlink(missing_ok=True)
   for name, text in files.items():
     with artifact.writing(folder / name) as file:
       file.write(text.encode())

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a chain is: a bar on a terminal, else a line now and then."""
 
+import dataclasses
 import sys
 import time
 
@@ -17,6 +18,7 @@ class Progress:
 
   def __init__(self):
     self._bar: tqdm.tqdm | None = None
+    self._share = 0.0
     self._last_line = time.monotonic()
 
   def tell(self, line: str) -> None:
@@ -27,7 +29,13 @@ class Progress:
       self._bar.write(line)
 
   def show(self, name: str, found: standing.Standing) -> None:
-    """Shows how far all is, while the step `name` runs."""
+    """Shows how far all is, while the step `name` runs.
+
+    Steps that take another time than expected do not send it back, and what
+    still runs is not all of it.
+    """
+    self._share = max(self._share, min(found.share, 0.99))
+    found = dataclasses.replace(found, share=self._share)
     if sys.stderr.isatty():
       if self._bar is None:
         self._bar = tqdm.tqdm(

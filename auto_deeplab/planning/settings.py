@@ -39,6 +39,11 @@ def momentum(steps: int) -> float:
   return round(min(0.9997, max(0.5, 1 - 20 / steps)), 4)
 
 
+def warmup_steps(steps: int) -> int:
+  """Returns the steps in which the learning rate rises."""
+  return min(100, max(1, steps // 16))
+
+
 def _loop(steps: int) -> int:
   """Steps between two lines of a run: at most fifty lines, or so."""
   return max(1, 10 * (steps // 1000)) if steps >= 1000 else max(1, steps // 50)
@@ -133,9 +138,7 @@ def of_training(
   )
   yield Choice('WeightOptimizerConfig.schedule', 'cosine')
   yield Choice('WeightOptimizerConfig.end_learning_rate', 0.0)
-  yield Choice(
-    'WeightOptimizerConfig.warmup_steps', min(100, max(1, steps // 16))
-  )
+  yield Choice('WeightOptimizerConfig.warmup_steps', warmup_steps(steps))
   yield Choice('WeightOptimizerConfig.weight_decay', 0.01)
   yield Choice('WeightOptimizerConfig.clip_norm', 5.0)
   epochs = steps * design.batch / data.num_train

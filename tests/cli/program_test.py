@@ -129,6 +129,20 @@ def test_a_verb_may_name_its_first_word(tmp_path):
   assert run_tool(tmp_path, body) == (0, 'here\n')
 
 
+@pytest.mark.parametrize(
+  'words',
+  [
+    ['--verbosity', '0', 'here'],  # What follows a flag is its value,
+    ['--alsologtostderr', 'here'],  # unless that has none.
+    ['--nologtostderr', 'here'],
+    ['--verbosity=0', 'here'],
+  ],
+)
+def test_its_first_word_may_stand_after_flags(tmp_path, words):
+  body = _WORDS.format("POSITIONAL = 'data_dir'", words)
+  assert run_tool(tmp_path, body) == (0, 'here\n')
+
+
 def test_a_verb_may_pass_on_what_it_does_not_know(tmp_path):
   settings = "PASSES_ON, POSITIONAL = True, 'data_dir'"
   body = _WORDS.format(settings, ['here', '--a=1', '--b'])

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from auto_deeplab import configs
 from auto_deeplab.cli import __main__ as command
 from auto_deeplab.planning import chain as chain_lib
 from auto_deeplab.planning import execution, standing
@@ -151,15 +152,62 @@ def test_a_training_whose_steps_do_not_fit_gets_a_shorter_schedule(
   chain.shorten(30)
   (train,) = (s for s in chain.steps(1) if s.name == 'train')
   recipes = [
-    f'--gin_file={chain.out}/{n}.gin' for n in ('plan/train', 'shorter')
+    f'--gin_file={chain.out}/{n}.gin' for n in ('plan/train', 'train/shorter')
   ]
   assert [a for a in train.arguments if 'gin' in a] == recipes
-  assert '--allow_config_change' in train.arguments
   assert not train.is_done
   monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 30)
   metrics = '{"step": 30, "eval/mean_iou": 0.4}\n'
   write(f'{chain.out}/train/metrics.jsonl', metrics)
   assert 'train' not in names(chain)
+
+
+def test_a_shorter_schedule_is_shorter_in_all(chain, tmp_path):
+  chain.shorten(300)
+  config = configs.load(configs.TrainExperiment, [chain.shorter])
+  assert config.schedule.train_steps == 300
+  # As a plan of so many steps has them.
+  assert config.weight_optimizer.warmup_steps == 300 // 16
+  momentum = config.segmenter.batch_norm_momentum
+  assert momentum == pytest.approx(1 - 20 / 300, abs=1e-4)
+
+
+def test_a_training_goes_on_where_its_schedule_was_deleted(chain):
+  plan(chain, with_search=False)
+  write(f'{chain.out}/train/config.gin', 'TrainConfig.train_steps = 30\n')
+  (train,) = (s for s in chain.steps(1) if s.name == 'train')
+  assert '--allow_config_change' in train.arguments
+
+
+def test_without_a_search_no_plan_of_one_counts(chain):
+  plan(chain, with_search=False)
+  write(f'{chain.out}/train_plan/train.gin', 'TrainConfig.train_steps = 50\n')
+  (train,) = (s for s in chain.steps(1) if s.name == 'train')
+  assert f'--gin_file={chain.out}/plan/train.gin' in train.arguments
+
+
+def test_other_pictures_are_not_taken_for_those_that_were_converted(chain):
+  chain.note_pictures()
+  made.dataset(pathlib.Path(chain.out, 'data'))
+  other = dataclasses.replace(chain, convert_flags=('--dataset=coco',))
+  other.note_pictures()  # Without val they are converted again.
+  path = f'{chain.out}/data/dataset.json'
+  with open(path) as file:
+    document = json.load(file)
+  shard = document['splits']['train']['shards'][0] | {'name': 'b'}
+  document['splits']['val'] = document['splits']['train'] | {'shards': [shard]}
+  write(path, json.dumps(document))
+  other.note_pictures()
+  with pytest.raises(ValueError, match=r'^.*/data was converted by .*coco'):
+    chain.note_pictures()
+  os.rmdir(chain.pictures)
+  other.note_pictures()  # They are not needed any more.
+
+
+def test_pictures_that_are_not_there_are_named(chain):
+  os.rmdir(chain.pictures)
+  with pytest.raises(FileNotFoundError, match=r'/pictures is no folder\.$'):
+    chain.note_pictures()
 
 
 def test_the_score_is_that_of_what_was_exported(chain):
@@ -347,7 +395,7 @@ def test_a_training_ends_with_the_hours_and_the_rest_is_done(do, program):
 _TOO_SLOW = """
 import os, signal, sys, time
 out, done = {out!r}, {done!r}
-if os.path.exists(out + '/shorter.gin'):
+if os.path.exists(out + '/train/shorter.gin'):
   sys.exit(open(done, 'w').close())
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
 os.makedirs(out + '/train')
@@ -365,8 +413,8 @@ def test_a_training_that_is_too_slow_is_given_what_it_can_do(
   monkeypatch.setattr(execution, '_LOOK_SECONDS', 0.1)
   program = _TOO_SLOW.format(out=chain.out, done=f'{tmp_path}/train.done')
   lines = do(program, hours=20 / 3600)
-  text = (tmp_path / 'out' / 'shorter.gin').read_text()
-  steps = int(text.removeprefix('TrainConfig.train_steps = '))
+  config = configs.load(configs.TrainExperiment, [chain.shorter])
+  steps = config.schedule.train_steps
   assert 100 < steps < 1000
   train = '+ auto-deeplab train '
   assert lines == [

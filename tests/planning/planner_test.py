@@ -3,6 +3,7 @@
 """How a plan is made and what is written of it."""
 
 import itertools
+import pathlib
 import re
 from typing import Any
 
@@ -100,7 +101,28 @@ def test_where_nothing_fits_it_says_so(data, tried):
   tried.answers = [measuring.OutOfMemory('trying needs more memory.')]
   with pytest.raises(measuring.OutOfMemory, match=r'^trying needs'):
     planner.make(data, 5)
-  assert tried == ['train'] * 3
+
+
+def test_what_fits_is_found_however_small(data, tried, monkeypatch):
+  found = fingerprint.read(data)
+  smallest = designs.designs(found)[-1]
+  run = measuring.run
+
+  def short_of_memory(kind, data_dir, recipe, *others):
+    text = pathlib.Path(recipe).read_text()
+    filters = f'SegmenterConfig.filter_multiplier = {smallest.filters}\n'
+    if kind == 'train' and filters not in text:
+      raise measuring.OutOfMemory('trying needs more memory.')
+    return run(kind, data_dir, recipe, *others)
+
+  monkeypatch.setattr(measuring, 'run', short_of_memory)
+  assert planner.make(data, 2).plan.design.filters == smallest.filters
+
+
+def test_a_plan_without_a_search_replaces_one_with_it(data, tried, tmp_path):
+  planner.write(planner.make(data, 24), tmp_path)
+  planner.write(planner.make(data, 0.05), tmp_path)
+  assert not (tmp_path / 'search.gin').exists()
 
 
 @pytest.mark.parametrize('hours', [0, -1, float('inf')])
@@ -117,13 +139,13 @@ def test_little_time_is_spent_on_a_better_guess(
   data, tried, monkeypatch, seconds, again
 ):
   found, seen = fingerprint.read(data), machine.measure()
-  design = designs.choose(found, seen, 0.5 * 3600)
+  design = designs.choose(found, seen, 0.3 * 3600)
   guessed = designs.estimate(found, seen, design).train_seconds
   clock = itertools.chain([0.0], itertools.repeat(seconds))
   monkeypatch.setattr(planner.time, 'monotonic', lambda: next(clock))
   # Too slow for that design, and not so slow that it must not be trained.
   tried.answers = [{'step': 1.9 * guessed}]
-  planner.make(data, 0.5)
+  planner.make(data, 0.3)
   assert (tried.count('train') > 1) == again
 
 

@@ -37,6 +37,17 @@ def test_a_terminal_has_one_bar_below_all_lines(capsys, monkeypatch):
   assert err.rstrip().endswith('| evaluate: 0 min left')
 
 
+def test_a_bar_never_goes_back_nor_ends_before_all_is_done(monkeypatch):
+  monkeypatch.setattr('sys.stderr.isatty', lambda: True)
+  shown = []
+  with progress.Progress() as shows:
+    for share in (0.25, 0.34, 0.03, 0.5, 1.0):
+      shows.show('train', standing.Standing(share, 60.0, None))
+      assert shows._bar is not None
+      shown.append(shows._bar.n)
+  assert shown == [0.25, 0.34, 0.34, 0.5, 0.99]
+
+
 def test_a_bar_is_closed_by_what_goes_wrong(monkeypatch):
   monkeypatch.setattr('sys.stderr.isatty', lambda: True)
   shows = progress.Progress()
