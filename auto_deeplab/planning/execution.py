@@ -26,10 +26,11 @@ _LOOK_SECONDS = 5.0
 # once so much of its time has told how fast it is, and if it has so much to go;
 # to start again may take so much of what is left. All four were chosen, not
 # tuned.
-_SHORTENED = 0.95
+_SHORTENED = 0.98
 _TELLING = 0.2
 _WORTHWHILE = 0.1
 _STARTING = 0.2
+_AFTER_TRAINING = ('evaluate', 'export', 'report')
 # A stage that is begun gets at least this, and at least what it takes to save.
 _LEAST_SECONDS = 60.0
 # What a run that was asked to end, and has saved itself, exits with.
@@ -139,7 +140,7 @@ def _seconds_after(chain: Chain, name: str) -> float:
     # What a search takes of a training's time is lost to it.
     others = [s for n, s in expected.items() if n not in ('search', 'decode')]
     return 0.6 * sum(others)
-  return sum(expected.get(n, 0.0) for n in ('evaluate', 'export'))
+  return sum(expected.get(n, 0.0) for n in _AFTER_TRAINING)
 
 
 def _log(chain: Chain, step: Step) -> str:
@@ -179,8 +180,8 @@ class _Watch:
   def __call__(self, process: subprocess.Popen[bytes]) -> int:
     """Returns the exit status of the process, when it has ended."""
     begin = time.monotonic()
-    limit = self._limit(begin, begin)
     pace = standing.Pace(self.chain, self.step.name, begin)
+    limit = self._limit(pace, begin, begin)
     next_look = begin + _LOOK_SECONDS
     asked = _Asked(process)
     previous = [signal.signal(n, asked.notice) for n in _Asked.NUMBERS]
@@ -194,7 +195,7 @@ class _Watch:
           next_look = now + _LOOK_SECONDS
           self._look(pace, begin, now)
           if limit < math.inf:
-            limit = self._limit(begin, now)
+            limit = self._limit(pace, begin, now)
             self.fitting = self._fitting(pace, begin, now, limit)
             if self.fitting is not None:
               limit = now
@@ -208,14 +209,15 @@ class _Watch:
       return _SAVED
     return process.returncode
 
-  def _limit(self, begin: float, now: float) -> float:
+  def _limit(self, pace: standing.Pace, begin: float, now: float) -> float:
     """Returns when a search or a training is to be asked to end.
 
     On a machine that has become busier than when it was planned for, what comes
     after takes longer as well.
     """
     slowness = standing.slowness(self.chain, self.step.name, now - begin)
-    return max(self.deadline - slowness * self.after, begin + _LEAST_SECONDS)
+    after = pace.line_seconds + slowness * self.after
+    return max(self.deadline - after, begin + _LEAST_SECONDS)
 
   def _fitting(
     self, pace: standing.Pace, begin: float, now: float, limit: float
@@ -224,9 +226,11 @@ class _Watch:
     total = standing.total_steps(self.chain, self.step.name)
     if self.step.name != 'train' or total is None:
       return None
-    fitting = pace.steps_by(limit, now)
-    if fitting is None or fitting >= _SHORTENED * total:
+    reached = pace.steps_by(limit, now)
+    if reached is None or reached >= _SHORTENED * total:
       return None
+    # It saves itself, and starts once more.
+    fitting = pace.steps_by(limit - pace.starting, now) or 0
     is_told = now - begin > _TELLING * (limit - begin)
     if not is_told or pace.starting > _STARTING * (limit - now):
       return None

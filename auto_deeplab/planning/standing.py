@@ -49,7 +49,12 @@ class Standing:
 
 
 class Pace:
-  """Steps a second, from what a run tells while it goes on."""
+  """Steps a second, from what a run tells while it goes on.
+
+  Attributes:
+    line_seconds: between the last two lines that it told; 0 before these. As
+      long it may take to end where it is asked to.
+  """
 
   def __init__(self, chain: Chain, name: str, began: float):
     """Initializes the pace.
@@ -61,6 +66,7 @@ class Pace:
     """
     self._chain, self._name = chain, name
     self._began = began
+    self.line_seconds = 0.0
     # When it was seen to have made how many steps: the first and the last.
     self._begin: tuple[float, int] | None = None
     self._last = began, steps_done(chain, name)
@@ -73,6 +79,8 @@ class Pace:
     """
     done = steps_done(self._chain, self._name)
     if done > self._last[1]:
+      if self._begin:
+        self.line_seconds = now - self._last[0]
       self._last = now, done
       # What came before took the start, and the first step its tracing.
       self._begin = self._begin or self._last
@@ -82,18 +90,17 @@ class Pace:
     return (after - before) / (end - begin)
 
   def steps_by(self, end: float, now: float) -> int | None:
-    """Returns the steps that will be made if the run starts once more now.
+    """Returns the steps that will be made; None before there is a rate.
 
     Args:
       end: when it has to have ended.
-      now: as of `rate`; None before that tells one.
+      now: as of `rate`.
     """
     rate = self.rate(now)
     if rate is None:
       return None
-    # It saves itself first, and so keeps what it made since it last told.
-    left = end - self._last[0] - self.starting
-    return self._last[1] + max(int(rate * left), 0)
+    # It has made some since it last told.
+    return self._last[1] + max(int(rate * (end - self._last[0])), 0)
 
   @property
   def starting(self) -> float:

@@ -291,13 +291,12 @@ def test_its_rate_is_that_of_the_steps_made_here(chain):
   assert pace.rate(40.0) is None
   write(metrics, '{"step": 130}\n')
   assert pace.rate(50.0) == 2.0
-  # To start took 30 seconds, and would again.
-  assert pace.starting == 30
-  assert pace.steps_by(90.0, 50.0) == 130 + 2 * (40 - 30)
-  assert pace.steps_by(60.0, 50.0) == 130
+  assert (pace.starting, pace.line_seconds) == (30, 10)
+  assert pace.steps_by(90.0, 50.0) == 130 + 2 * 40
+  assert pace.steps_by(40.0, 50.0) == 130
   # Between two lines it makes steps that it has not told of yet.
   assert pace.rate(58.0) == 2.0
-  assert pace.steps_by(90.0, 58.0) == 150
+  assert pace.steps_by(90.0, 58.0) == 210
   assert standing.Pace(chain, 'export', 10.0).rate(50.0) is None
 
 
