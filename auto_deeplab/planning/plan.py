@@ -27,7 +27,7 @@ _MEMORY_SHARE = 0.8
 # chose better than chance on the synthetic pictures (docs/results.md).
 _MIN_SEARCH_STEPS, _IDLE_SEARCH_STEPS = 2000, 500
 # Of a training, for evaluations before the one at its end.
-_EVALUATION_SHARE = 0.04
+EVALUATION_SHARE = 0.04
 _MAX_EVALUATIONS = 10
 
 
@@ -229,7 +229,7 @@ def _search_steps(
 def _evaluations(data: Fingerprint, measured: Measured, left: float) -> int:
   """Returns how often val is evaluated within the training."""
   pictures = max(data.num_val * measured.evaluate_seconds, 1e-9)
-  return min(1 + int(_EVALUATION_SHARE * left / pictures), _MAX_EVALUATIONS)
+  return min(1 + int(EVALUATION_SHARE * left / pictures), _MAX_EVALUATIONS)
 
 
 def _train_steps(

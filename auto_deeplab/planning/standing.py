@@ -8,7 +8,7 @@ import os
 import pathlib
 from typing import Any
 
-from auto_deeplab.planning import planner
+from auto_deeplab.planning import plan, planner
 from auto_deeplab.planning.chain import Chain
 from auto_deeplab.runs import metrics_file
 
@@ -67,6 +67,9 @@ class Pace:
     self._chain, self._name = chain, name
     self._began = began
     self.line_seconds = 0.0
+    # What was made, and in how long, evaluations left out.
+    self._steps, self._seconds = 0, 0.0
+    self._scores = 0
     # When it was seen to have made how many steps: the first and the last.
     self._begin: tuple[float, int] | None = None
     self._last = began, steps_done(chain, name)
@@ -74,20 +77,22 @@ class Pace:
   def rate(self, now: float) -> float | None:
     """Returns the steps a second since the first that were made here.
 
+    Evaluations are left out: one within few steps would say little of more.
+
     Args:
       now: a clock's seconds.
     """
     done = steps_done(self._chain, self._name)
     if done > self._last[1]:
-      if self._begin:
+      scores = num_scores(self._chain, self._name)
+      if self._begin and scores == self._scores:
         self.line_seconds = now - self._last[0]
-      self._last = now, done
+        self._steps += done - self._last[1]
+        self._seconds += self.line_seconds
+      self._last, self._scores = (now, done), scores
       # What came before took the start, and the first step its tracing.
       self._begin = self._begin or self._last
-    if self._begin is None or self._begin == self._last:
-      return None
-    (begin, before), (end, after) = self._begin, self._last
-    return (after - before) / (end - begin)
+    return self._steps / self._seconds if self._steps else None
 
   def steps_by(self, end: float, now: float) -> int | None:
     """Returns the steps that will be made; None before there is a rate.
@@ -99,8 +104,9 @@ class Pace:
     rate = self.rate(now)
     if rate is None:
       return None
-    # It has made some since it last told.
-    return self._last[1] + max(int(rate * (end - self._last[0])), 0)
+    # It has made some since it last told, and will be evaluated.
+    left = (1 - plan.EVALUATION_SHARE) * (end - self._last[0])
+    return self._last[1] + max(int(rate * left), 0)
 
   @property
   def starting(self) -> float:
@@ -187,6 +193,11 @@ def steps_done(chain: Chain, name: str) -> int:
     return 0
   rows = _rows(chain, name)
   return rows[-1]['step'] if rows else 0
+
+
+def num_scores(chain: Chain, name: str) -> int:
+  """How often a training was evaluated."""
+  return sum(_SCORE in row for row in _rows(chain, name))
 
 
 def _rows(chain: Chain, name: str) -> list[dict[str, Any]]:

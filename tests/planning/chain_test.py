@@ -292,11 +292,15 @@ def test_its_rate_is_that_of_the_steps_made_here(chain):
   write(metrics, '{"step": 130}\n')
   assert pace.rate(50.0) == 2.0
   assert (pace.starting, pace.line_seconds) == (30, 10)
-  assert pace.steps_by(90.0, 50.0) == 130 + 2 * 40
+  # A twenty-fifth of the time is for evaluations.
+  assert pace.steps_by(100.0, 50.0) == 130 + 2 * 48
   assert pace.steps_by(40.0, 50.0) == 130
   # Between two lines it makes steps that it has not told of yet.
   assert pace.rate(58.0) == 2.0
-  assert pace.steps_by(90.0, 58.0) == 210
+  assert pace.steps_by(100.0, 58.0) == 130 + 2 * 48
+  # Between these two it was evaluated.
+  write(metrics, '{"step": 130, "eval/mean_iou": 0.5}\n{"step": 150}\n')
+  assert pace.rate(100.0) == 2.0
   assert standing.Pace(chain, 'export', 10.0).rate(50.0) is None
 
 
