@@ -29,6 +29,7 @@ def test_a_flag_that_no_verb_has_is_refused_at_once(tmp_path):
 
 
 def test_a_folder_that_cannot_be_converted_ends_it(tmp_path):
+  (tmp_path / 'here').mkdir()
   status, output, errors = run(tmp_path, 'here', '--output_dir=o', '--seed=3')
   assert status == 1
   assert output.startswith(
@@ -36,3 +37,10 @@ def test_a_folder_that_cannot_be_converted_ends_it(tmp_path):
     '--data_dir=here --output_dir=o/data\n'
   )
   assert errors.endswith('run: build_tfrecords failed, see above.\n')
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+  status, output, errors = run(tmp_path, 'here', '--output_dir=o')
+  assert (status, output) == (1, '')
+  assert errors == 'run: here is no folder.\n'
+  assert not (tmp_path / 'o').exists()
