@@ -30,6 +30,7 @@ _SHORTENED = 0.98
 _TELLING = 0.2
 _WORTHWHILE = 0.1
 _STARTING = 0.2
+# What there has to be time for when a training ends.
 _AFTER_TRAINING = ('evaluate', 'export', 'report')
 # A stage that is begun gets at least this, and at least what it takes to save.
 _LEAST_SECONDS = 60.0

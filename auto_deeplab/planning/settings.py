@@ -45,14 +45,14 @@ def warmup_steps(steps: int) -> int:
 
 
 def _loop(steps: int) -> int:
-  """Steps between two lines of a run: at most fifty lines, or so."""
+  """Steps between two lines of a run: at most two hundred lines."""
   return max(1, 10 * (steps // 1000)) if steps >= 1000 else max(1, steps // 50)
 
 
 def _runtime(steps: int) -> list[Choice]:
   loop = _loop(steps)
   return [
-    Choice('RuntimeConfig.steps_per_loop', loop, 'Some fifty lines in all.'),
+    Choice('RuntimeConfig.steps_per_loop', loop, 'At most 200 lines in all.'),
     Choice(
       'RuntimeConfig.checkpoint_interval',
       5 * loop,

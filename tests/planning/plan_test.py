@@ -144,7 +144,7 @@ def test_a_budget_too_small_for_a_search_trains_only():
   assert planned.search == ()
   assert planned.why == (
     'the 10000 training steps that are needed take 83 minutes and come first; '
-    'a search of 2000 steps takes 34, and would fit with some 108 minutes more.'
+    'a search of 2000 steps takes 34, and would fit with some 109 minutes more.'
   )
   assert 'search' not in [stage.verb for stage in planned.stages]
 

@@ -103,6 +103,21 @@ def test_where_nothing_fits_it_says_so(data, tried):
     planner.make(data, 5)
 
 
+@pytest.mark.parametrize(('others', 'seconds'), [(3, 2.0), (0, 5.0)])
+def test_what_a_picture_takes_is_told_of_val_of_any_size(
+  monkeypatch, others, seconds
+):
+  clock = [0.0]
+
+  class Evaluator:
+    def evaluate(self, number):
+      clock[0] += 3.0 + 2.0 * int(number)
+
+  monkeypatch.setattr(measuring.time, 'monotonic', lambda: clock[0])
+  found = measuring._timed_picture(Evaluator(), others)
+  assert (found['evaluation'], found['picture']) == (5.0, seconds)
+
+
 def test_what_fits_is_found_however_small(data, tried, monkeypatch):
   found = fingerprint.read(data)
   smallest = designs.designs(found)[-1]
