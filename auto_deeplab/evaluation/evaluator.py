@@ -56,7 +56,7 @@ class Evaluator(orbit.StandardEvaluator):
     self,
     strategy: tf.distribute.Strategy,
     forward: inference.Forward,
-    dataset: tf.distribute.DistributedDataset,
+    dataset: distribution.Batches,
     class_names: Sequence[str],
     config: configs.EvalConfig | None = None,
     on_picture: OnPicture | None = None,
@@ -228,7 +228,7 @@ def make_evaluator(
   return Evaluator(
     strategy,
     lambda images: segmenter(images, training=False),
-    strategy.distribute_datasets_from_function(make_dataset),
+    distribution.distribute(strategy, make_dataset),
     info.class_names,
     config,
     on_picture,

@@ -35,7 +35,7 @@ def distribute(
   place: run_lib.Place,
   first_step: int,
   half: str | None = None,
-) -> tf.distribute.DistributedDataset:
+) -> distribution.Batches:
   """Returns the batches from a step on, of a half or of the whole split."""
   distribution.replica_batch_size(strategy, config.input.batch_size)
 
@@ -50,7 +50,7 @@ def distribute(
       input_context=context,
     )
 
-  return strategy.distribute_datasets_from_function(make_dataset)
+  return distribution.distribute(strategy, make_dataset)
 
 
 def make_step(

@@ -41,6 +41,7 @@ from auto_deeplab.training import (
   architecture_loss,
   cost_target,
   curvature,
+  distribution,
   gradient_step,
   networks,
   searcher,
@@ -99,7 +100,7 @@ def distribute_halves(
   config: configs.SearchExperiment,
   place: run_lib.Place,
   first_step: int,
-) -> tuple[tf.distribute.DistributedDataset, tf.distribute.DistributedDataset]:
+) -> tuple[distribution.Batches, distribution.Batches]:
   """Returns the batches of half A, and those of B from where they are needed.
 
   Step t takes batch t of each.
@@ -115,8 +116,8 @@ def make_searcher(
   config: configs.SearchExperiment,
   info: datasets.DatasetInfo,
   strategy: tf.distribute.Strategy,
-  dataset_a: tf.distribute.DistributedDataset,
-  dataset_b: tf.distribute.DistributedDataset,
+  dataset_a: distribution.Batches,
+  dataset_b: distribution.Batches,
 ) -> searcher.Searcher:
   """Builds the supernet and both steps, within the strategy's scope.
 

@@ -86,7 +86,7 @@ def _make_trainer(
   config: configs.TrainExperiment,
   model: segmenter_lib.Segmenter,
   strategy: tf.distribute.Strategy,
-  dataset: tf.distribute.DistributedDataset,
+  dataset: distribution.Batches,
   pixel_loss: objectives.PixelLoss,
 ) -> trainer.Trainer:
   global_step = orbit.utils.create_global_step()

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Strategies by name, and how they share out a batch."""
 
+from collections.abc import Callable, Iterable
 import functools
 import os
+from typing import Any
 
 from absl import logging
 import tensorflow as tf
@@ -11,6 +13,10 @@ import tensorflow as tf
 from auto_deeplab import configs
 from auto_deeplab.model.ops import devices
 from auto_deeplab.training import cluster
+
+# What the replicas of a strategy take their batches from: a DistributedDataset,
+# or of one CPU a Dataset.
+Batches = Iterable[Any]
 
 
 def make_strategy(
@@ -105,6 +111,26 @@ def replica_batch_size(
       f'number of replicas ({replicas}){parts}.'
     )
   return batch_size // replicas
+
+
+def distribute(
+  strategy: tf.distribute.Strategy,
+  make_dataset: Callable[[tf.distribute.InputContext], tf.data.Dataset],
+) -> Batches:
+  """Returns the batches of the replicas.
+
+  Args:
+    strategy: the replicas.
+    make_dataset: returns batches of one replica, made ahead.
+  """
+  devices = strategy.extended.worker_devices
+  is_here = not has_several_workers(strategy) and len(devices) == 1
+  if is_here and tf.DeviceSpec.from_string(devices[0]).device_type == 'CPU':
+    # They are where they are needed. What would fetch them has a thread that
+    # often misses that it is to end, as `input_pipeline` says: processes waited
+    # up to a minute for it.
+    return make_dataset(tf.distribute.InputContext())
+  return strategy.distribute_datasets_from_function(make_dataset)
 
 
 def has_several_workers(strategy: tf.distribute.Strategy) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
-from auto_deeplab.training import gradient_step
+from auto_deeplab.training import distribution, gradient_step
 
 
 class Networks(tf.Module):
@@ -46,7 +46,7 @@ class Rivals(orbit.StandardTrainer):
     self,
     models: Mapping[str, tf.keras.Model],
     steps: Mapping[str, gradient_step.GradientStep],
-    dataset: tf.distribute.DistributedDataset,
+    dataset: distribution.Batches,
     global_step: tf.Variable,
   ):
     """Initializes the trainer.

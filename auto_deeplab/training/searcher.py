@@ -14,6 +14,7 @@ from auto_deeplab.architecture import decode
 from auto_deeplab.model import supernet as supernet_lib
 from auto_deeplab.training import (
   cost_target,
+  distribution,
   gradient_step,
   optimizers,
   undoing,
@@ -50,8 +51,8 @@ class Searcher(orbit.StandardTrainer):
     supernet: supernet_lib.Supernet,
     weight_step: gradient_step.GradientStep,
     architecture_step: ArchitectureStep,
-    dataset_a: tf.distribute.DistributedDataset,
-    dataset_b: tf.distribute.DistributedDataset,
+    dataset_a: distribution.Batches,
+    dataset_b: distribution.Batches,
     global_step: tf.Variable,
     arch_start_step: int,
     target: cost_target.CostTarget | None = None,

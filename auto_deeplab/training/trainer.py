@@ -8,7 +8,12 @@ from typing import Any
 import orbit
 import tensorflow as tf
 
-from auto_deeplab.training import gradient_step, networks, optimizers
+from auto_deeplab.training import (
+  distribution,
+  gradient_step,
+  networks,
+  optimizers,
+)
 
 
 class Trainer(orbit.StandardTrainer):
@@ -25,7 +30,7 @@ class Trainer(orbit.StandardTrainer):
     self,
     model: tf.keras.Model,
     step: gradient_step.GradientStep,
-    dataset: tf.distribute.DistributedDataset,
+    dataset: distribution.Batches,
     global_step: tf.Variable,
   ):
     """Initializes the trainer.

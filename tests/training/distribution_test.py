@@ -98,3 +98,17 @@ def test_an_unknown_strategy_is_refused():
     "`distribution` ('cluster') must be one of ('one_device', 'mirrored', "
     "'multi_worker', 'tpu')."
   )
+
+
+def test_on_one_cpu_batches_come_straight_from_the_data_set(mirrored):
+  def make_dataset(context):
+    assert (context.num_input_pipelines, context.input_pipeline_id) == (1, 0)
+    return tf.data.Dataset.range(context.num_replicas_in_sync)
+
+  strategy = tf.distribute.OneDeviceStrategy('/cpu:0')
+  dataset = distribution.distribute(strategy, make_dataset)
+  assert isinstance(dataset, tf.data.Dataset)
+  assert [int(x) for x in dataset] == [0]
+  (batch,) = distribution.distribute(mirrored, make_dataset)
+  first, second = mirrored.experimental_local_results(batch)
+  assert (int(first), int(second)) == (0, 1)
