@@ -123,7 +123,34 @@ def _try_training(
   found = _timed(trainer.Trainer(model, step, dataset, global_step))
   evaluate = evaluator.make_evaluator(strategy, evaluated, data_dir, 'val')
   others = min(_PICTURES, info.splits['val'].num_examples - 1)
-  return found | _timed_picture(evaluate, others)
+  found |= _timed_picture(evaluate, others)
+  if info.splits['val'].min_size != info.splits['val'].max_size:
+    _evaluate_largest(strategy, evaluated, info)
+  return found
+
+
+def _evaluate_largest(strategy: Any, segmenter: Any, info: Any) -> None:
+  """Evaluates a picture of the largest height and width, for the peak."""
+  import tensorflow as tf
+
+  from auto_deeplab.evaluation import evaluator
+  from auto_deeplab.training import distribution
+
+  size = info.splits['val'].max_size
+  picture = {
+    'image': tf.zeros([1, *size, 3], tf.uint8),
+    'label': tf.zeros([1, *size], tf.uint8),
+    'filename': tf.zeros([1, 1], tf.uint8),
+  }
+  dataset = distribution.distribute(
+    strategy, lambda _: tf.data.Dataset.from_tensors(picture)
+  )
+  evaluator.Evaluator(
+    strategy,
+    lambda images: segmenter(images, training=False),
+    dataset,
+    info.class_names,
+  ).evaluate(tf.constant(1))
 
 
 def _timed_picture(evaluate: Any, others: int) -> dict[str, float]:

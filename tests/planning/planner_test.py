@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a plan is made and what is written of it."""
 
+import dataclasses
 import itertools
 import pathlib
 import re
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import genotype as genotype_lib
+from auto_deeplab.data.records import tfrecord
 from auto_deeplab.planning import (
   designs,
   fingerprint,
@@ -206,3 +209,18 @@ def test_a_trial_measures_a_training(data, tmp_path):
   assert found.keys() == {*wall, *(f'cpu_{n}' for n in wall), 'peak'}
   assert 0 < found['step'] < found['start']
   assert 2**27 < found['peak'] < 2**34
+
+
+def test_a_trial_evaluates_a_picture_of_the_largest_size(data):
+  info = tfrecord.load_info(data)
+  val = dataclasses.replace(info.splits['val'], max_size=(33, 48))
+  info = dataclasses.replace(info, splits={**info.splits, 'val': val})
+  seen = []
+
+  def segmenter(images, training):
+    seen.append((*images.shape, training))
+    return tf.zeros([*images.shape[:3], info.num_classes])
+
+  strategy = tf.distribute.OneDeviceStrategy('/cpu:0')
+  measuring._evaluate_largest(strategy, segmenter, info)
+  assert set(seen) == {(1, 33, 48, 3, False)}
