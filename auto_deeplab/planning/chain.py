@@ -6,6 +6,8 @@
     OUT/contact_sheet.png  some of them with their labels, to look at
     OUT/plan/              recipes for search and training (`planner`)
     OUT/search/, decoded/  only where the plan has a search
+    OUT/known/             the plan's own network, where that search was cut too
+                           early to tell
     OUT/train_plan/        of the network that it found, for the time left
     OUT/train/             the training, and its evaluation
     OUT/train/shorter.gin  fewer steps of it, where not all fit
@@ -24,9 +26,11 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 from auto_deeplab import configs
 from auto_deeplab.architecture import artifact, decode
+from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.data.records import tfrecord
 from auto_deeplab.planning import planner, settings
 from auto_deeplab.runs import best, checkpoints, metrics_file
@@ -92,11 +96,35 @@ class Chain:
     with artifact.writing(pathlib.Path(self.shorter)) as file:
       file.write('\n'.join([*lines, '']).encode())
 
+  @property
+  def known(self) -> str:
+    """The genotype that `give_up_search` writes."""
+    return f'{self.out}/known/{planner.GENOTYPE}'
+
+  def give_up_search(self) -> None:
+    """Has the network of the plan trained, and the search go no further."""
+    genotype = genotype_lib.Genotype.load(f'{self.out}/plan/{planner.GENOTYPE}')
+    genotype.save(self.known, searched={'plan': f'{self.out}/plan'})
+
+  def searched_share(self) -> float:
+    """Returns how many of its architecture steps the search has to show.
+
+    Returns:
+      A share of those planned: of the newest snapshot, which is decoded.
+    """
+    recipe, run_dir = f'{self.out}/plan/{planner.SEARCH}', f'{self.out}/search'
+    schedule = configs.load(configs.SearchExperiment, [recipe]).schedule
+    try:
+      snapshot = decode.load_snapshot(decode.latest_snapshot(run_dir))
+    except FileNotFoundError:
+      return 0.0
+    moved = max(snapshot.step - schedule.arch_start_step, 0)
+    return moved / (schedule.train_steps - schedule.arch_start_step)
+
   def score(self) -> float | None:
     """Returns the mIoU on val of the network that was exported, if it is."""
     step = _exported_step(f'{self.out}/saved_model')
-    path = pathlib.Path(self.out, 'train', f'evaluation-val-{step}.json')
-    return json.loads(path.read_text())['mean_iou'] if path.exists() else None
+    return _value(f'{self.out}/train/evaluation-val-{step}.json', 'mean_iou')
 
   def steps(self, hours: float) -> list[Step]:
     """Returns the steps as far as they are known by now.
@@ -126,7 +154,8 @@ class Chain:
     ]
     genotype, recipe = f'{plan}/{planner.GENOTYPE}', f'{plan}/{planner.TRAIN}'
     if os.path.exists(f'{plan}/{planner.SEARCH}'):
-      genotype = f'{out}/decoded/genotype.json'
+      genotype = f'{out}/decoded/{planner.GENOTYPE}'
+      genotype = self.known if os.path.exists(self.known) else genotype
       steps += self._searching(genotype, hours)
       second = f'{out}/train_plan/{planner.TRAIN}'
       recipe = second if os.path.exists(second) else recipe
@@ -179,19 +208,19 @@ class Chain:
   def _searching(self, genotype: str, hours: float) -> list[Step]:
     data, out = f'--data_dir={self.data_dir}', self.out
     recipe, run_dir = f'{out}/plan/{planner.SEARCH}', f'{out}/search'
-    is_decoded = os.path.exists(genotype)
+    is_chosen = os.path.exists(genotype)
     return [
       Step(
         'search',
         'search',
         (f'--gin_file={recipe}', data, f'--run_dir={run_dir}'),
-        is_decoded or _is_searched(recipe, run_dir),
+        is_chosen or _is_searched(recipe, run_dir),
       ),
       Step(
         'decode',
         'decode',
         (f'--run_dir={run_dir}', f'--output_dir={out}/decoded'),
-        is_decoded,
+        is_chosen,
       ),
       # It takes another time than the network that was only guessed.
       Step(
@@ -241,7 +270,7 @@ class Chain:
         'evaluate',
         'evaluate',
         (data, f'--run_dir={run_dir}', *used),
-        os.path.exists(f'{run_dir}/evaluation-val-{step}.json'),
+        _value(f'{run_dir}/evaluation-val-{step}.json', 'mean_iou') is not None,
       ),
       Step(
         'export',
@@ -287,8 +316,15 @@ def _is_trained(recipes: Sequence[str], run_dir: str, step: int) -> bool:
 
 
 def _exported_step(folder: str) -> int | None:
-  path = pathlib.Path(folder, 'assets.extra', 'metadata.json')
-  return json.loads(path.read_text()).get('step') if path.exists() else None
+  return _value(f'{folder}/assets.extra/metadata.json', 'step')
+
+
+def _value(path: str, key: str) -> Any:
+  """Returns what a file of JSON has; None if that cannot be read."""
+  try:
+    return json.loads(pathlib.Path(path).read_text())[key]
+  except (OSError, ValueError, KeyError, TypeError):
+    return None
 
 
 def _is_newer(path: str, than: str) -> bool:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the steps of a chain, each a process of its own, within the hours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import dataclasses
 import math
 import os
@@ -30,6 +31,9 @@ _SHORTENED = 0.98
 _TELLING = 0.2
 _WORTHWHILE = 0.1
 _STARTING = 0.2
+# Of its architecture steps a search that is cut has to have made so many for
+# what it found to be trained. Chosen.
+_TRUSTED = 0.5
 # What there has to be time for when a training ends.
 _AFTER_TRAINING = ('evaluate', 'export', 'report')
 # A stage that is begun gets at least this, and at least what it takes to save.
@@ -90,10 +94,11 @@ def run(
   over: set[str] = set()
   while step := _next(chain, deadline, over):
     tell(f'+ {shown(step.verb)} {shlex.join(step.arguments)}')
-    _prepare(chain, step)
+    os.makedirs(f'{chain.out}/logs', exist_ok=True)
     after = _seconds_after(chain, step.name)
     watch = _Watch(chain, step, after, deadline, show)
-    status = _do(watch, start(step.verb), tell)
+    with _keeping_model(chain, step):
+      status = _do(watch, start(step.verb), tell)
     if status == _SAVED and watch.fitting is not None:
       chain.shorten(watch.fitting)
       tell(
@@ -102,21 +107,31 @@ def run(
       )
       continue
     if status == _SAVED and step.name in standing.STOPPABLE:
-      share = standing.share_of_steps(chain, step.name)
-      if share < 1:
-        more = ' The same command with more hours goes on with it.'
-        tell(
-          f'The time for {step.name} is up at {share:.0%} of its '
-          'steps; going on with what it has.'
-          # What a search has found by then is decoded at once, and trained.
-          + (more if step.name == 'train' else '')
-        )
+      _go_on(chain, step.name, tell)
     elif status and step.is_needed:
       raise StepError(_failure(chain, step, status))
     elif status:
       tell(f'{_failure(chain, step, status)} Going on without.')
     over.add(step.name)
   return chain.score()
+
+
+def _go_on(chain: Chain, name: str, tell: Callable[[str], None]) -> None:
+  """Says with what the chain goes on after one that was stopped."""
+  share = standing.share_of_steps(chain, name)
+  up = f'The time for {name} is up at {share:.0%} of its steps'
+  if name == 'search' and chain.searched_share() < _TRUSTED:
+    chain.give_up_search()
+    tell(
+      f'{up}, too few to choose a network; going on with that of the plan '
+      f'({chain.known}).'
+    )
+  elif share < 1:
+    # What a search has found by then is decoded at once, and trained.
+    more = ' The same command with more hours goes on with it.'
+    tell(
+      f'{up}; going on with what it has.' + (more if name == 'train' else '')
+    )
 
 
 def _next(chain: Chain, deadline: float, over: set[str]) -> Step | None:
@@ -128,10 +143,26 @@ def _next(chain: Chain, deadline: float, over: set[str]) -> Step | None:
   return None
 
 
-def _prepare(chain: Chain, step: Step) -> None:
-  if step.name == 'export':  # Which overwrites nothing.
-    shutil.rmtree(f'{chain.out}/saved_model', ignore_errors=True)
-  os.makedirs(f'{chain.out}/logs', exist_ok=True)
+@contextlib.contextmanager
+def _keeping_model(chain: Chain, step: Step) -> Iterator[None]:
+  """Has an export, which overwrites nothing, take the place of another.
+
+  Where it fails or is stopped, that one is put back.
+  """
+  if step.name != 'export':
+    yield
+    return
+  model, before = f'{chain.out}/saved_model', f'{chain.out}/saved_model.before'
+  if os.path.exists(model):
+    shutil.rmtree(before, ignore_errors=True)
+    os.replace(model, before)
+  try:
+    yield
+  finally:
+    if os.path.exists(model):
+      shutil.rmtree(before, ignore_errors=True)
+    elif os.path.exists(before):
+      os.replace(before, model)
 
 
 def _seconds_after(chain: Chain, name: str) -> float:

@@ -4,7 +4,7 @@
 
 PLAN/search.gin      only where a search fits into the time
 PLAN/train.gin
-PLAN/genotype.json   only without search: what is trained
+PLAN/genotype.json   what is trained without a search; none if it was given
 PLAN/plan.json       what it was made from, and what it is expected to take
 """
 
@@ -167,7 +167,7 @@ def write(
   files = {TRAIN: settings.to_gin(plan.train, _heading(made, 'Training'))}
   if plan.search_steps:
     files[SEARCH] = settings.to_gin(plan.search, _heading(made, 'Search'))
-  elif genotype_file is None:
+  if genotype_file is None:
     plan.design.genotype.save(folder / GENOTYPE)
   files[PLAN] = to_json(made)
   if SEARCH not in files:  # Of a plan that was here before.

@@ -11,13 +11,16 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from auto_deeplab import configs
+from auto_deeplab.architecture import decode
+from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.cli import __main__ as command
 from auto_deeplab.planning import chain as chain_lib
 from auto_deeplab.planning import execution, standing
-from tests import pages
+from tests import pages, tiny
 from tests.page import made
 
 _SECONDS = {'search': 100.0, 'decode': 10.0, 'train': 200.0, 'export': 90.0}
@@ -112,18 +115,56 @@ def test_folders_say_what_is_done(chain):
   assert f'--genotype={chain.out}/decoded/genotype.json' in train.arguments
 
 
+def snapshot(chain, step):
+  alphas, betas = np.zeros((2, 8)), np.zeros((5, 4, 3))
+  searched = decode.Snapshot(step, alphas, betas)
+  decode.save_snapshot(f'{chain.out}/search', searched)
+
+
+def test_a_search_shows_the_architecture_steps_of_its_newest_snapshot(chain):
+  plan(chain)
+  assert chain.searched_share() == 0
+  for step, share in (300, 0), (400, 0), (700, 0.5), (1000, 1):
+    snapshot(chain, step)
+    assert chain.searched_share() == share
+
+
+def test_where_a_search_is_given_up_the_network_of_the_plan_is_trained(chain):
+  plan(chain)
+  tiny.GENOTYPE.save(f'{chain.out}/plan/genotype.json')
+  snapshot(chain, 300)
+  assert 'search' in names(chain)
+  chain.give_up_search()
+  assert {'search', 'decode'}.isdisjoint(names(chain))
+  steps = {step.name: step for step in chain.steps(1)}
+  given = f'--genotype={chain.out}/known/genotype.json'
+  for name in 'train_plan', 'train':
+    assert given in steps[name].arguments
+  assert genotype_lib.Genotype.load(chain.known) == tiny.GENOTYPE
+
+
 def test_what_is_of_another_checkpoint_is_not_done(chain, monkeypatch):
   plan(chain, with_search=False)
   run_dir, model = f'{chain.out}/train', f'{chain.out}/saved_model'
   monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 40)
   write(f'{run_dir}/metrics.jsonl', '{"step": 40, "eval/mean_iou": 0.5}\n')
-  write(f'{run_dir}/evaluation-val-20.json')
+  write(f'{run_dir}/evaluation-val-20.json', '{"mean_iou": 0.5}')
   write(f'{model}/assets.extra/metadata.json', '{"step": 20}')
   assert names(chain)[-3:] == ['evaluate', 'export', 'report']
   assert 'train' not in names(chain)
-  write(f'{run_dir}/evaluation-val-40.json')
+  write(f'{run_dir}/evaluation-val-40.json', '{"mean_iou": 0.5}')
   write(f'{model}/assets.extra/metadata.json', '{"step": 40}')
-  assert names(chain)[-1] == 'plan' or 'export' not in names(chain)
+  assert {'evaluate', 'export'}.isdisjoint(names(chain))
+
+
+def test_what_is_torn_is_done_again(chain, monkeypatch):
+  plan(chain, with_search=False)
+  run_dir, model = f'{chain.out}/train', f'{chain.out}/saved_model'
+  monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 40)
+  write(f'{run_dir}/evaluation-val-40.json', '{"mean_i')
+  write(f'{model}/assets.extra/metadata.json', '{"step"')
+  assert {'evaluate', 'export'} <= set(names(chain))
+  assert chain.score() is None
 
 
 def test_of_a_training_that_was_cut_the_best_is_used(chain, monkeypatch):
@@ -132,12 +173,12 @@ def test_of_a_training_that_was_cut_the_best_is_used(chain, monkeypatch):
   monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 30)
   found = {'step': 20, 'checkpoint': 'ckpt-20', 'mean_iou': 0.5}
   write(f'{run_dir}/best/best.json', json.dumps(found))
-  write(f'{run_dir}/evaluation-val-30.json')
+  write(f'{run_dir}/evaluation-val-30.json', '{"mean_iou": 0.4}')
   steps = {step.name: step for step in chain.steps(1)}
   for name in ('evaluate', 'export'):
     assert '--checkpoint=best' in steps[name].arguments
     assert not steps[name].is_done
-  write(f'{run_dir}/evaluation-val-20.json')
+  write(f'{run_dir}/evaluation-val-20.json', '{"mean_iou": 0.5}')
   assert 'evaluate' not in names(chain)
   # One that has come to its end is at its best, whatever the scores say.
   monkeypatch.setattr(chain_lib.checkpoints, 'newest_step', lambda _: 40)
@@ -317,8 +358,8 @@ def do(chain, monkeypatch, tmp_path):
   monkeypatch.setattr(execution, '_LEAST_SECONDS', 1.0)
   monkeypatch.setattr(execution, '_POLL_SECONDS', 0.05)
 
-  def done(train, export='', hours=1.0, needed=('train', 'export')):
-    programs = {'train': train, 'export': export}
+  def done(train='', export='', hours=1.0, needed=('train', 'export'), **more):
+    programs = more | {'train': train, 'export': export}
 
     def steps(self, hours):
       return [
@@ -373,6 +414,23 @@ def test_what_can_be_done_without_is_named_where_it_fails(do, chain):
   ]
 
 
+@pytest.mark.parametrize('is_made', [True, False])
+def test_a_model_is_there_until_a_new_one_is(do, chain, is_made):
+  file, old = f'{chain.out}/saved_model/saved_model.pb', 'old'
+  write(file, old)
+  program = 'raise SystemExit("it broke")'
+  if is_made:
+    program = (
+      f'import os; os.mkdir({os.path.dirname(file)!r}); '
+      f'open({file!r}, "w").write("new")'
+    )
+  lines = do(export=program, needed=())
+  with open(file) as read:
+    assert read.read() == ('new' if is_made else old)
+  assert ('Going on without' in lines[-1]) == (not is_made)
+  assert not os.path.exists(f'{chain.out}/saved_model.before')
+
+
 _ENDLESS = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
@@ -392,6 +450,26 @@ def test_a_training_ends_with_the_hours_and_the_rest_is_done(do, program):
     'The same command with more hours goes on with it.',
     '+ auto-deeplab export ',
   ]
+
+
+@pytest.mark.parametrize(
+  ('step', 'told'),
+  [
+    (None, 'too few to choose a network; going on with that of the plan ({}).'),
+    (690, 'too few to choose a network; going on with that of the plan ({}).'),
+    (700, 'going on with what it has.'),
+  ],
+)
+def test_a_search_that_is_cut_is_used_where_it_tells(do, chain, step, told):
+  plan(chain)
+  tiny.GENOTYPE.save(f'{chain.out}/plan/genotype.json')
+  if step is not None:
+    snapshot(chain, step)
+  lines = do(search=_ENDLESS, hours=0.5 / 3600, needed=('search', 'train'))
+  assert lines[0] == '+ auto-deeplab search '
+  assert lines[1].endswith(told.format(chain.known))
+  assert lines[2] == '+ auto-deeplab train '
+  assert os.path.exists(chain.known) == ('plan' in told)
 
 
 # 50 steps a second of ten thousand; once its schedule is shorter, all of it.

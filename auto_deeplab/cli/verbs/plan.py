@@ -9,7 +9,7 @@ chooses a network, makes some steps with it to see what they take, which lasts
 about a minute or two, and writes to --output_dir
 
   search.gin      where there is time for a search
-  genotype.json   else: the network that is trained without one
+  genotype.json   the network that is trained without one
   train.gin       the training
   plan.json       what it was made from, and what each step will take
 

@@ -13,7 +13,8 @@ are passed on to it. A folder of TFRecords is taken as it is.
 Started again, it goes on where it was stopped. --hours count from each start;
 a training whose steps do not fit into them gets a shorter schedule, a search or
 a training that still does not get ready is stopped, and the best there is by
-then is evaluated and exported.
+then is evaluated and exported. After a search that is stopped too early to tell
+the network of the plan is trained.
 """
 
 from collections.abc import Sequence
