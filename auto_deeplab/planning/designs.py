@@ -5,7 +5,7 @@
 import dataclasses
 import math
 
-from auto_deeplab.architecture import cost
+from auto_deeplab.architecture import cost, lattice
 from auto_deeplab.architecture import genotype as genotype_lib
 from auto_deeplab.planning.fingerprint import Fingerprint
 from auto_deeplab.planning.machine import Machine
@@ -33,8 +33,11 @@ _TRAINING_SHARE = 0.85
 # convolutions are slower than the one that is timed: 1.8 to 2.5 times with the
 # recipes on two kinds of CPU.
 _PASSES, SLOWNESS = 3, 2.0
-# Of a supernet to the network that is decoded from it, seen with both recipes.
-_SUPERNET_TIMES = 6.0
+# What a supernet takes, weight and architecture step together, for each edge of
+# each of its cells: in multiply-adds of the convolution that is timed, and more
+# for each pixel of a step's crops. Fitted to six searches of F=4 on a core of a
+# Xeon with AMX, of which it is within 26 %; the last is that of the weights.
+_EDGE, _EDGE_PIXEL, _WEIGHT_SHARE = 4.7e7, 1560.0, 0.57
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,22 +217,25 @@ def estimate(data: Fingerprint, machine: Machine, design: Design) -> Measured:
   step = design.step_multiply_adds(data.num_classes) * SLOWNESS / machine.rate
   crops = math.prod(data.size) / design.crop**2
   start = 15.0 + 2.0 * design.layers
+  searching = _search_multiply_adds(design) / machine.rate
   return Measured(
     start_seconds=start,
     train_seconds=step,
     evaluate_seconds=2 * step * crops / design.batch / _PASSES,
     train_bytes=0,
-    search_start_seconds=4 * start,
-    search_seconds=step * _search_share(design),
-    architecture_seconds=step * _search_share(design),
+    search_start_seconds=2 * start,
+    search_seconds=_WEIGHT_SHARE * searching,
+    architecture_seconds=(1 - _WEIGHT_SHARE) * searching,
   )
 
 
-def _search_share(design: Design) -> float:
-  """Returns how much a search step computes of a training step, about."""
-  smaller = search_crop(design) ** 2 * design.search_batch * 4
-  larger = design.crop**2 * design.batch * design.filters
-  return _SUPERNET_TIMES * smaller / larger * design.layers
+def _search_multiply_adds(design: Design) -> float:
+  """Returns as many as take as long as a weight and an architecture step."""
+  # Each way into a node of the lattice has a cell of its own.
+  cells = len(lattice.transitions(design.layers))
+  pixels = design.search_batch * search_crop(design) ** 2
+  num_edges = len(genotype_lib.edges(design.blocks))
+  return cells * num_edges * (_EDGE + _EDGE_PIXEL * pixels)
 
 
 def search_crop(design: Design) -> int:

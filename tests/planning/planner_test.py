@@ -108,6 +108,27 @@ def test_where_nothing_fits_it_says_so(data, tried):
     planner.make(data, 5)
 
 
+@pytest.mark.parametrize(
+  ('seconds', 'number'), [(0.5, 12), (2.0, 5), (20.0, 2)]
+)
+def test_steps_are_timed_in_a_loop_as_runs_make_them(
+  monkeypatch, seconds, number
+):
+  clock, loops = [100.0], []
+
+  class Trainer:
+    def train(self, steps):
+      loops.append(int(steps))
+      clock[0] += seconds * int(steps)
+
+  monkeypatch.setattr(measuring, '_BEGIN', 90.0)
+  monkeypatch.setattr(measuring.time, 'monotonic', lambda: clock[0])
+  found = measuring._timed(Trainer())
+  assert loops == [1, 1, number]
+  assert found['start'] == 10.0 + seconds
+  assert found['step'] == seconds
+
+
 @pytest.mark.parametrize(('others', 'seconds'), [(3, 2.0), (0, 5.0)])
 def test_what_a_picture_takes_is_told_of_val_of_any_size(
   monkeypatch, others, seconds
