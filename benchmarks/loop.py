@@ -57,7 +57,7 @@ def measure_overhead() -> dict[str, float]:
   """Times both ways, and returns the columns."""
   distribution.leave_graphs_to_cpu_kernels()
   strategy = distribution.make_strategy('one_device')
-  dataset = strategy.experimental_distribute_dataset(_batches())
+  dataset = distribution.distribute(strategy, lambda _: _batches())
   with strategy.scope():
     train = _make_trainer(strategy, dataset)
   with tempfile.TemporaryDirectory() as run_dir:
@@ -97,7 +97,7 @@ def _batches() -> tf.data.Dataset:
 
 
 def _make_trainer(
-  strategy: tf.distribute.Strategy, dataset: tf.distribute.DistributedDataset
+  strategy: tf.distribute.Strategy, dataset: distribution.Batches
 ) -> trainer.Trainer:
   model = segmenter_lib.Segmenter(
     genotype_lib.PUBLISHED,

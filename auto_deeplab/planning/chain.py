@@ -101,18 +101,29 @@ class Chain:
     """The genotype that `give_up_search` writes."""
     return f'{self.out}/known/{planner.GENOTYPE}'
 
-  def give_up_search(self) -> None:
-    """Has the network of the plan trained, and the search go no further."""
-    genotype = genotype_lib.Genotype.load(f'{self.out}/plan/{planner.GENOTYPE}')
+  def give_up_search(self) -> bool:
+    """Has the network of the plan trained, and the search go no further.
+
+    Returns:
+      Whether there is one; some plans of before have none.
+    """
+    planned = f'{self.out}/plan/{planner.GENOTYPE}'
+    if not os.path.exists(planned):
+      return False
+    genotype = genotype_lib.Genotype.load(planned)
     genotype.save(self.known, searched={'plan': f'{self.out}/plan'})
+    return True
 
   def searched_share(self) -> float:
     """Returns how many of its architecture steps the search has to show.
 
     Returns:
-      A share of those planned: of the newest snapshot, which is decoded.
+      A share of those planned: of the newest snapshot, which is decoded; 1 of
+      one that ended by itself.
     """
     recipe, run_dir = f'{self.out}/plan/{planner.SEARCH}', f'{self.out}/search'
+    if decode.load_early_stop(run_dir):
+      return 1.0
     schedule = configs.load(configs.SearchExperiment, [recipe]).schedule
     try:
       snapshot = decode.load_snapshot(decode.latest_snapshot(run_dir))
@@ -155,7 +166,8 @@ class Chain:
     genotype, recipe = f'{plan}/{planner.GENOTYPE}', f'{plan}/{planner.TRAIN}'
     if os.path.exists(f'{plan}/{planner.SEARCH}'):
       genotype = f'{out}/decoded/{planner.GENOTYPE}'
-      genotype = self.known if os.path.exists(self.known) else genotype
+      if os.path.exists(self.known) and not os.path.exists(genotype):
+        genotype = self.known
       steps += self._searching(genotype, hours)
       second = f'{out}/train_plan/{planner.TRAIN}'
       recipe = second if os.path.exists(second) else recipe
@@ -302,6 +314,8 @@ def _is_converted(data_dir: str) -> bool:
 
 
 def _is_searched(recipe: str, run_dir: str) -> bool:
+  if decode.load_early_stop(run_dir):
+    return True
   steps = configs.load(configs.SearchExperiment, [recipe]).schedule.train_steps
   return os.path.exists(decode.snapshot_path(run_dir, steps))
 

@@ -91,6 +91,7 @@ def run(
     raise ValueError(f'`hours` ({hours:g}) must be greater than 0.')
   deadline = time.monotonic() + hours * 3600
   chain.note_pictures()
+  _settle_models(chain)  # Of a kill.
   over: set[str] = set()
   while step := _next(chain, deadline, over):
     tell(f'+ {shown(step.verb)} {shlex.join(step.arguments)}')
@@ -118,19 +119,21 @@ def run(
 
 def _go_on(chain: Chain, name: str, tell: Callable[[str], None]) -> None:
   """Says with what the chain goes on after one that was stopped."""
-  share = standing.share_of_steps(chain, name)
-  up = f'The time for {name} is up at {share:.0%} of its steps'
-  if name == 'search' and chain.searched_share() < _TRUSTED:
-    chain.give_up_search()
+  searched = chain.searched_share() if name == 'search' else 1.0
+  if searched < _TRUSTED and chain.give_up_search():
     tell(
-      f'{up}, too few to choose a network; going on with that of the plan '
-      f'({chain.known}).'
+      f'The time for search is up; its newest snapshot has {searched:.0%} of '
+      'the steps of its architecture, too few to choose a network: going on '
+      f'with that of the plan ({chain.known}).'
     )
-  elif share < 1:
-    # What a search has found by then is decoded at once, and trained.
+    return
+  share = standing.share_of_steps(chain, name)
+  if share < 1:
     more = ' The same command with more hours goes on with it.'
     tell(
-      f'{up}; going on with what it has.' + (more if name == 'train' else '')
+      f'The time for {name} is up at {share:.0%} of its '
+      'steps; going on with what it has.' + (more if name == 'train' else '')
+      # What a search has found by then is decoded at once, and trained.
     )
 
 
@@ -152,17 +155,28 @@ def _keeping_model(chain: Chain, step: Step) -> Iterator[None]:
   if step.name != 'export':
     yield
     return
-  model, before = f'{chain.out}/saved_model', f'{chain.out}/saved_model.before'
+  model, before = _models(chain)
   if os.path.exists(model):
     shutil.rmtree(before, ignore_errors=True)
     os.replace(model, before)
   try:
     yield
   finally:
-    if os.path.exists(model):
-      shutil.rmtree(before, ignore_errors=True)
-    elif os.path.exists(before):
-      os.replace(before, model)
+    _settle_models(chain)
+
+
+def _models(chain: Chain) -> tuple[str, str]:
+  """Returns where a model is, and where it is while another is made."""
+  return f'{chain.out}/saved_model', f'{chain.out}/saved_model.before'
+
+
+def _settle_models(chain: Chain) -> None:
+  """Leaves one model: the new one if it was made."""
+  model, before = _models(chain)
+  if os.path.exists(model):
+    shutil.rmtree(before, ignore_errors=True)
+  elif os.path.exists(before):
+    os.replace(before, model)
 
 
 def _seconds_after(chain: Chain, name: str) -> float:

@@ -107,7 +107,7 @@ class GradientStep:
 
     Args:
       batch: `image`, uint8 or what else `forward` takes, `[n, h, w, 3]`, and
-        `label`, integers `[n, h, w]`, as the strategy's distributed data set
+        `label`, integers `[n, h, w]`, as `distribution.distribute`
         gives them.
 
     Returns:

@@ -141,6 +141,22 @@ def test_where_a_search_is_given_up_the_network_of_the_plan_is_trained(chain):
   for name in 'train_plan', 'train':
     assert given in steps[name].arguments
   assert genotype_lib.Genotype.load(chain.known) == tiny.GENOTYPE
+  # What was decoded by hand after all counts.
+  decoded = f'{chain.out}/decoded/genotype.json'
+  tiny.GENOTYPE.save(decoded)
+  steps = {step.name: step for step in chain.steps(1)}
+  assert f'--genotype={decoded}' in steps['train'].arguments
+
+
+def test_a_search_that_ended_by_itself_is_done(chain):
+  plan(chain)
+  snapshot(chain, 500)
+  snapshot(chain, 600)
+  assert 'search' in names(chain)
+  stop = decode.EarlyStop(600, 500)
+  decode.save_early_stop(f'{chain.out}/search', stop)
+  assert 'search' not in names(chain)
+  assert chain.searched_share() == 1
 
 
 def test_what_is_of_another_checkpoint_is_not_done(chain, monkeypatch):
@@ -431,6 +447,14 @@ def test_a_model_is_there_until_a_new_one_is(do, chain, is_made):
   assert not os.path.exists(f'{chain.out}/saved_model.before')
 
 
+def test_a_model_that_a_kill_left_aside_is_put_back(do, chain, tmp_path):
+  write(f'{chain.out}/saved_model.before/saved_model.pb', 'old')
+  write(f'{tmp_path}/export.done')
+  do()
+  assert os.path.exists(f'{chain.out}/saved_model/saved_model.pb')
+  assert not os.path.exists(f'{chain.out}/saved_model.before')
+
+
 _ENDLESS = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
@@ -453,16 +477,30 @@ def test_a_training_ends_with_the_hours_and_the_rest_is_done(do, program):
 
 
 @pytest.mark.parametrize(
-  ('step', 'told'),
+  ('step', 'has_known', 'told'),
   [
-    (None, 'too few to choose a network; going on with that of the plan ({}).'),
-    (690, 'too few to choose a network; going on with that of the plan ({}).'),
-    (700, 'going on with what it has.'),
+    (
+      None,
+      True,
+      'has 0% of the steps of its architecture, too few to choose a '
+      'network: going on with that of the plan ({}).',
+    ),
+    (
+      690,
+      True,
+      'has 48% of the steps of its architecture, too few to choose a '
+      'network: going on with that of the plan ({}).',
+    ),
+    (690, False, 'is up at 0% of its steps; going on with what it has.'),
+    (700, True, 'is up at 0% of its steps; going on with what it has.'),
   ],
 )
-def test_a_search_that_is_cut_is_used_where_it_tells(do, chain, step, told):
+def test_a_search_that_is_cut_is_used_where_it_tells(
+  do, chain, step, has_known, told
+):
   plan(chain)
-  tiny.GENOTYPE.save(f'{chain.out}/plan/genotype.json')
+  if has_known:
+    tiny.GENOTYPE.save(f'{chain.out}/plan/genotype.json')
   if step is not None:
     snapshot(chain, step)
   lines = do(search=_ENDLESS, hours=0.5 / 3600, needed=('search', 'train'))

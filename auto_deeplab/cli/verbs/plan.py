@@ -9,12 +9,13 @@ chooses a network, makes some steps with it to see what they take, which lasts
 about a minute or two, and writes to --output_dir
 
   search.gin      where there is time for a search
-  genotype.json   the network that is trained without one
+  genotype.json   the network that is trained without one, or where `run` has to
+                  stop it too early
   train.gin       the training
   plan.json       what it was made from, and what each step will take
 
 with the reason of each choice as a comment. --genotype plans the training of
-one that is there already.
+one that is there already, and writes none.
 """
 
 from absl import flags
