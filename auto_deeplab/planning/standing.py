@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import time
 from typing import Any
 
 from auto_deeplab.planning import plan, planner
@@ -85,14 +86,17 @@ class Pace:
     done = steps_done(self._chain, self._name)
     if done > self._last[1]:
       scores = num_scores(self._chain, self._name)
+      # Of lines that come every few seconds, the time of a look would tell a
+      # pace that is far too low or too high.
+      told = max(now - _age(self._chain, self._name), self._last[0])
       if self._begin and scores == self._scores:
-        self.line_seconds = now - self._last[0]
+        self.line_seconds = told - self._last[0]
         self._steps += done - self._last[1]
         self._seconds += self.line_seconds
-      self._last, self._scores = (now, done), scores
+      self._last, self._scores = (told, done), scores
       # What came before took the start, and the first step its tracing.
       self._begin = self._begin or self._last
-    return self._steps / self._seconds if self._steps else None
+    return self._steps / self._seconds if self._seconds else None
 
   def steps_by(self, end: float, now: float) -> int | None:
     """Returns the steps that will be made; None before there is a rate.
@@ -198,6 +202,12 @@ def steps_done(chain: Chain, name: str) -> int:
 def num_scores(chain: Chain, name: str) -> int:
   """How often a training was evaluated."""
   return sum(_SCORE in row for row in _rows(chain, name))
+
+
+def _age(chain: Chain, name: str) -> float:
+  """Returns for how many seconds a run has told nothing."""
+  path = pathlib.Path(chain.out, name, 'metrics.jsonl')
+  return max(time.time() - path.stat().st_mtime, 0.0)
 
 
 def _rows(chain: Chain, name: str) -> list[dict[str, Any]]:

@@ -337,7 +337,8 @@ def test_it_says_how_much_slower_than_planned_it_is(chain):
   assert standing.slowness(chain, 'train', 150) == 1.0
 
 
-def test_its_rate_is_that_of_the_steps_made_here(chain):
+def test_its_rate_is_that_of_the_steps_made_here(chain, monkeypatch):
+  monkeypatch.setattr(standing, '_age', lambda *_: 0.0)
   metrics = f'{chain.out}/train/metrics.jsonl'
   write(metrics, '{"step": 100}\n')
   pace = standing.Pace(chain, 'train', 10.0)
@@ -359,6 +360,19 @@ def test_its_rate_is_that_of_the_steps_made_here(chain):
   write(metrics, '{"step": 130, "eval/mean_iou": 0.5}\n{"step": 150}\n')
   assert pace.rate(100.0) == 2.0
   assert standing.Pace(chain, 'export', 10.0).rate(50.0) is None
+
+
+def test_its_rate_is_by_when_it_told_and_not_by_when_one_looked(chain):
+  metrics = f'{chain.out}/train/metrics.jsonl'
+  pace = standing.Pace(chain, 'train', 0.0)
+  # Told 3 s and 1 s before somebody looks, 10 s later.
+  for step, age, now in (10, 3.0, 20.0), (130, 1.0, 30.0):
+    write(metrics, f'{{"step": {step}}}\n')
+    told = time.time() - age
+    os.utime(metrics, (told, told))
+    rate = pace.rate(now)
+  assert rate == pytest.approx(10.0, rel=0.05)
+  assert pace.line_seconds == pytest.approx(12.0, rel=0.05)
 
 
 def test_before_there_is_a_plan_nobody_knows(chain):
