@@ -36,8 +36,8 @@ _PASSES, SLOWNESS = 3, 2.0
 # What a supernet takes, weight and architecture step together, for each edge of
 # each of its cells: in multiply-adds of the convolution that is timed, and more
 # for each pixel of a step's crops. Fitted to six searches of F=4 on a core of a
-# Xeon with AMX, of which it is within 26 %. The last is what weights take of it,
-# measured with five layers.
+# Xeon with AMX, of which it is within 26 %. The last is the share of the
+# weights, measured with five layers.
 _EDGE, _EDGE_PIXEL, _WEIGHT_SHARE = 4.7e7, 1560.0, 0.57
 
 
